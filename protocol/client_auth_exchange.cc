@@ -1,0 +1,273 @@
+#include "protocol/client_auth_exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "protocol/err_packet.h"
+#include "protocol/packet_header.h"
+
+namespace causeway::protocol {
+namespace {
+
+// The empty password: no bytes, or a lone NUL.
+bool is_empty_response(Bytes response) {
+  return response.empty() || (response.size() == 1 && response[0] == 0);
+}
+
+std::string access_denied_text(std::string_view user, std::string_view host, bool used_password) {
+  // The servers cut both names.
+  std::string text = "Access denied for user '";
+  text.append(user.substr(0, 48)).append("'@'").append(host.substr(0, 64));
+  return text.append("' (using password: ").append(used_password ? "YES)" : "NO)");
+}
+
+AccountVerifier::Kind kind_of(std::string_view plugin) {
+  return plugin == auth_plugin::kCachingSha2Password ? AccountVerifier::Kind::kCachingSha2
+                                                     : AccountVerifier::Kind::kNative;
+}
+
+std::string_view plugin_of(AccountVerifier::Kind kind) {
+  switch (kind) {
+    case AccountVerifier::Kind::kCachingSha2:
+      return auth_plugin::kCachingSha2Password;
+    case AccountVerifier::Kind::kClearPassword:
+      return auth_plugin::kClearPassword;
+    case AccountVerifier::Kind::kNative:
+    case AccountVerifier::Kind::kUnknown:
+      break;
+  }
+  return auth_plugin::kNativePassword;
+}
+
+}  // namespace
+
+AccountVerifier AccountVerifier::native(const Sha1Digest& double_hash) {
+  return {.kind = Kind::kNative, .native_double_hash = double_hash};
+}
+
+AccountVerifier AccountVerifier::caching_sha2(std::optional<Sha256Digest> double_hash,
+                                              std::optional<CachingSha2Hash> stored) {
+  return {.kind = Kind::kCachingSha2, .sha256_double_hash = double_hash, .stored_hash = stored};
+}
+
+AccountVerifier AccountVerifier::unknown(std::optional<CachingSha2Hash> decoy) {
+  return {.kind = Kind::kUnknown, .stored_hash = decoy};
+}
+
+ClientAuthExchange::ClientAuthExchange(ClientAuthSettings settings, std::string_view user,
+                                       std::string_view plugin, Bytes response, const Nonce& nonce,
+                                       bool nonce_is_spent, uint8_t next_sequence_id)
+    : settings_(std::move(settings)),
+      user_(user),
+      client_plugin_(plugin),
+      first_response_(response),
+      nonce_(nonce),
+      nonce_is_spent_(nonce_is_spent),
+      next_sequence_id_(next_sequence_id),
+      used_password_(!is_empty_response(response)) {
+  if (client_plugin_.empty())
+    client_plugin_ = has(settings_.capabilities, capability::kSecureConnection) ? auth_plugin::kNativePassword
+                                                                                : auth_plugin::kOldPassword;
+}
+
+ClientAction ClientAuthExchange::on_account(const AccountVerifier& account, Buffer& out) {
+  if (state_ != State::kAccount) return fail_malformed(out);
+  account_ = account;
+  account_exists_ = account.kind != AccountVerifier::Kind::kUnknown;
+  if (!account_exists_) account_.kind = kind_of(settings_.default_plugin);
+
+  const std::string_view plugin = plugin_of(account_.kind);
+  if (account_.kind == AccountVerifier::Kind::kClearPassword && !settings_.secure_transport)
+    return fail_insecure(out);
+  const bool can_switch = has(settings_.capabilities, capability::kPluginAuth);
+  if (plugin == client_plugin_ && !(nonce_is_spent_ && can_switch))
+    return check_response(first_response_.view(), out);
+  if (!can_switch)
+    return fail(ClientFailure::kUnsupportedClient, 1251, "08004",
+                "Client does not support authentication protocol requested by server; consider upgrading "
+                "MySQL client",
+                out);
+  return switch_plugin(plugin, out);
+}
+
+ClientAction ClientAuthExchange::on_packet(Bytes payload, uint8_t sequence_id, Buffer& out) {
+  if (state_ == State::kFinished) return ClientAction::kFailed;
+  // The ERR packet takes the number that was due, as the servers' does.
+  if (sequence_id != next_sequence_id_)
+    return fail(ClientFailure::kOutOfOrder, 1156, "08S01", "Got packets out of order", out);
+  ++next_sequence_id_;
+  if (payload.size() > kMaxAuthPacketBytes) return fail_malformed(out);
+  switch (state_) {
+    case State::kResponse:
+      used_password_ = !is_empty_response(payload);
+      return check_response(parse_auth_switch_response(payload).data, out);
+    case State::kFullPassword:
+      return on_full_password(payload, out);
+    case State::kRsaPassword:
+      return on_encrypted_password(payload, out);
+    case State::kAccount:
+    case State::kVerification:
+    case State::kFinished:
+      break;
+  }
+  return fail_malformed(out);
+}
+
+ClientAction ClientAuthExchange::on_password_verified(bool accepted, Buffer& out) {
+  if (state_ != State::kVerification) return fail_malformed(out);
+  return accepted ? done() : access_denied(out);
+}
+
+ClientAction ClientAuthExchange::refuse(uint16_t code, std::string_view sqlstate, std::string_view message,
+                                        Buffer& out) {
+  return fail(ClientFailure::kRefusedByShell, code, sqlstate, message, out);
+}
+
+Credentials ClientAuthExchange::take_credentials() {
+  return std::exchange(credentials_, Credentials{});
+}
+
+ClientAction ClientAuthExchange::check_response(Bytes response, Buffer& out) {
+  switch (account_.kind) {
+    case AccountVerifier::Kind::kCachingSha2:
+      return check_caching_sha2(response, out);
+    case AccountVerifier::Kind::kClearPassword:
+      return on_clear_password(response, out);
+    case AccountVerifier::Kind::kNative:
+    case AccountVerifier::Kind::kUnknown:
+      break;
+  }
+  return check_native(response, out);
+}
+
+ClientAction ClientAuthExchange::check_native(Bytes response, Buffer& out) {
+  if (response.empty()) return accept_empty_password(out);
+  if (response.size() != Sha1Digest{}.size()) return fail_malformed(out);
+  // An account that has no hash is compared all the same, so that it takes the same time.
+  std::optional<SecretBytes> sha1 =
+      check_native_scramble(nonce_, response, account_.native_double_hash.value_or(Sha1Digest{}));
+  if (!sha1 || !account_exists_ || !account_.native_double_hash) return access_denied(out);
+  credentials_.sha1 = std::move(*sha1);
+  return done();
+}
+
+ClientAction ClientAuthExchange::check_caching_sha2(Bytes response, Buffer& out) {
+  if (is_empty_response(response)) return accept_empty_password(out);
+  // The servers say Bad handshake to a native answer of the wrong length, and this to one of
+  // caching_sha2_password.
+  if (response.size() != Sha256Digest{}.size()) return access_denied(out);
+  if (account_.sha256_double_hash && account_exists_) {
+    std::optional<SecretBytes> sha256 =
+        check_caching_sha2_scramble(nonce_, response, *account_.sha256_double_hash);
+    if (sha256) {
+      credentials_.sha256 = std::move(*sha256);
+      send_more_data({&caching_sha2::kFastAuthOk, 1}, out);
+      return done();
+    }
+  }
+  if (!settings_.secure_transport && settings_.rsa_key == nullptr) return fail_insecure(out);
+  send_more_data({&caching_sha2::kFullAuthNeeded, 1}, out);
+  state_ = State::kFullPassword;
+  return ClientAction::kReadPacket;
+}
+
+ClientAction ClientAuthExchange::on_full_password(Bytes payload, Buffer& out) {
+  // Some clients ask for the key over a Unix socket too. A clear password ends with a NUL: no mistaking it.
+  const bool wants_key = payload.size() == 1 && payload[0] == caching_sha2::kRequestPublicKey;
+  if (wants_key && settings_.rsa_key != nullptr) {
+    send_more_data(as_bytes(settings_.rsa_key->public_key_pem()), out);
+    state_ = State::kRsaPassword;
+    return ClientAction::kReadPacket;
+  }
+  // Without asking: the client has the key already.
+  return settings_.secure_transport ? on_clear_password(payload, out) : on_encrypted_password(payload, out);
+}
+
+ClientAction ClientAuthExchange::on_encrypted_password(Bytes payload, Buffer& out) {
+  if (settings_.rsa_key == nullptr) return fail_insecure(out);
+  std::optional<SecretBytes> password = settings_.rsa_key->decrypt_password(payload, nonce_);
+  if (!password) return access_denied(out);
+  return check_clear_password(std::move(*password), out);
+}
+
+ClientAction ClientAuthExchange::on_clear_password(Bytes payload, Buffer& out) {
+  if (!payload.empty() && payload.back() == 0) payload = payload.first(payload.size() - 1);
+  if (std::find(payload.begin(), payload.end(), uint8_t{0}) != payload.end()) return fail_malformed(out);
+  return check_clear_password(SecretBytes(payload), out);
+}
+
+ClientAction ClientAuthExchange::check_clear_password(SecretBytes password, Buffer& out) {
+  used_password_ = !password.empty();
+  if (account_.kind == AccountVerifier::Kind::kCachingSha2) {
+    if (password.empty()) return accept_empty_password(out);
+    if (account_.empty_password) return access_denied(out);
+  }
+  credentials_ = Credentials::from_password(password.text());
+  if (account_.kind == AccountVerifier::Kind::kCachingSha2 && account_.stored_hash) {
+    const bool right = check_caching_sha2_password(password.view(), *account_.stored_hash);
+    return right && account_exists_ ? done() : access_denied(out);
+  }
+  state_ = State::kVerification;
+  return ClientAction::kVerifyPassword;
+}
+
+ClientAction ClientAuthExchange::accept_empty_password(Buffer& out) {
+  if (!account_exists_ || !account_.empty_password) return access_denied(out);
+  credentials_.known_empty = true;
+  return done();
+}
+
+ClientAction ClientAuthExchange::switch_plugin(std::string_view plugin, Buffer& out) {
+  if (nonce_is_spent_) nonce_ = make_nonce();
+  Buffer data(nonce_.begin(), nonce_.end());
+  data.push_back(0);
+  if (account_.kind == AccountVerifier::Kind::kClearPassword) data.clear();
+  Buffer payload;
+  append_auth_switch_request(payload, {.plugin = plugin, .data = data});
+  send(payload, out);
+  state_ = State::kResponse;
+  return ClientAction::kReadPacket;
+}
+
+ClientAction ClientAuthExchange::done() {
+  first_response_.reset();
+  state_ = State::kFinished;
+  return ClientAction::kDone;
+}
+
+ClientAction ClientAuthExchange::access_denied(Buffer& out) {
+  return fail(ClientFailure::kAccessDenied, 1045, "28000",
+              access_denied_text(user_, settings_.client_host, used_password_), out);
+}
+
+ClientAction ClientAuthExchange::fail_malformed(Buffer& out) {
+  return fail(ClientFailure::kMalformedPacket, 1043, "08S01", "Bad handshake", out);
+}
+
+ClientAction ClientAuthExchange::fail_insecure(Buffer& out) {
+  return fail(ClientFailure::kInsecureTransport, 3159, "HY000",
+              "The authentication plugin of this account needs a secure transport: connect with TLS", out);
+}
+
+ClientAction ClientAuthExchange::fail(ClientFailure failure, uint16_t code, std::string_view sqlstate,
+                                      std::string_view message, Buffer& out) {
+  if (state_ == State::kFinished) return ClientAction::kFailed;
+  append_err_packet(out, {.code = code, .sql_state = sqlstate, .message = message}, next_sequence_id_++);
+  credentials_ = Credentials{};
+  first_response_.reset();
+  failure_ = failure;
+  state_ = State::kFinished;
+  return ClientAction::kFailed;
+}
+
+void ClientAuthExchange::send_more_data(Bytes data, Buffer& out) {
+  Buffer payload;
+  append_auth_more_data(payload, {.data = data});
+  send(payload, out);
+}
+
+void ClientAuthExchange::send(Bytes payload, Buffer& out) {
+  next_sequence_id_ = append_packets(out, payload, next_sequence_id_);
+}
+
+}  // namespace causeway::protocol
