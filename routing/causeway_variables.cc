@@ -1,0 +1,260 @@
+#include "routing/causeway_variables.h"
+
+#include <array>
+#include <bitset>
+
+#include "routing/keywords.h"
+#include "routing/set_statement.h"
+
+namespace causeway::routing {
+namespace {
+
+constexpr std::array<std::string_view, kCausewayVariables> kNames = {
+    "aurora_replica_read_consistency",       "causeway_position", "aurora_fwd_writer_idle_timeout",
+    "aurora_fwd_writer_max_connections_pct", "aurora_server_id",
+};
+
+size_t count_placeholders(std::string_view sql, const LexMode& mode) {
+  size_t count = 0;
+  SqlLexer lexer(sql, mode);
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
+    if (token.kind == TokenKind::kPlaceholder) ++count;
+  }
+  return count;
+}
+
+// `first_placeholder` is the number of the first ? in the value.
+CausewayAssignment make_assignment(CausewayVariable variable, const SetAssignment& source,
+                                   const LexMode& mode, size_t first_placeholder) {
+  using Value = CausewayAssignment::Value;
+  CausewayAssignment assignment;
+  assignment.variable = variable;
+  assignment.scope = source.scope;
+  SqlLexer lexer(source.value, mode);
+  const Token token = lexer.next();
+  if (lexer.next().kind != TokenKind::kEnd || token.kind == TokenKind::kEnd) {
+    assignment.value = Value::kExpression;
+    assignment.text = source.value;
+    return assignment;
+  }
+  switch (token.kind) {
+    case TokenKind::kWord:
+      assignment.value = keyword_of(token) == "DEFAULT"_kw ? Value::kDefault : Value::kText;
+      if (assignment.value == Value::kText) assignment.text = token.text;
+      break;
+    case TokenKind::kString:
+    case TokenKind::kQuotedIdentifier:
+    case TokenKind::kNumber:
+      assignment.text = unquote(token, mode);
+      break;
+    case TokenKind::kPlaceholder:
+      assignment.value = Value::kPlaceholder;
+      assignment.placeholder = first_placeholder;
+      break;
+    default:
+      assignment.value = Value::kExpression;
+      assignment.text = source.value;
+      break;
+  }
+  return assignment;
+}
+
+bool is_plain_variable(const SetAssignment& assignment) {
+  return assignment.kind == SetKind::kSessionVariable || assignment.kind == SetKind::kGlobalVariable;
+}
+
+std::string_view scope_word(VariableScope scope) {
+  switch (scope) {
+    case VariableScope::kNone:
+      return {};
+    case VariableScope::kSession:
+      return "SESSION ";
+    case VariableScope::kGlobal:
+      return "GLOBAL ";
+    case VariableScope::kPersist:
+      return "PERSIST ";
+    case VariableScope::kPersistOnly:
+      return "PERSIST_ONLY ";
+  }
+  return {};
+}
+
+// Appends an assignment that stays. If it took over its scope from an assignment before it, the scope is said
+// again, for that one may be gone.
+void append_remaining(std::string& sql, const SetAssignment& assignment) {
+  sql += sql.empty() ? "SET " : ", ";
+  const bool system_variable_syntax = assignment.span.starts_with('@');
+  const bool said = assignment.span.data() != assignment.name.data() && !assignment.span.starts_with('`') &&
+                    !assignment.span.starts_with('"');
+  if (is_plain_variable(assignment) && !system_variable_syntax && !said) sql += scope_word(assignment.scope);
+  sql += assignment.span;
+}
+
+}  // namespace
+
+std::optional<CausewayVariable> causeway_variable(std::string_view name) {
+  if (name.empty() || ((name.front() | 0x20) != 'a' && (name.front() | 0x20) != 'c')) return {};
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    if (equals_ignoring_case(name, kNames[i])) return static_cast<CausewayVariable>(i);
+  }
+  return {};
+}
+
+std::string_view to_string(CausewayVariable variable) {
+  return kNames[static_cast<size_t>(variable)];
+}
+
+bool is_settable(CausewayVariable variable) {
+  return variable == CausewayVariable::kReadConsistency || variable == CausewayVariable::kPosition;
+}
+
+std::optional<CausewaySet> extract_causeway_assignments(std::string_view set_sql, const LexMode& mode) {
+  CausewaySet result;
+  SetReader reader(set_sql, mode);
+  for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
+    std::optional<CausewayVariable> variable;
+    if (is_plain_variable(*assignment)) variable = causeway_variable(assignment->name);
+    if (variable) {
+      result.assignments.push_back(make_assignment(*variable, *assignment, mode, result.placeholders));
+    } else {
+      append_remaining(result.remaining_sql, *assignment);
+    }
+    result.placeholders += count_placeholders(assignment->value, mode);
+  }
+  if (result.assignments.empty()) return {};
+  return result;
+}
+
+namespace {
+
+// Whether an item of a select list ends before this token.
+bool ends_select_item(const Token& token) {
+  switch (token.kind) {
+    case TokenKind::kEnd:
+    case TokenKind::kTerminator:
+      return true;
+    case TokenKind::kOperator:
+      return token.text == "," || token.text == ")";
+    case TokenKind::kWord:
+      switch (keyword_of(token)) {
+        case "FROM"_kw:
+        case "INTO"_kw:
+        case "WHERE"_kw:
+        case "GROUP"_kw:
+        case "HAVING"_kw:
+        case "ORDER"_kw:
+        case "LIMIT"_kw:
+        case "UNION"_kw:
+        case "FOR"_kw:
+        case "LOCK"_kw:
+        case "PROCEDURE"_kw:
+          return true;
+        default:
+          return false;
+      }
+    default:
+      return false;
+  }
+}
+
+// Follows whether the next token starts an item of a select list.
+class SelectListTracker {
+ public:
+  bool at_item_start() const { return at_item_start_; }
+
+  void feed(const Token& token) {
+    at_item_start_ = false;
+    if (token.kind == TokenKind::kOperator && token.text == "(") {
+      if (depth_ < kDepths) ++depth_;
+      in_list_[depth_] = false;
+    } else if (token.kind == TokenKind::kOperator && token.text == ")") {
+      if (depth_ > 0) --depth_;
+    } else if (token.kind == TokenKind::kOperator && token.text == ",") {
+      at_item_start_ = in_list_[depth_];
+    } else if (token.kind == TokenKind::kWord) {
+      feed_word(keyword_of(token));
+    } else if (token.kind == TokenKind::kTerminator) {
+      in_list_.reset();
+      depth_ = 0;
+    }
+  }
+
+ private:
+  void feed_word(Keyword word) {
+    switch (word) {
+      case "SELECT"_kw:
+        in_list_[depth_] = true;
+        at_item_start_ = true;
+        break;
+      case "ALL"_kw:
+      case "DISTINCT"_kw:
+      case "DISTINCTROW"_kw:
+      case "HIGH_PRIORITY"_kw:
+      case "STRAIGHT_JOIN"_kw:
+      case "SQL_SMALL_RESULT"_kw:
+      case "SQL_BIG_RESULT"_kw:
+      case "SQL_BUFFER_RESULT"_kw:
+      case "SQL_CACHE"_kw:
+      case "SQL_NO_CACHE"_kw:
+      case "SQL_CALC_FOUND_ROWS"_kw:
+        at_item_start_ = in_list_[depth_];
+        break;
+      case "FROM"_kw:
+      case "INTO"_kw:
+      case "WHERE"_kw:
+      case "GROUP"_kw:
+      case "HAVING"_kw:
+      case "ORDER"_kw:
+      case "LIMIT"_kw:
+        in_list_[depth_] = false;
+        break;
+      default:
+        break;
+    }
+  }
+
+  static constexpr size_t kDepths = 255;  // deeper ones share the last, which costs no more than an alias
+  std::bitset<kDepths + 1> in_list_;
+  size_t depth_ = 0;
+  bool at_item_start_ = false;
+};
+
+void append_alias(std::string& sql, std::string_view text) {
+  sql += " AS `";
+  for (const char c : text) {
+    if (c == '`') sql += '`';
+    sql += c;
+  }
+  sql += '`';
+}
+
+}  // namespace
+
+std::string replace_causeway_variables(std::string_view sql, const LexMode& mode,
+                                       const CausewayLookup& lookup) {
+  std::string out;
+  size_t copied = 0;
+  SelectListTracker tracker;
+  SqlLexer lexer(sql, mode);
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
+    const bool at_item_start = tracker.at_item_start();
+    tracker.feed(token);
+    if (token.kind != TokenKind::kSystemVariable) continue;
+    const std::optional<CausewayVariable> variable = causeway_variable(token.name);
+    if (!variable) continue;
+    const std::optional<std::string> literal = lookup(*variable, token.scope);
+    if (!literal) continue;
+    const size_t at = static_cast<size_t>(token.text.data() - sql.data());
+    out += sql.substr(copied, at - copied);
+    // Without a blank, SELECT@@a would run into the literal.
+    if (!token.space_before) out += ' ';
+    out += *literal;
+    SqlLexer ahead = lexer;
+    if (at_item_start && ends_select_item(ahead.next())) append_alias(out, token.text);
+    copied = at + token.text.size();
+  }
+  out += sql.substr(copied);
+  return out;
+}
+
+}  // namespace causeway::routing

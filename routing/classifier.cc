@@ -1,0 +1,117 @@
+#include "routing/classifier.h"
+
+#include "routing/hints.h"
+#include "routing/statement_head.h"
+#include "routing/statement_scanner.h"
+
+namespace causeway::routing {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\n\v\f\r";
+
+std::string_view trim(std::string_view text) {
+  const size_t start = text.find_first_not_of(kBlanks);
+  if (start == std::string_view::npos) return text.substr(text.size());
+  return text.substr(start, text.find_last_not_of(kBlanks) - start + 1);
+}
+
+// The servers drop terminators and blanks from the end of a text before they parse it.
+std::string_view drop_last_terminators(std::string_view sql) {
+  const size_t last = sql.find_last_not_of(" \t\n\v\f\r;");
+  return sql.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+// What a read turns out to be by what its text mentions.
+StatementClass refine(const Statement& statement) {
+  if (statement.cls != StatementClass::kRead) return statement.cls;
+  if (statement.has_locking_clause) return StatementClass::kLockingRead;
+  if (statement.calls_writer_function) return StatementClass::kWriterRead;
+  return StatementClass::kRead;
+}
+
+void classify_statement(StatementScanner& scanner, Statement& statement) {
+  statement.cls = classify_head(scanner, statement);
+  scanner.skip_to_end();
+  statement.cls = refine(statement);
+}
+
+// SET STATEMENT a = 1 FOR ...: the class is that of the statement behind FOR; what its words mean was noted
+// already.
+void classify_statement_after_for(std::string_view text, const LexMode& mode, Statement& statement) {
+  Statement inner;
+  StatementScanner scanner(text, mode);
+  scanner.start(inner);
+  classify_statement(scanner, inner);
+  // Neither server allows it to be nested, or to be PREPARE and the like.
+  const bool allowed = inner.cls != StatementClass::kSet && inner.cls != StatementClass::kPrepare &&
+                       inner.cls != StatementClass::kExecute && inner.cls != StatementClass::kDeallocate;
+  statement.cls = allowed ? inner.cls : StatementClass::kUnknown;
+  statement.operation = inner.operation;
+  statement.name = inner.name;
+  statement.read_only = inner.read_only;
+  statement.read_write = inner.read_write;
+  statement.consistent_snapshot = inner.consistent_snapshot;
+  statement.chain = inner.chain;
+  statement.release = inner.release;
+  statement.has_locking_clause = inner.has_locking_clause;
+  statement.shows_variables = inner.shows_variables;
+  statement.uses_diagnostics = inner.uses_diagnostics;
+  statement.uses_last_insert_id = inner.uses_last_insert_id;
+  statement.uses_user_variables |= inner.uses_user_variables;
+  statement.assigns_user_variables |= inner.assigns_user_variables;
+}
+
+void finish_set(const LexMode& mode, Statement& statement) {
+  std::string_view after_for;
+  statement.cls = classify_set(statement.text, mode, statement, after_for);
+  statement.is_set_statement = !after_for.empty();
+  if (statement.is_set_statement) classify_statement_after_for(after_for, mode, statement);
+}
+
+}  // namespace
+
+void StatementList::clear() {
+  overflow_.clear();
+  size_ = 0;
+}
+
+void StatementList::push_back(const Statement& statement) {
+  if (size_ < kInline) {
+    inline_[size_] = statement;
+  } else {
+    if (size_ == kInline) overflow_.assign(inline_.begin(), inline_.end());
+    overflow_.push_back(statement);
+  }
+  ++size_;
+}
+
+void classify(std::string_view sql, const LexMode& mode, Classified& out) {
+  out.statements.clear();
+  out.multi = false;
+  out.too_many = false;
+
+  const std::string_view text = drop_last_terminators(sql);
+  StatementScanner scanner(text, mode);
+  size_t start = 0;
+  while (true) {
+    Statement statement;
+    scanner.start(statement);
+    classify_statement(scanner, statement);
+    // The current token is the terminator, or the empty one at the end of the text.
+    const auto end = static_cast<size_t>(scanner.token().text.data() - text.data());
+    statement.text = trim(text.substr(start, end - start));
+    statement.hints = parse_hints(statement.text);
+    if (statement.cls == StatementClass::kSet) finish_set(mode, statement);
+    if (statement.cls == StatementClass::kDdl) statement.operation = "DDL";
+    out.statements.push_back(statement);
+    if (scanner.at_text_end()) break;
+    if (out.statements.size() == kMaxStatements) {
+      out.too_many = true;
+      break;
+    }
+    start = end + 1;
+  }
+  out.multi = out.statements.size() > 1;
+}
+
+}  // namespace causeway::routing

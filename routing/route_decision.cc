@@ -1,0 +1,208 @@
+#include "routing/route_decision.h"
+
+namespace causeway::routing {
+namespace {
+
+Decision run_on_writer(std::string_view reason) {
+  return {.action = Action::kRun, .target = Target::kWriter, .reason = reason};
+}
+
+Decision run_on_replica(std::string_view reason, bool wait) {
+  return {.action = Action::kRun, .target = Target::kReplica, .wait = wait, .reason = reason};
+}
+
+bool rejected(const Statement& statement, const RoutingPolicy& policy) {
+  switch (statement.cls) {
+    case StatementClass::kSavepoint:
+      return !policy.forward_savepoint;
+    case StatementClass::kXa:
+      return !policy.forward_xa;
+    case StatementClass::kLoadData:
+      return !policy.forward_load_data;
+    case StatementClass::kPlugin:
+      return !policy.forward_plugin;
+    case StatementClass::kDdl:
+      return !policy.forward_ddl;
+    default:
+      return false;
+  }
+}
+
+bool writes(StatementClass cls) {
+  switch (cls) {
+    case StatementClass::kDml:
+    case StatementClass::kDdl:
+    case StatementClass::kLoadData:
+    case StatementClass::kPlugin:
+    case StatementClass::kAdmin:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// A session that does not forward is a plain session on one replica. Writes are refused here and not by the
+// replica: an account that may bypass read_only would otherwise write to it. Temporary tables are its own
+// affair.
+Decision decide_without_forwarding(const Statement& statement, const SessionView& session) {
+  if (writes(statement.cls) && !session.pinned_to_replica) {
+    return {.action = Action::kReadOnlyError, .reason = "write in a session that does not forward"};
+  }
+  return run_on_replica("session does not forward", false);
+}
+
+// What a server refuses in a READ ONLY transaction. Temporary tables are allowed in one, but a session that
+// has some is pinned.
+bool refused_when_read_only(const Statement& statement) {
+  return statement.cls == StatementClass::kDml || statement.cls == StatementClass::kLoadData;
+}
+
+// DDL and LOCK TABLES commit implicitly, a READ ONLY transaction too, and then run.
+bool commits_implicitly(const Statement& statement) {
+  return statement.cls == StatementClass::kDdl || statement.cls == StatementClass::kLockTables;
+}
+
+Decision leave_read_only() {
+  return {.action = Action::kLeaveReadOnly, .target = Target::kWriter, .reason = "implicit commit"};
+}
+
+Decision read_only_transaction_error() {
+  return {.action = Action::kReadOnlyTransactionError, .reason = "write in a read-only transaction"};
+}
+
+bool starts_read_only(const Statement& statement, const SessionView& session) {
+  if (statement.read_only) return true;
+  if (statement.read_write) return false;
+  return session.next_transaction_read_only || session.transaction_read_only;
+}
+
+// Another BEGIN commits the open transaction. If the new one runs on the same server, that server does both.
+Decision decide_begin_in_transaction(const Statement& statement, const SessionView& session) {
+  const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
+  const Target next = read_only ? Target::kReplica : Target::kWriter;
+  if (next == session.transaction) return {.action = Action::kRun, .target = next, .reason = "transaction"};
+  return {.action = Action::kCommitThenBegin, .target = session.transaction, .reason = "begin elsewhere"};
+}
+
+Decision decide_in_transaction(const Statement& statement, const SessionView& session) {
+  if (statement.cls == StatementClass::kBegin) return decide_begin_in_transaction(statement, session);
+  if (session.transaction == Target::kWriter) return run_on_writer("transaction");
+  if (refused_when_read_only(statement)) return read_only_transaction_error();
+  if (commits_implicitly(statement)) return leave_read_only();
+  return run_on_replica("read-only transaction", false);
+}
+
+Decision decide_in_deferred_transaction(const Statement& statement, const SessionView& session) {
+  switch (statement.cls) {
+    case StatementClass::kBegin:
+      break;
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+      return {.action = statement.chain ? Action::kDeferBegin : Action::kEndDeferred,
+              .reason = "nothing was sent"};
+    default:
+      if (!session.deferred_read_only || session.pinned_to_writer) return run_on_writer("transaction");
+      if (refused_when_read_only(statement)) return read_only_transaction_error();
+      if (commits_implicitly(statement)) return leave_read_only();
+      return run_on_replica("read-only transaction", true);
+  }
+  return {.action = Action::kDeferBegin, .reason = "begin"};
+}
+
+Decision decide_begin(const Statement& statement, const SessionView& session) {
+  const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
+  if (!statement.consistent_snapshot) return {.action = Action::kDeferBegin, .reason = "begin"};
+  if (read_only) return run_on_replica("read-only transaction", true);
+  return run_on_writer("transaction with a snapshot");
+}
+
+// A statement of a session with autocommit=0 and no open transaction begins one.
+Decision decide_implicit_transaction(const SessionView& session) {
+  const bool read_only = session.next_transaction_read_only || session.transaction_read_only;
+  if (read_only && !session.pinned_to_writer) return run_on_replica("read-only transaction", true);
+  return run_on_writer("autocommit is off");
+}
+
+Decision decide_read(const Statement& statement, const SessionView& session) {
+  if (session.pinned_to_writer) return run_on_writer("session is pinned");
+  if (statement.assigns_user_variables) return run_on_writer("assigns a user variable");
+  if (statement.uses_user_variables && session.has_user_variables)
+    return run_on_writer("uses user variables");
+  if (statement.uses_last_insert_id && session.has_last_insert_id)
+    return run_on_writer("speaks of the last insert");
+  if (statement.calls_sql_calc_found_rows || !statement.uses_diagnostics) {
+    Decision decision = run_on_replica("read", true);
+    decision.may_rerun_on_writer = true;
+    return decision;
+  }
+  if (session.last_target == Target::kWriter) return run_on_writer("speaks of the last statement");
+  return run_on_replica("speaks of the last statement", true);
+}
+
+Decision decide_by_class(const Statement& statement, const SessionView& session) {
+  switch (statement.cls) {
+    case StatementClass::kBegin:
+      return decide_begin(statement, session);
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+      // AND CHAIN begins a transaction even where none was open.
+      if (statement.chain) return {.action = Action::kDeferBegin, .reason = "begin"};
+      // Without autocommit a transaction may be open although the server has not said so: a SAVEPOINT does
+      // not set the flag.
+      if (!session.autocommit) return run_on_writer("autocommit is off");
+      return {.action = Action::kNothingOpen, .reason = "no transaction is open"};
+    case StatementClass::kSetTransaction:
+      if (statement.next_transaction_only) {
+        return {.action = Action::kRememberNextTransaction, .reason = "for the next transaction"};
+      }
+      break;
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+      if (session.pinned_to_writer) return run_on_writer("session is pinned");
+      if (statement.assigns_user_variables || (statement.uses_user_variables && session.has_user_variables)) {
+        return run_on_writer("user variables");
+      }
+      if (statement.calls_writer_function || statement.has_locking_clause)
+        return run_on_writer("calls a writer's function");
+      if (statement.sets_role) return run_on_writer("sets a role, which pins the session");
+      // USE of a schema that was created a moment ago needs the wait; SET may hold a subquery.
+      return run_on_replica("session state", true);
+    case StatementClass::kDiagnostics:
+      if (session.last_target == Target::kWriter) return run_on_writer("speaks of the last statement");
+      return run_on_replica("speaks of the last statement", false);
+    case StatementClass::kEmpty:
+      return run_on_replica("empty statement", false);
+    case StatementClass::kRead:
+      if (!session.autocommit) return decide_implicit_transaction(session);
+      return decide_read(statement, session);
+    default:
+      break;
+  }
+  if (statement.cls == StatementClass::kSetTransaction) {
+    return session.pinned_to_writer ? run_on_writer("session is pinned")
+                                    : run_on_replica("session state", false);
+  }
+  return run_on_writer(to_string(statement.cls));
+}
+
+}  // namespace
+
+Decision decide(const Statement& statement, const SessionView& session, const RoutingPolicy& policy) {
+  if (!session.forwarding) return decide_without_forwarding(statement, session);
+  if (rejected(statement, policy)) {
+    return {.action = Action::kReject, .operation = statement.operation, .reason = "not supported"};
+  }
+  if (session.transaction != Target::kNone) return decide_in_transaction(statement, session);
+  if (session.begin_deferred) return decide_in_deferred_transaction(statement, session);
+  if (statement.hints.route == RouteHint::kWriter && statement.cls == StatementClass::kRead) {
+    return run_on_writer("hint");
+  }
+  if (statement.hints.route == RouteHint::kReplica && !writes(statement.cls) &&
+      statement.cls != StatementClass::kBegin && statement.cls != StatementClass::kSet &&
+      session.autocommit && !session.pinned_to_writer) {
+    return run_on_replica("hint", true);
+  }
+  return decide_by_class(statement, session);
+}
+
+}  // namespace causeway::routing

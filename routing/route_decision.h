@@ -1,0 +1,69 @@
+// Where a statement runs: one pure function of the statement, the session and the policy.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "routing/statement.h"
+
+namespace causeway::routing {
+
+enum class Target : uint8_t { kNone, kWriter, kReplica };
+
+// The `statements.*` settings: what Aurora rejects and ordinary replication could do.
+struct RoutingPolicy {
+  bool forward_savepoint = false;
+  bool forward_xa = false;
+  bool forward_load_data = false;
+  bool forward_plugin = false;
+  bool forward_ddl = true;
+
+  friend bool operator==(const RoutingPolicy&, const RoutingPolicy&) = default;
+};
+
+// What the decision needs to know of the session.
+struct SessionView {
+  bool forwarding = true;              // aurora_replica_read_consistency is not ''
+  Target transaction = Target::kNone;  // where the servers say that a transaction is open
+  bool begin_deferred = false;         // BEGIN was answered and has not been sent yet
+  bool deferred_read_only = false;     // ... and it was READ ONLY
+  bool autocommit = true;
+  bool transaction_read_only = false;       // the session variable
+  bool next_transaction_read_only = false;  // SET TRANSACTION READ ONLY for the next one
+  bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
+  bool pinned_to_replica = false;           // the same of a session that does not forward
+  bool has_user_variables = false;          // they live on the writer lease
+  bool has_last_insert_id = false;          // so does this, once something was inserted
+  Target last_target = Target::kNone;       // where the last statement ran that reached a server
+};
+
+enum class Action : uint8_t {
+  kRun,                       // on the target
+  kReject,                    // 1235, Decision::operation says what
+  kReadOnlyError,             // 1290: a write in a session that does not forward
+  kReadOnlyTransactionError,  // 1792: a write in a READ ONLY transaction
+  kDeferBegin,                // answer OK now, send it together with the first statement
+  kCommitThenBegin,  // BEGIN of a transaction that runs elsewhere than the open one: COMMIT that on the
+                     // target, then defer
+  kLeaveReadOnly,    // a statement that commits implicitly ends the READ ONLY transaction, then runs on the
+                     // target
+  kEndDeferred,      // COMMIT or ROLLBACK of a transaction of which nothing was sent: answer OK
+  kNothingOpen,      // COMMIT or ROLLBACK without a transaction: answer OK
+  kRememberNextTransaction,  // SET TRANSACTION: keep it for the next BEGIN, answer OK
+};
+
+struct Decision {
+  Action action = Action::kRun;
+  Target target = Target::kNone;
+  bool wait = false;                 // the read-consistency wait applies
+  bool may_rerun_on_writer = false;  // a read-only error of the replica means that the text hid a write
+  std::string_view operation;        // kReject
+  std::string_view reason;           // static text, for logs and metrics
+
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+
+// Never fails: what is not understood goes to the writer.
+Decision decide(const Statement& statement, const SessionView& session, const RoutingPolicy& policy);
+
+}  // namespace causeway::routing

@@ -1,0 +1,72 @@
+#include "routing/statement.h"
+
+namespace causeway::routing {
+
+std::string_view to_string(StatementClass cls) {
+  switch (cls) {
+    case StatementClass::kEmpty:
+      return "empty";
+    case StatementClass::kDml:
+      return "dml";
+    case StatementClass::kLockingRead:
+      return "locking_read";
+    case StatementClass::kWriterRead:
+      return "writer_read";
+    case StatementClass::kRead:
+      return "read";
+    case StatementClass::kDiagnostics:
+      return "diagnostics";
+    case StatementClass::kPrepare:
+      return "prepare";
+    case StatementClass::kExecute:
+      return "execute";
+    case StatementClass::kDeallocate:
+      return "deallocate";
+    case StatementClass::kBegin:
+      return "begin";
+    case StatementClass::kCommit:
+      return "commit";
+    case StatementClass::kRollback:
+      return "rollback";
+    case StatementClass::kSetTransaction:
+      return "set_transaction";
+    case StatementClass::kSavepoint:
+      return "savepoint";
+    case StatementClass::kXa:
+      return "xa";
+    case StatementClass::kLoadData:
+      return "load_data";
+    case StatementClass::kPlugin:
+      return "plugin";
+    case StatementClass::kDdl:
+      return "ddl";
+    case StatementClass::kCreateTemporary:
+      return "create_temporary";
+    case StatementClass::kDropTemporary:
+      return "drop_temporary";
+    case StatementClass::kLockTables:
+      return "lock_tables";
+    case StatementClass::kUnlockTables:
+      return "unlock_tables";
+    case StatementClass::kSet:
+      return "set";
+    case StatementClass::kUse:
+      return "use";
+    case StatementClass::kKill:
+      return "kill";
+    case StatementClass::kAdmin:
+      return "admin";
+    case StatementClass::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+std::string rejection_message(std::string_view operation) {
+  std::string message = "This version of MySQL doesn't yet support '";
+  message += operation;
+  message += " with write forwarding'";
+  return message;
+}
+
+}  // namespace causeway::routing

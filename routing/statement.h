@@ -1,0 +1,114 @@
+// What one statement is, as far as routing needs to know. Made by classify() (classifier.h).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace causeway::routing {
+
+// One value per way of treatment, in the order of the contract's table.
+enum class StatementClass : uint8_t {
+  kEmpty,            // nothing but white space and comments
+  kDml,              // INSERT, UPDATE, DELETE, REPLACE, WITH ... DML, CALL, DO, HANDLER,
+                     // EXECUTE IMMEDIATE, MariaDB's compound statements
+  kLockingRead,      // SELECT ... FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
+  kWriterRead,       // SELECT with GET_LOCK & co., NEXTVAL, INTO OUTFILE, MASTER_POS_WAIT & co.
+  kRead,             // plain SELECT, TABLE, VALUES, WITH ... SELECT, SHOW of schema, EXPLAIN of a read
+  kDiagnostics,      // SHOW WARNINGS / ERRORS / COUNT(*) WARNINGS, GET DIAGNOSTICS
+  kPrepare,          // PREPARE name FROM ...
+  kExecute,          // EXECUTE name
+  kDeallocate,       // DEALLOCATE PREPARE, DROP PREPARE
+  kBegin,            // BEGIN [WORK], START TRANSACTION
+  kCommit,           // COMMIT
+  kRollback,         // ROLLBACK, not ROLLBACK TO
+  kSetTransaction,   // SET [SESSION] TRANSACTION; with GLOBAL it is kAdmin
+  kSavepoint,        // SAVEPOINT, ROLLBACK TO, RELEASE SAVEPOINT
+  kXa,               // XA ...
+  kLoadData,         // LOAD DATA, LOAD XML
+  kPlugin,           // INSTALL / UNINSTALL PLUGIN, COMPONENT, SONAME
+  kDdl,              // CREATE, ALTER, DROP, TRUNCATE, RENAME, GRANT, REVOKE, ANALYZE, OPTIMIZE, REPAIR ...
+  kCreateTemporary,  // CREATE TEMPORARY TABLE
+  kDropTemporary,    // DROP TEMPORARY TABLE
+  kLockTables,       // LOCK TABLES, FLUSH TABLES ... WITH READ LOCK / FOR EXPORT
+  kUnlockTables,     // UNLOCK TABLES
+  kSet,              // SET of session and user variables, SET NAMES, SET CHARACTER SET, SET ROLE
+  kUse,              // USE schema
+  kKill,             // KILL ...
+  kAdmin,    // SET GLOBAL / PERSIST, SET PASSWORD, FLUSH, RESET, CHANGE REPLICATION SOURCE, SHUTDOWN ...
+  kUnknown,  // anything else: goes to the writer
+};
+
+std::string_view to_string(StatementClass cls);
+
+// The message of error 1235 (42000) for a rejected operation: "This version of MySQL doesn't yet support
+// '<operation> with write forwarding'".
+std::string rejection_message(std::string_view operation);
+
+enum class RouteHint : uint8_t { kNone, kWriter, kReplica };
+
+// A leading /* causeway: route=writer consistency=global max_lag=500ms */
+struct Hints {
+  RouteHint route = RouteHint::kNone;
+  std::string_view consistency;  // the level as written, empty if none was; a view into the classified text
+  std::optional<std::chrono::milliseconds> max_lag;
+
+  friend bool operator==(const Hints&, const Hints&) = default;
+};
+
+// Views point into the classified text.
+struct Statement {
+  StatementClass cls = StatementClass::kEmpty;
+
+  // The statement without its terminator and the white space around it, comments kept.
+  std::string_view text;
+
+  // For the classes of the 1235 rejections: what stands before " with write forwarding", e.g. "SAVEPOINT",
+  // "LOAD XML", "INSTALL PLUGIN", "DDL". Points to static storage.
+  std::string_view operation;
+
+  Hints hints;
+
+  // kPrepare, kExecute, kDeallocate: the prepared statement's name, unquoted. kUse: the schema's name,
+  // unquoted. Escapes are not undone.
+  std::string_view name;
+  // kPrepare with a literal: the text between the quotes, escapes not undone (unquote() of sql_lexer.h); the
+  // literal itself with its quotes is `prepared_literal`. Empty for PREPARE ... FROM @variable.
+  std::string_view prepared_text;
+  std::string_view prepared_literal;
+
+  bool uses_user_variables = false;     // mentions @name at all
+  bool assigns_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
+  bool uses_diagnostics = false;        // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
+  bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
+  bool uses_causeway_variables =
+      false;  // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
+  bool uses_connection_id = false;           // CONNECTION_ID(), @@pseudo_thread_id
+  bool takes_user_lock = false;              // GET_LOCK()
+  bool releases_user_lock = false;           // RELEASE_LOCK(), RELEASE_ALL_LOCKS()
+  bool calls_writer_function = false;        // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co.
+  bool has_locking_clause = false;           // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
+  bool has_select = false;                   // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
+  bool shows_variables = false;              // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
+  bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
+  bool sets_role = false;         // SET ROLE
+  bool has_placeholders = false;  // ?
+  bool compound = false;          // has a body, so `text` reaches to the end of the whole text
+  bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
+
+  // kBegin, kSetTransaction
+  bool read_only = false;              // ... READ ONLY
+  bool read_write = false;             // ... READ WRITE, said explicitly
+  bool consistent_snapshot = false;    // WITH CONSISTENT SNAPSHOT
+  bool next_transaction_only = false;  // SET TRANSACTION without SESSION
+  // kCommit, kRollback
+  bool chain = false;    // AND CHAIN
+  bool release = false;  // RELEASE
+
+  friend bool operator==(const Statement&, const Statement&) = default;
+};
+
+}  // namespace causeway::routing

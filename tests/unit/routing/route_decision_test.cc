@@ -1,0 +1,154 @@
+#include "routing/route_decision.h"
+
+#include <gtest/gtest.h>
+
+#include "routing/classifier.h"
+
+namespace causeway::routing {
+namespace {
+
+Decision decide_sql(std::string_view sql, const SessionView& session = {}, const RoutingPolicy& policy = {}) {
+  Classified classified;
+  classify(sql, {}, classified);
+  return decide(classified.statements.front(), session, policy);
+}
+
+std::string where(std::string_view sql, const SessionView& session = {}) {
+  const Decision decision = decide_sql(sql, session);
+  if (decision.action != Action::kRun) return "not run";
+  return std::string(decision.target == Target::kWriter ? "writer" : "replica") +
+         (decision.wait ? ", wait" : "");
+}
+
+TEST(RouteDecision, EachClassOfAForwardingSessionGoesWhereTheContractSays) {
+  const struct {
+    const char* sql;
+    const char* where;
+  } table[] = {
+      {"SELECT * FROM t", "replica, wait"},
+      {"TABLE t", "replica, wait"},
+      {"SHOW TABLES", "replica, wait"},
+      {"EXPLAIN SELECT 1", "replica, wait"},
+      {"USE app", "replica, wait"},
+      {"SET sql_mode = ''", "replica, wait"},
+      {"SELECT * FROM t FOR UPDATE", "writer"},
+      {"SELECT GET_LOCK('a', 1)", "writer"},
+      {"SELECT * FROM t INTO OUTFILE '/tmp/x'", "writer"},
+      {"INSERT INTO t VALUES (1)", "writer"},
+      {"CALL p()", "writer"},
+      {"CREATE TABLE t (a INT)", "writer"},
+      {"GRANT SELECT ON t TO u", "writer"},
+      {"SET GLOBAL max_connections = 1", "writer"},
+      {"SET @a = 1", "writer"},
+      {"SELECT 1 INTO @a", "writer"},
+      {"SET ROLE r", "writer"},
+      {"CREATE TEMPORARY TABLE t (a INT)", "writer"},
+      {"LOCK TABLES t READ", "writer"},
+      {"PREPARE s FROM 'SELECT 1'", "writer"},
+      {"what is this", "writer"},
+  };
+  for (const auto& row : table)
+    EXPECT_EQ(where(row.sql), row.where) << row.sql;
+}
+
+TEST(RouteDecision, WhatIsNotSupportedIsRejectedUnlessForwarded) {
+  const struct {
+    const char* sql;
+    const char* operation;
+  } table[] = {{"SAVEPOINT a", "SAVEPOINT"},
+               {"ROLLBACK TO a", "SAVEPOINT"},
+               {"XA START 'x'", "XA"},
+               {"LOAD DATA INFILE 'x' INTO TABLE t", "LOAD DATA"},
+               {"INSTALL PLUGIN p SONAME 'x'", "INSTALL PLUGIN"}};
+  const RoutingPolicy forward{
+      .forward_savepoint = true, .forward_xa = true, .forward_load_data = true, .forward_plugin = true};
+  for (const auto& row : table) {
+    EXPECT_EQ(decide_sql(row.sql).action, Action::kReject) << row.sql;
+    EXPECT_EQ(decide_sql(row.sql).operation, row.operation) << row.sql;
+    EXPECT_EQ(decide_sql(row.sql, {}, forward).target, Target::kWriter) << row.sql;
+  }
+  EXPECT_EQ(decide_sql("CREATE TABLE t (a INT)", {}, {.forward_ddl = false}).operation, "DDL");
+}
+
+TEST(RouteDecision, TransactionsBeginWhereTheirStatementsRun) {
+  EXPECT_EQ(decide_sql("BEGIN").action, Action::kDeferBegin);
+  EXPECT_EQ(where("START TRANSACTION WITH CONSISTENT SNAPSHOT"), "writer");
+  EXPECT_EQ(where("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"), "replica, wait");
+  EXPECT_EQ(decide_sql("COMMIT").action, Action::kNothingOpen);
+  EXPECT_EQ(decide_sql("COMMIT AND CHAIN").action, Action::kDeferBegin);
+  EXPECT_EQ(decide_sql("SET TRANSACTION READ ONLY").action, Action::kRememberNextTransaction);
+
+  const SessionView deferred{.begin_deferred = true};
+  EXPECT_EQ(where("SELECT 1", deferred), "writer");
+  EXPECT_EQ(decide_sql("COMMIT", deferred).action, Action::kEndDeferred);
+  EXPECT_EQ(decide_sql("SAVEPOINT a", deferred).action, Action::kReject);
+  const SessionView read_only{.begin_deferred = true, .deferred_read_only = true};
+  EXPECT_EQ(where("SELECT 1", read_only), "replica, wait");
+  EXPECT_EQ(decide_sql("INSERT INTO t VALUES (1)", read_only).action, Action::kReadOnlyTransactionError);
+}
+
+TEST(RouteDecision, AnOpenTransactionTakesEverything) {
+  const SessionView on_writer{.transaction = Target::kWriter};
+  const SessionView on_replica{.transaction = Target::kReplica};
+  for (const char* sql : {"SELECT 1", "SHOW TABLES", "SET sql_mode = ''", "COMMIT"}) {
+    EXPECT_EQ(where(sql, on_writer), "writer") << sql;
+    EXPECT_EQ(where(sql, on_replica), "replica") << sql;
+  }
+  EXPECT_EQ(where("INSERT INTO t VALUES (1)", on_writer), "writer");
+  EXPECT_EQ(decide_sql("INSERT INTO t VALUES (1)", on_replica).action, Action::kReadOnlyTransactionError);
+  EXPECT_EQ(decide_sql("DROP TABLE t", on_replica).action, Action::kLeaveReadOnly);
+}
+
+TEST(RouteDecision, ABeginInATransactionCommitsItWhereItIs) {
+  const SessionView on_writer{.transaction = Target::kWriter};
+  const SessionView on_replica{.transaction = Target::kReplica};
+  EXPECT_EQ(where("BEGIN", on_writer), "writer");
+  EXPECT_EQ(where("START TRANSACTION READ ONLY", on_replica), "replica");
+  EXPECT_EQ(decide_sql("START TRANSACTION READ ONLY", on_writer).action, Action::kCommitThenBegin);
+  EXPECT_EQ(decide_sql("START TRANSACTION READ ONLY", on_writer).target, Target::kWriter);
+  EXPECT_EQ(decide_sql("BEGIN", on_replica).action, Action::kCommitThenBegin);
+  EXPECT_EQ(decide_sql("BEGIN", on_replica).target, Target::kReplica);
+}
+
+TEST(RouteDecision, WithoutAutocommitAReadBeginsATransactionOnTheWriter) {
+  EXPECT_EQ(where("SELECT 1", {.autocommit = false}), "writer");
+  EXPECT_EQ(where("SELECT 1", {.autocommit = false, .transaction_read_only = true}), "replica, wait");
+}
+
+TEST(RouteDecision, APinnedSessionStaysOnTheWriter) {
+  for (const char* sql : {"SELECT 1", "SET sql_mode = ''", "USE app", "SHOW TABLES"}) {
+    EXPECT_EQ(where(sql, {.pinned_to_writer = true}), "writer") << sql;
+  }
+}
+
+TEST(RouteDecision, DiagnosticsAreAnsweredByTheServerTheySpeakOf) {
+  EXPECT_EQ(where("SHOW WARNINGS", {.last_target = Target::kWriter}), "writer");
+  EXPECT_EQ(where("SELECT ROW_COUNT()", {.last_target = Target::kWriter}), "writer");
+  EXPECT_EQ(where("SELECT FOUND_ROWS()", {.last_target = Target::kReplica}), "replica, wait");
+  const SessionView inserted_then_read{.has_last_insert_id = true, .last_target = Target::kReplica};
+  EXPECT_EQ(where("SELECT LAST_INSERT_ID()", inserted_then_read), "writer");
+  EXPECT_EQ(where("SELECT @a", {.has_user_variables = true}), "writer");
+  EXPECT_EQ(where("SELECT @a"), "replica, wait");
+}
+
+TEST(RouteDecision, ASessionThatDoesNotForwardStaysOnItsReplica) {
+  const SessionView off{.forwarding = false};
+  for (const char* sql : {"SELECT 1", "SELECT * FROM t FOR UPDATE", "BEGIN", "SAVEPOINT a", "XA RECOVER",
+                          "LOCK TABLES t READ"}) {
+    EXPECT_EQ(where(sql, off), "replica") << sql;
+  }
+  for (const char* sql :
+       {"INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)", "LOAD DATA INFILE 'x' INTO TABLE t"}) {
+    EXPECT_EQ(decide_sql(sql, off).action, Action::kReadOnlyError) << sql;
+  }
+  EXPECT_EQ(where("INSERT INTO tmp VALUES (1)", {.forwarding = false, .pinned_to_replica = true}), "replica");
+}
+
+TEST(RouteDecision, AHintOverridesTheClass) {
+  EXPECT_EQ(where("/* causeway: route=writer */ SELECT 1"), "writer");
+  EXPECT_EQ(where("/* causeway: route=replica */ SELECT * FROM t FOR UPDATE"), "replica, wait");
+  EXPECT_EQ(where("/* causeway: route=replica */ INSERT INTO t VALUES (1)"), "writer");
+}
+
+}  // namespace
+}  // namespace causeway::routing
