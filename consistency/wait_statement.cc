@@ -1,0 +1,125 @@
+#include "consistency/wait_statement.h"
+
+#include <algorithm>
+
+#include "consistency/text_cursor.h"
+
+namespace causeway::consistency {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLongestWait = std::chrono::hours{24};
+
+// Two of the functions take 0 for "for ever". So does MariaDB's MASTER_POS_WAIT(..., 0.25), as it rounds to
+// whole seconds (checked on 10.11), while MySQL's takes fractions (checked on 9.7; before 8.0 it is not
+// relied upon).
+bool takes_fractions(PositionKind kind, const WaitDialect& dialect) {
+  if (dialect.flavor == ServerFlavor::kMysql) return dialect.server_version >= 80000;
+  return kind == PositionKind::kMariadbGtid;
+}
+
+void append_timeout(std::string& out, milliseconds timeout, bool fractions) {
+  timeout = std::clamp(timeout, milliseconds{1}, kLongestWait);
+  if (!fractions) {
+    append_number(out, static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(timeout).count()));
+    return;
+  }
+  const auto count = static_cast<uint64_t>(timeout.count());
+  append_number(out, count / 1000);
+  out += '.';
+  const uint64_t fraction = count % 1000;
+  out += static_cast<char>('0' + fraction / 100);
+  out += static_cast<char>('0' + fraction / 10 % 10);
+  out += static_cast<char>('0' + fraction % 10);
+}
+
+std::string_view wait_function(PositionKind kind, const WaitDialect& dialect) {
+  const bool mysql = dialect.flavor == ServerFlavor::kMysql;
+  switch (kind) {
+    case PositionKind::kNone:
+      return {};
+    case PositionKind::kGtidSet:
+      return mysql ? "WAIT_FOR_EXECUTED_GTID_SET" : "";
+    case PositionKind::kMariadbGtid:
+      return mysql ? "" : "MASTER_GTID_WAIT";
+    case PositionKind::kBinlogCoordinates:
+      return mysql && dialect.server_version >= 80026 ? "SOURCE_POS_WAIT" : "MASTER_POS_WAIT";
+  }
+  return {};
+}
+
+}  // namespace
+
+bool can_wait(PositionKind kind, const WaitDialect& dialect) {
+  return !wait_function(kind, dialect).empty();
+}
+
+bool append_wait_statement(std::string& out, const Position& position, milliseconds timeout,
+                           const WaitDialect& dialect) {
+  const std::string_view function = wait_function(position.kind(), dialect);
+  if (function.empty()) return false;
+  out += "SELECT ";
+  out += function;
+  out += "('";
+  if (const GtidSet* set = position.gtid_set()) set->append_to(out);
+  if (const MariadbGtidList* list = position.mariadb_gtid()) list->append_to(out);
+  if (const BinlogCoordinates* coordinates = position.binlog_coordinates()) out += coordinates->file();
+  out += "',";
+  if (const BinlogCoordinates* coordinates = position.binlog_coordinates()) {
+    append_number(out, coordinates->offset());
+    out += ',';
+  }
+  append_timeout(out, timeout, takes_fractions(position.kind(), dialect));
+  out += ')';
+  return true;
+}
+
+WaitVerdict parse_wait_result(PositionKind kind, std::optional<std::string_view> value) {
+  switch (kind) {
+    case PositionKind::kNone:
+      return WaitVerdict::kError;
+    case PositionKind::kGtidSet:
+      if (value == "0") return WaitVerdict::kReached;
+      return value == "1" ? WaitVerdict::kTimeout : WaitVerdict::kError;
+    case PositionKind::kMariadbGtid:
+      if (value == "0") return WaitVerdict::kReached;
+      return value == "-1" ? WaitVerdict::kTimeout : WaitVerdict::kError;
+    case PositionKind::kBinlogCoordinates:
+      break;
+  }
+  if (!value) return WaitVerdict::kNotReplicating;
+  if (value == "-1") return WaitVerdict::kTimeout;
+  TextCursor events(*value);  // how many events it waited for
+  return events.number<uint64_t>() && events.at_end() ? WaitVerdict::kReached : WaitVerdict::kError;
+}
+
+std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect) {
+  const bool mysql = dialect.flavor == ServerFlavor::kMysql;
+  switch (kind) {
+    case PositionKind::kNone:
+      return {};
+    case PositionKind::kGtidSet:
+      return mysql ? "SELECT @@global.gtid_executed" : "";
+    case PositionKind::kMariadbGtid:
+      return mysql ? "" : "SELECT @@global.gtid_binlog_pos";
+    case PositionKind::kBinlogCoordinates:
+      return mysql && dialect.server_version >= 80400 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+  }
+  return {};
+}
+
+Result<Position> parse_probe_row(PositionKind kind,
+                                 std::span<const std::optional<std::string_view>> columns) {
+  if (columns.empty() || !columns[0]) return PositionError::kMissingColumn;
+  if (kind != PositionKind::kBinlogCoordinates) return Position::parse(kind, *columns[0]);
+  if (columns.size() < 2 || !columns[1]) return PositionError::kMissingColumn;
+  TextCursor digits(*columns[1]);
+  const auto offset = digits.number<uint64_t>();
+  if (!offset || !digits.at_end()) return PositionError::kBadNumber;
+  Result<BinlogCoordinates> coordinates = BinlogCoordinates::make(*columns[0], *offset);
+  if (!coordinates) return coordinates.error();
+  return Position(std::move(*coordinates));
+}
+
+}  // namespace causeway::consistency

@@ -1,0 +1,49 @@
+// The statements that wait for a position on a replica and ask the writer for its own, and what their answers
+// mean. https://dev.mysql.com/doc/refman/8.4/en/gtid-functions.html
+// https://dev.mysql.com/doc/refman/8.4/en/replication-functions-synchronization.html
+// https://mariadb.com/kb/en/master_gtid_wait/
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "consistency/position.h"
+#include "consistency/read_plan.h"
+
+namespace causeway::consistency {
+
+enum class ServerFlavor : uint8_t { kMysql, kMariadb };
+
+// Which words a server understands.
+struct WaitDialect {
+  ServerFlavor flavor = ServerFlavor::kMysql;
+  uint32_t server_version = 0;  // major * 10000 + minor * 100 + patch, as in 80026 or 101106
+
+  friend bool operator==(const WaitDialect&, const WaitDialect&) = default;
+};
+
+// Whether a server of this dialect has a function that waits for positions of this kind.
+bool can_wait(PositionKind kind, const WaitDialect& dialect);
+
+// Appends `SELECT WAIT_FOR_EXECUTED_GTID_SET('...',0.250)` or its like. The timeout is rounded up to what the
+// function can tell apart (1 ms, or 1 s where it takes whole seconds) and is at least that, since 0 means
+// "for ever" to some of them; at most a day. Only validated values are printed, so quoting is safe under
+// every sql_mode and character set. False, and nothing appended, if !can_wait(position.kind(), dialect).
+[[nodiscard]] bool append_wait_statement(std::string& out, const Position& position,
+                                         std::chrono::milliseconds timeout, const WaitDialect& dialect);
+
+// The verdict in the one column of the one row that a wait answers; nothing for NULL. An ERR packet instead
+// of a row is WaitVerdict::kError.
+WaitVerdict parse_wait_result(PositionKind kind, std::optional<std::string_view> value);
+
+// The question for the writer's position; points to static storage, empty for kNone.
+std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect);
+
+// The position in the row that answers probe_statement(): columns as text, nothing for NULL.
+Result<Position> parse_probe_row(PositionKind kind, std::span<const std::optional<std::string_view>> columns);
+
+}  // namespace causeway::consistency

@@ -1,0 +1,136 @@
+#include "consistency/wait_statement.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace causeway::consistency {
+namespace {
+
+using std::chrono::milliseconds;
+using Columns = std::vector<std::optional<std::string_view>>;
+
+const std::string kA = "34250e64-e564-11f1-bad4-02fc00000001";
+constexpr WaitDialect kMysql57{ServerFlavor::kMysql, 50744};
+constexpr WaitDialect kMysql80{ServerFlavor::kMysql, 80025};
+constexpr WaitDialect kMysql97{ServerFlavor::kMysql, 90704};
+constexpr WaitDialect kMariadb{ServerFlavor::kMariadb, 101119};
+
+std::string statement(const std::string& position, milliseconds timeout, const WaitDialect& dialect) {
+  std::string out = "before;";
+  if (!append_wait_statement(out, Position::parse(position).value(), timeout, dialect)) {
+    EXPECT_EQ(out, "before;");
+    return "none";
+  }
+  EXPECT_TRUE(out.starts_with("before;"));
+  return out.substr(7);
+}
+
+TEST(WaitStatement, SpeaksTheServersDialect) {
+  const std::string gtid = "mysql:" + kA + ":1-5:tag:7";
+  const std::string binlog = "binlog:b.000003:154";
+  const milliseconds t{250};
+  EXPECT_EQ(statement(gtid, t, kMysql97), "SELECT WAIT_FOR_EXECUTED_GTID_SET('" + kA + ":1-5:tag:7',0.250)");
+  EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb), "SELECT MASTER_GTID_WAIT('0-1-5',0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql97), "SELECT SOURCE_POS_WAIT('b.000003',154,0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql80), "SELECT MASTER_POS_WAIT('b.000003',154,0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql57), "SELECT MASTER_POS_WAIT('b.000003',154,1)");
+  EXPECT_EQ(statement(binlog, t, kMariadb), "SELECT MASTER_POS_WAIT('b.000003',154,1)");
+}
+
+TEST(WaitStatement, IsNotMadeWhereTheServerHasNone) {
+  EXPECT_EQ(statement("mysql:" + kA + ":1", milliseconds{1}, kMariadb), "none");
+  EXPECT_EQ(statement("mariadb:0-1-5", milliseconds{1}, kMysql97), "none");
+  EXPECT_EQ(statement("", milliseconds{1}, kMysql97), "none");
+  EXPECT_FALSE(can_wait(PositionKind::kMariadbGtid, kMysql97));
+  EXPECT_TRUE(can_wait(PositionKind::kBinlogCoordinates, kMariadb));
+}
+
+TEST(WaitStatement, NoTimeoutMeansForEver) {
+  const std::string gtid = "mysql:" + kA + ":1";
+  const std::string head = "SELECT WAIT_FOR_EXECUTED_GTID_SET('" + kA + ":1',";
+  const struct {
+    milliseconds timeout;
+    std::string fractions, seconds;
+  } cases[] = {
+      {milliseconds::min(), "0.001", "1"},
+      {milliseconds{-1}, "0.001", "1"},
+      {milliseconds{0}, "0.001", "1"},
+      {milliseconds{1}, "0.001", "1"},
+      {milliseconds{999}, "0.999", "1"},
+      {milliseconds{1000}, "1.000", "1"},
+      {milliseconds{1001}, "1.001", "2"},
+      {milliseconds{12345}, "12.345", "13"},
+      {milliseconds::max(), "86400.000", "86400"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(statement(gtid, c.timeout, kMysql97), head + c.fractions + ")");
+    EXPECT_EQ(statement("binlog:b.1:4", c.timeout, kMariadb),
+              "SELECT MASTER_POS_WAIT('b.1',4," + c.seconds + ")");
+  }
+}
+
+TEST(WaitResult, TableOfVerdicts) {
+  using enum PositionKind;
+  const struct {
+    PositionKind kind;
+    std::optional<std::string_view> value;
+    WaitVerdict verdict;
+  } cases[] = {
+      {kGtidSet, "0", WaitVerdict::kReached},
+      {kGtidSet, "1", WaitVerdict::kTimeout},
+      {kGtidSet, "-1", WaitVerdict::kError},
+      {kGtidSet, std::nullopt, WaitVerdict::kError},
+      {kMariadbGtid, "0", WaitVerdict::kReached},
+      {kMariadbGtid, "-1", WaitVerdict::kTimeout},
+      {kMariadbGtid, "1", WaitVerdict::kError},
+      {kMariadbGtid, std::nullopt, WaitVerdict::kError},
+      {kBinlogCoordinates, "0", WaitVerdict::kReached},
+      {kBinlogCoordinates, "17", WaitVerdict::kReached},
+      {kBinlogCoordinates, "-1", WaitVerdict::kTimeout},
+      {kBinlogCoordinates, std::nullopt, WaitVerdict::kNotReplicating},
+      {kBinlogCoordinates, "", WaitVerdict::kError},
+      {kBinlogCoordinates, "1x", WaitVerdict::kError},
+      {kNone, "0", WaitVerdict::kError},
+  };
+  for (const auto& c : cases)
+    EXPECT_EQ(parse_wait_result(c.kind, c.value), c.verdict)
+        << to_string(c.kind) << " " << c.value.value_or("NULL");
+}
+
+TEST(ProbeStatement, SpeaksTheServersDialect) {
+  EXPECT_EQ(probe_statement(PositionKind::kGtidSet, kMysql80), "SELECT @@global.gtid_executed");
+  EXPECT_EQ(probe_statement(PositionKind::kMariadbGtid, kMariadb), "SELECT @@global.gtid_binlog_pos");
+  EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMariadb), "SHOW MASTER STATUS");
+  EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMysql80), "SHOW MASTER STATUS");
+  EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMysql97), "SHOW BINARY LOG STATUS");
+  EXPECT_EQ(probe_statement(PositionKind::kNone, kMysql97), "");
+}
+
+TEST(ProbeRow, GivesThePosition) {
+  const std::string set = kA + ":1-5,\n" + kA + ":7";
+  EXPECT_EQ(parse_probe_row(PositionKind::kGtidSet, Columns{set}).value().to_string(),
+            "mysql:" + kA + ":1-5:7");
+  EXPECT_TRUE(parse_probe_row(PositionKind::kGtidSet, Columns{""}).value().empty());
+  EXPECT_EQ(parse_probe_row(PositionKind::kMariadbGtid, Columns{"0-1-6"}).value().to_string(),
+            "mariadb:0-1-6");
+  const Columns status{"mysql-bin.000001", "1324", "", "", set};
+  EXPECT_EQ(parse_probe_row(PositionKind::kBinlogCoordinates, status).value().to_string(),
+            "binlog:mysql-bin.000001:1324");
+}
+
+TEST(ProbeRow, BadRowNamesItsError) {
+  using enum PositionKind;
+  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{}).error(), PositionError::kMissingColumn);
+  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{std::nullopt}).error(), PositionError::kMissingColumn);
+  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6"}).error(), PositionError::kBadUuid);
+  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001"}).error(), PositionError::kMissingColumn);
+  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001", std::nullopt}).error(),
+            PositionError::kMissingColumn);
+  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001", "x"}).error(), PositionError::kBadNumber);
+  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b", "4"}).error(), PositionError::kBadFileName);
+}
+
+}  // namespace
+}  // namespace causeway::consistency
