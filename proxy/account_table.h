@@ -1,0 +1,73 @@
+// The server's account table as a value, and the server's way of finding the account of a login.
+// https://dev.mysql.com/doc/refman/8.4/en/connection-access.html
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/cluster_view.h"
+#include "proxy/native_client.h"
+
+namespace causeway::proxy {
+
+// One way to log in to an account.
+struct AuthMethod {
+  std::string plugin;       // "mysql_native_password", "caching_sha2_password", "ed25519", ...
+  std::string auth_string;  // the verifier as the table holds it: "*94BD...", "$A$005$...", may be binary
+
+  friend bool operator==(const AuthMethod&, const AuthMethod&) = default;
+};
+
+struct Account {
+  std::string user;  // empty: any user
+  std::string host;  // the pattern
+  std::string plugin;
+  std::string auth_string;
+  std::vector<AuthMethod> alternatives;  // MariaDB's IDENTIFIED VIA a OR b: all after the first
+  bool locked = false;
+  bool expired = false;
+  bool require_tls = false;  // REQUIRE SSL, X509 or more
+
+  friend bool operator==(const Account&, const Account&) = default;
+};
+
+// Whether a client with this address (IPv4 or IPv6 text, or "localhost" for a Unix socket) and name (empty:
+// not resolved) matches the host part of an account: a name or address, `%` and `_` wildcards,
+// address/netmask, address/bits. Names in any case. A client from the loopback address is "localhost" too, as
+// the server resolves it.
+bool host_matches(std::string_view pattern, std::string_view address, std::string_view host_name);
+
+// Immutable after construction.
+class AccountTable {
+ public:
+  static constexpr size_t kMaxAccounts = 100'000;
+
+  AccountTable() = default;
+  // Of a server of this flavor: they differ in which of several matching accounts comes first.
+  AccountTable(std::vector<Account> accounts, ServerFlavor flavor);
+
+  // The first match in the server's order: hosts from the most to the least specific, named users before the
+  // empty one. Null if none. Valid as long as the table.
+  const Account* lookup(std::string_view user, std::string_view address,
+                        std::string_view host_name = {}) const;
+
+  const std::vector<Account>& accounts() const { return accounts_; }
+
+ private:
+  std::vector<Account> accounts_;  // in the server's order
+};
+
+// The statement that reads the table. Rights: MySQL SELECT on mysql.user, MariaDB SELECT on
+// mysql.global_priv.
+// Its columns: user, host, plugin, auth_string, locked, expired (Y or N), ssl_type, then plugin and
+// auth_string of alternatives.
+std::string account_query(ServerFlavor flavor, uint32_t version_number);
+
+// Reads its rows, which are the same for every server. Accounts that cannot log in by a password are in, with
+// their plugin; MariaDB's roles are not.
+std::vector<Account> read_accounts(const NativeRows& rows);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,307 @@
+#include "proxy/application.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/admin_server.h"
+#include "proxy/build_info.h"
+#include "proxy/cluster_monitor.h"
+#include "proxy/environment.h"
+#include "proxy/listener.h"
+#include "proxy/metrics_registry.h"
+#include "proxy/status_report.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// What is left of a node's max_connections for others (administrators, replication) when replicas serve the
+// reads.
+constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
+
+// Until the monitor has heard of a node's max_connections.
+constexpr uint64_t kDefaultMaxConnections = 151;
+
+MonitorOptions monitor_options(const Config& config) {
+  MonitorOptions options;
+  for (const NodeConfig& node : config.nodes) {
+    options.nodes.push_back(
+        {.host = node.address.host, .port = node.address.port, .unix_socket = node.address.path});
+  }
+  options.user = config.monitor.user;
+  options.password = config.monitor.password;
+  options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
+  options.tls_ca = config.server_tls.ca;
+  options.tls_certificate = config.server_tls.certificate;
+  options.tls_key = config.server_tls.key;
+  options.interval = config.monitor.interval;
+  options.connect_timeout = config.monitor.connect_timeout;
+  options.rejoin_max_lag = config.routing.max_lag;
+  return options;
+}
+
+MonitorLog monitor_log(const Logger& logger) {
+  return [logger](MonitorLogLevel level, std::string_view text) {
+    switch (level) {
+      case MonitorLogLevel::kDebug:
+        logger.debug(text);
+        break;
+      case MonitorLogLevel::kInfo:
+        logger.info(text);
+        break;
+      case MonitorLogLevel::kWarning:
+        logger.warning(text);
+        break;
+      case MonitorLogLevel::kError:
+        logger.error(text);
+        break;
+    }
+  };
+}
+
+template <class Value>
+Value value_or_throw(std::variant<Value, std::string> result) {
+  if (auto* error = std::get_if<std::string>(&result)) throw std::runtime_error(*error);
+  return std::move(std::get<Value>(result));
+}
+
+// The parts in the order in which they are made; they go in the opposite one.
+class Application {
+ public:
+  Application(const Config& config, const Logger& logger)
+      : config_(config),
+        logger_(logger),
+        metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
+        environment_(config, logger, cluster_),
+        monitor_(monitor_options(config), cluster_, monitor_log(logger)),
+        signals_(io_, SIGTERM, SIGINT),
+        timer_(io_) {}
+
+  void run();
+
+ private:
+  static std::vector<std::string> node_names(const Config& config) {
+    std::vector<std::string> names;
+    for (const NodeConfig& node : config.nodes)
+      names.push_back(to_string(node.address));
+    return names;
+  }
+
+  void prepare_environment();
+  void wait_for_cluster();
+  void start_serving();
+  void update_budgets();
+  void on_tick();
+  void schedule_tick();
+  void begin_drain();
+  void finish();
+  Readiness readiness() const;
+  AdminHandlers admin_handlers();
+
+  const Config& config_;
+  Logger logger_;
+  ClusterState cluster_;
+  MetricsRegistry metrics_;
+  Environment environment_;
+  ClusterMonitor monitor_;
+  std::unique_ptr<AccountStore> accounts_;
+  asio::io_context io_{1};
+  asio::signal_set signals_;
+  asio::steady_timer timer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<AdminServer> admin_;
+  std::atomic<bool> serving_{false};
+  std::optional<steady_clock::time_point> drain_until_;
+  uint64_t budgets_of_view_ = 0;
+};
+
+void Application::prepare_environment() {
+  environment_.metrics = &metrics_;
+  environment_.monitor = &monitor_;
+  environment_.monitor_credentials = std::make_shared<const protocol::Credentials>(
+      protocol::Credentials::from_password(config_.monitor.password));
+  environment_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
+  environment_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
+  environment_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
+  if (config_.users.empty()) {
+    accounts_ = std::make_unique<AccountStore>(monitor_options(config_), AccountStore::Options{}, cluster_,
+                                               monitor_log(logger_));
+    environment_.accounts = accounts_.get();
+  }
+  for (size_t i = 0; i < config_.workers; ++i) {
+    environment_.workers.push_back(std::make_unique<Worker>(environment_, i));
+  }
+}
+
+// The writer's limit is Aurora's share, over all workers; a replica's leaves something for others.
+void Application::update_budgets() {
+  const auto view = cluster_.current();
+  if (view->version == budgets_of_view_) return;
+  budgets_of_view_ = view->version;
+  for (size_t i = 0; i < config_.nodes.size(); ++i) {
+    const NodeView* node = i < view->nodes.size() ? &view->nodes[i] : nullptr;
+    const uint64_t max =
+        node == nullptr || node->max_connections == 0 ? kDefaultMaxConnections : node->max_connections;
+    const bool is_writer = view->writer >= 0 && static_cast<size_t>(view->writer) == i;
+    const uint64_t percent =
+        is_writer ? config_.forwarding.aurora_fwd_writer_max_connections_pct : kReplicaMaxConnectionsPercent;
+    environment_.budgets[i].set_limit(static_cast<uint32_t>(max * percent / 100));
+  }
+}
+
+Readiness Application::readiness() const {
+  if (environment_.draining) return {.ready = false, .reason = "shutting down"};
+  if (!serving_) return {.ready = false, .reason = "starting"};
+  const auto view = cluster_.current();
+  const bool any = std::ranges::any_of(view->nodes, &NodeView::reachable);
+  return {.ready = any, .reason = describe_roles(*view)};
+}
+
+AdminHandlers Application::admin_handlers() {
+  AdminHandlers handlers;
+  handlers.metrics = [this] {
+    auto families = metrics_.Collect();
+    auto process = process_metrics();
+    families.insert(families.end(), std::make_move_iterator(process.begin()),
+                    std::make_move_iterator(process.end()));
+    return families;
+  };
+  handlers.readiness = [this] { return readiness(); };
+  handlers.status = [this] {
+    const Readiness now = readiness();
+    return status_json(*cluster_.current(), metrics_, now.ready, now.reason);
+  };
+  return handlers;
+}
+
+void Application::wait_for_cluster() {
+  monitor_.start();
+  // A server that does not answer has that long; with it down there is nothing to wait for.
+  monitor_.wait_first_view(steady_clock::now() + config_.monitor.connect_timeout * 3);
+  update_budgets();
+  if (accounts_ == nullptr) return;
+  accounts_->start();
+  accounts_->wait_first(steady_clock::now() + config_.monitor.connect_timeout * 2);
+  const auto snapshot = accounts_->current();
+  if (!snapshot->available) {
+    logger_.warning(
+        "the account table cannot be read: every client is asked for its password and a server decides",
+        {{"reason", snapshot->reason}});
+  }
+}
+
+void Application::start_serving() {
+  for (const auto& worker : environment_.workers)
+    worker->start();
+  for (const auto& listener : listeners_)
+    listener->start();
+  serving_ = true;
+  std::string addresses;
+  for (const auto& listener : listeners_) {
+    if (!addresses.empty()) addresses.append(", ");
+    addresses.append(to_string(listener->address()));
+  }
+  const auto view = cluster_.current();
+  logger_.info("ready", {{"listen", addresses},
+                         {"version", version()},
+                         {"roles", describe_roles(*view)},
+                         {"admin", admin_ ? to_string(admin_->address()) : std::string("off")}});
+}
+
+void Application::schedule_tick() {
+  timer_.expires_after(milliseconds{50});
+  timer_.async_wait([this](const ErrorCode& error) {
+    if (!error) on_tick();
+  });
+}
+
+void Application::on_tick() {
+  update_budgets();
+  if (drain_until_) {
+    const bool empty = environment_.sessions.load() == 0;
+    if (empty || steady_clock::now() >= *drain_until_) {
+      io_.stop();
+      return;
+    }
+    for (const auto& worker : environment_.workers)
+      worker->drain();
+  }
+  schedule_tick();
+}
+
+void Application::begin_drain() {
+  logger_.info("shutting down: open transactions may finish",
+               {{"sessions", std::to_string(environment_.sessions.load())}});
+  environment_.draining = true;
+  for (const auto& listener : listeners_)
+    listener->stop();
+  drain_until_ = steady_clock::now() + config_.shutdown.drain_timeout;
+  for (const auto& worker : environment_.workers)
+    worker->drain();
+  // Whoever asks twice does not want to wait.
+  signals_.async_wait([this](const ErrorCode& error, int) {
+    if (!error) io_.stop();
+  });
+}
+
+void Application::finish() {
+  for (const auto& listener : listeners_)
+    listener->stop();
+  for (const auto& worker : environment_.workers)
+    worker->stop();
+  for (const auto& worker : environment_.workers)
+    worker->join();
+  admin_.reset();
+  if (accounts_) accounts_->stop();
+  monitor_.stop();
+  environment_.workers.clear();
+  logger_.info("ended");
+}
+
+void Application::run() {
+  prepare_environment();
+  // Ports first: what is in use is known before anything else is done.
+  for (const ListenerConfig& listener : config_.listeners) {
+    listeners_.push_back(std::make_unique<Listener>(io_, environment_, listener));
+  }
+  if (config_.admin.listen)
+    admin_ = std::make_unique<AdminServer>(*config_.admin.listen, admin_handlers(), logger_);
+  signals_.async_wait([this](const ErrorCode& error, int) {
+    if (!error) begin_drain();
+  });
+  wait_for_cluster();
+  start_serving();
+  schedule_tick();
+  io_.run();
+  finish();
+}
+
+}  // namespace
+
+int run_application(const Config& config, const Logger& logger) {
+  try {
+    Application application(config, logger);
+    application.run();
+    return 0;
+  } catch (const std::exception& error) {
+    logger.error("cannot start", {{"reason", error.what()}});
+    return 1;
+  }
+}
+
+}  // namespace causeway::proxy

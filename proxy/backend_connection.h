@@ -1,0 +1,104 @@
+// One connection to a server, with what is known of the state it is in.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "protocol/byte_writer.h"
+#include "protocol/capability_flags.h"
+#include "protocol/secret.h"
+#include "protocol/status_flags.h"
+#include "proxy/client_error.h"
+#include "proxy/io.h"
+#include "proxy/last_insert_id.h"
+#include "proxy/mysql_stream.h"
+
+namespace causeway::proxy {
+
+struct BackendLease;
+
+// Connections with equal keys can stand in for each other once COM_RESET_CONNECTION and the session's own
+// state went over them.
+struct PoolKey {
+  std::string user;
+  protocol::CapabilityFlags capabilities = 0;  // those that change the wire format, or what statements mean
+  uint8_t collation = 0;                       // of the handshake
+  uint64_t credentials_version = 0;            // a changed password makes new connections
+
+  friend bool operator==(const PoolKey&, const PoolKey&) = default;
+};
+
+// What a connection's character set and SQL mode are right after the handshake. COM_RESET_CONNECTION forgets
+// the handshake's collation (MySQL 9.7, MariaDB 10.11), so it is put back with these.
+struct ConnectionBaseline {
+  std::string character_set_client;
+  std::string character_set_results;
+  std::string collation_connection;
+  std::string sql_mode;
+};
+
+// Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.
+struct BackendConnection : boost::intrusive::list_base_hook<> {
+  BackendConnection(Socket socket, size_t node_index, std::shared_ptr<const PoolKey> pool_key)
+      : stream(std::move(socket)), node(node_index), key(std::move(pool_key)) {}
+
+  // What only the connection knew is lost with it: the guess has to do.
+  ~BackendConnection() {
+    for (const auto& lost : {last_insert_id, former_last_insert_id}) {
+      if (lost == nullptr) continue;
+      lost->certain = true;
+      lost->pending = false;
+    }
+  }
+  BackendConnection(const BackendConnection&) = delete;
+  BackendConnection& operator=(const BackendConnection&) = delete;
+
+  MysqlStream stream;
+  size_t node;  // index in Config::nodes
+  std::shared_ptr<const PoolKey> key;
+  protocol::CapabilityFlags capabilities = 0;  // negotiated
+  uint32_t thread_id = 0;
+  bool mariadb = false;
+  ConnectionBaseline baseline;
+
+  protocol::StatusFlags status = 0;              // of the last OK or EOF
+  std::string schema;                            // the current one, empty for none
+  std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
+  std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
+  uint64_t applied_version = 0;                         // of the owner's SessionVariables
+  bool needs_reset = false;                             // somebody else's session lived in it
+
+  BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
+  bool in_use = false;            // not in the pool's idle list
+  bool keep = false;              // idle, but something of its session lives in it: not to be given away
+  size_t index = 0;               // in the pool
+  Clock::time_point idle_since;
+  bool replied = false;  // something came back since the last request was sent
+
+  protocol::Buffer out;  // what is about to be sent ahead of a statement
+};
+
+// A session's claim on a connection of one node, held between statements. Lost (null) when the pool gave the
+// connection to somebody else or closed it.
+struct BackendLease {
+  BackendConnection* connection = nullptr;
+
+  explicit operator bool() const { return connection != nullptr; }
+};
+
+// How to log in to a server as the client's user.
+struct BackendLogin {
+  std::string user;
+  std::string schema;
+  std::string host;  // for TLS
+  uint16_t port = 0;
+  std::string unix_path;
+  const protocol::SecretBytes* password = nullptr;  // any of the three
+  const protocol::SecretBytes* sha1 = nullptr;      // SHA1(password)
+  const protocol::SecretBytes* sha256 = nullptr;    // SHA256(password)
+};
+
+}  // namespace causeway::proxy

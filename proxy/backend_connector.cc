@@ -1,0 +1,237 @@
+#include "proxy/backend_connector.h"
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/basic_resolver.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/read.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/backend_connection_phase.h"
+#include "protocol/command.h"
+#include "protocol/eof_packet.h"
+#include "protocol/err_packet.h"
+#include "protocol/packet_header.h"
+#include "protocol/response_scanner.h"
+#include "protocol/text_resultset.h"
+#include "proxy/exchange_prefix.h"
+#include "proxy/packet_io.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::BackendAction;
+using Endpoint = asio::generic::stream_protocol::endpoint;
+
+bool is_loopback(const Address& address) {
+  ErrorCode error;
+  const auto ip = asio::ip::make_address(address.host, error);
+  return error ? address.host == "localhost" : ip.is_loopback();
+}
+
+protocol::TlsMode tls_mode_for(const Address& address, TlsMode mode) {
+  switch (mode) {
+    case TlsMode::kDisabled:
+      return protocol::TlsMode::kDisabled;
+    // What never leaves the machine gains nothing from encryption.
+    case TlsMode::kPreferred:
+      return is_loopback(address) ? protocol::TlsMode::kDisabled : protocol::TlsMode::kPreferred;
+    case TlsMode::kRequired:
+    case TlsMode::kVerifyCa:
+    case TlsMode::kVerifyIdentity:
+      break;
+  }
+  return protocol::TlsMode::kRequired;
+}
+
+Awaitable<std::vector<Endpoint>> resolve(Worker& worker, const Address& address, ErrorCode& error) {
+  std::vector<Endpoint> endpoints;
+  if (address.is_unix()) {
+    endpoints.emplace_back(asio::local::stream_protocol::endpoint(address.path));
+    co_return endpoints;
+  }
+  ErrorCode not_an_address;
+  const auto ip = asio::ip::make_address(address.host, not_an_address);
+  if (!not_an_address) {
+    endpoints.emplace_back(asio::ip::tcp::endpoint(ip, address.port));
+    co_return endpoints;
+  }
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(worker.io().get_executor());
+  const std::string port = std::to_string(address.port);
+  const auto results = co_await resolver.async_resolve(address.host, port, await_into(error));
+  for (const auto& result : results)
+    endpoints.emplace_back(result.endpoint());
+  co_return endpoints;
+}
+
+// The login, driven packet by packet. Empty: done. Otherwise what went wrong.
+Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, const Address& address,
+                              protocol::BackendConnectionPhase& phase) {
+  ErrorCode error;
+  protocol::Buffer in;
+  protocol::Buffer out;
+  BackendAction action = phase.start();
+  for (;;) {
+    if (!out.empty()) {
+      co_await connection.stream.write_all(out, {}, error);
+      if (error) co_return error.message();
+      out.clear();
+    }
+    switch (action) {
+      case BackendAction::kReadPacket: {
+        const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+        if (error) co_return error.message();
+        action = phase.on_packet(packet.payload, packet.sequence_id, out);
+        break;
+      }
+      case BackendAction::kStartTls: {
+        const TlsContext context = worker.environment().server_tls;
+        if (context == nullptr) co_return "TLS towards servers is not configured";
+        co_await connection.stream.start_tls_as_client(context, worker.config().server_tls.mode, address.host,
+                                                       error);
+        if (error) co_return "TLS: " + error.message();
+        action = phase.on_tls_started(out);
+        break;
+      }
+      case BackendAction::kDone:
+        co_return std::string();
+      case BackendAction::kFailed:
+        co_return phase.failure().message;
+    }
+  }
+}
+
+void append_query(protocol::Buffer& out, std::string_view sql, protocol::CapabilityFlags capabilities) {
+  const size_t start = protocol::begin_packet(out, 0);
+  protocol::ByteWriter writer(out);
+  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
+  if (protocol::has(capabilities, protocol::capability::kQueryAttributes)) {
+    writer.int_lenenc(0);
+    writer.int_lenenc(1);
+  }
+  writer.text(sql);
+  protocol::finish_packet(out, start);
+}
+
+std::string value_or_null(const protocol::TextValue& value) {
+  return value ? std::string(*value) : std::string("NULL");
+}
+
+// Session tracking, and what the connection's state is to begin with: two questions in one write.
+Awaitable<std::string> set_up(BackendConnection& connection) {
+  ErrorCode error;
+  protocol::Buffer out;
+  std::string sql;
+  append_baseline_sql(sql, connection);
+  append_query(out, sql, connection.capabilities);
+  append_query(out,
+               "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode",
+               connection.capabilities);
+  co_await connection.stream.write_all(out, {}, error);
+  if (error) co_return error.message();
+
+  protocol::Buffer in;
+  const auto answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+  if (error) co_return error.message();
+  if (answer.payload.empty() || answer.payload[0] != 0) co_return "the server refuses session tracking";
+
+  const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
+  const size_t before_row = 5 + (with_eof ? 1 : 0);
+  for (size_t i = 0; i < before_row + 2; ++i) {
+    const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+    if (error) co_return error.message();
+    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader)
+      co_return "the server refuses its variables";
+    if (i != before_row) continue;
+    const auto row = protocol::parse_text_row(packet.payload, 4);
+    if (!row) co_return "malformed answer of the server";
+    connection.baseline = {.character_set_client = value_or_null((*row)[0]),
+                           .character_set_results = value_or_null((*row)[1]),
+                           .collation_connection = value_or_null((*row)[2]),
+                           .sql_mode = value_or_null((*row)[3])};
+  }
+  co_return std::string();
+}
+
+}  // namespace
+
+protocol::CapabilityFlags required_backend_capabilities() {
+  namespace capability = protocol::capability;
+  return capability::kLongPassword | capability::kProtocol41 | capability::kTransactions |
+         capability::kSecureConnection | capability::kPluginAuth | capability::kPluginAuthLenencClientData |
+         capability::kSessionTrack;
+}
+
+protocol::CapabilityFlags passed_on_capabilities() {
+  namespace capability = protocol::capability;
+  return capability::kFoundRows | capability::kLongFlag | capability::kNoSchema | capability::kOdbc |
+         capability::kIgnoreSpace | capability::kInteractive | capability::kMultiStatements |
+         capability::kMultiResults | capability::kPsMultiResults | capability::kDeprecateEof |
+         capability::kQueryAttributes;
+}
+
+Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,
+                                         const protocol::Credentials& credentials,
+                                         BackendConnection*& in_flight) {
+  const Address& address = worker.config().nodes[node].address;
+  ConnectResult result;
+  ErrorCode error;
+  const std::vector<Endpoint> endpoints = co_await resolve(worker, address, error);
+  if (endpoints.empty()) {
+    result.reason = error.message();
+    co_return result;
+  }
+  std::unique_ptr<BackendConnection> connection;
+  for (const Endpoint& endpoint : endpoints) {
+    Socket socket(worker.io().get_executor());
+    socket.open(endpoint.protocol(), error);
+    if (error) continue;
+    connection = std::make_unique<BackendConnection>(std::move(socket), node, key);
+    in_flight = connection.get();
+    co_await connection->stream.socket().async_connect(endpoint, await_into(error));
+    if (!error) break;
+  }
+  if (error) {
+    in_flight = nullptr;
+    result.reason = error.message();
+    co_return result;
+  }
+
+  protocol::BackendLogin login;
+  login.user = key->user;
+  login.credentials = &credentials;
+  login.capabilities = key->capabilities | required_backend_capabilities();
+  login.collation = key->collation;
+  login.tls = tls_mode_for(address, worker.config().server_tls.mode);
+  login.secure_transport = address.is_unix();
+  protocol::BackendConnectionPhase phase(std::move(login));
+  result.reason = co_await log_in(worker, *connection, address, phase);
+  if (!result.reason.empty()) {
+    in_flight = nullptr;
+    const protocol::BackendFailure& failure = phase.failure();
+    using Reason = protocol::BackendFailure::Reason;
+    if (failure.reason == Reason::kRefused) {
+      result.refusal = ClientError{.code = failure.code, .sql_state = "HY000", .message = failure.message};
+      result.access_denied = failure.code == 1045 || failure.code == 1698;
+      if (result.access_denied) result.refusal->sql_state = "28000";
+      if (failure.code == 1040) result.refusal->sql_state = "08004";
+    } else if (failure.reason != Reason::kNone) {
+      result.refusal = node_unreachable(to_string(address), failure.message);
+      result.access_denied = failure.reason == Reason::kPasswordNotKnown;
+    }
+    co_return result;
+  }
+  connection->capabilities = phase.profile().capabilities;
+  connection->thread_id = phase.profile().thread_id;
+  connection->status = phase.profile().status;
+  connection->mariadb = phase.profile().mariadb;
+  result.reason = co_await set_up(*connection);
+  in_flight = nullptr;
+  if (result.reason.empty()) result.connection = std::move(connection);
+  co_return result;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,186 @@
+#include "proxy/causeway_statements.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "proxy/metrics_registry.h"
+#include "proxy/worker.h"
+#include "routing/causeway_variables.h"
+#include "routing/show_filter.h"
+
+namespace causeway::proxy {
+namespace {
+
+using consistency::Position;
+using consistency::ReadConsistency;
+using routing::CausewayAssignment;
+using routing::CausewayVariable;
+using routing::StatementClass;
+using routing::VariableScope;
+
+constexpr std::array kVariables = {CausewayVariable::kMaxConnectionsPercent, CausewayVariable::kIdleTimeout,
+                                   CausewayVariable::kReadConsistency, CausewayVariable::kServerId,
+                                   CausewayVariable::kPosition};
+
+std::string server_id(ClientSession& session) {
+  if (session.replica_node != kNoNode) return session.worker.view().nodes[session.replica_node].name;
+  const NodeView* writer = session.worker.view().writer_node();
+  return writer == nullptr ? std::string("causeway") : writer->name;
+}
+
+std::string value_of(ClientSession& session, CausewayVariable variable) {
+  const ForwardingConfig& forwarding = session.worker.config().forwarding;
+  switch (variable) {
+    case CausewayVariable::kReadConsistency:
+      return std::string(to_string(session.level));
+    case CausewayVariable::kPosition:
+      return session.token.position().to_string();
+    case CausewayVariable::kIdleTimeout:
+      return std::to_string(forwarding.aurora_fwd_writer_idle_timeout.count());
+    case CausewayVariable::kMaxConnectionsPercent:
+      return std::to_string(forwarding.aurora_fwd_writer_max_connections_pct);
+    case CausewayVariable::kServerId:
+      return server_id(session);
+  }
+  return {};
+}
+
+bool is_number(CausewayVariable variable) {
+  return variable == CausewayVariable::kIdleTimeout || variable == CausewayVariable::kMaxConnectionsPercent;
+}
+
+OwnStatement refused(ClientError error) {
+  OwnStatement own;
+  own.kind = OwnStatement::Kind::kError;
+  own.error = std::move(error);
+  return own;
+}
+
+bool in_transaction(const ClientSession& session) {
+  return session.deferred.begin || session.transaction != routing::Target::kNone;
+}
+
+// What a SET would change; nothing is changed before all of it is known to be right.
+struct Changes {
+  std::optional<ReadConsistency> level;
+  std::optional<Position> position;
+};
+
+std::optional<ClientError> check(const ClientSession& session, const CausewayAssignment& assignment,
+                                 Changes& changes) {
+  const std::string_view name = to_string(assignment.variable);
+  if (!routing::is_settable(assignment.variable)) {
+    return ClientError{1238, "HY000", "Variable '" + std::string(name) + "' is a read only variable"};
+  }
+  if (assignment.scope != VariableScope::kNone && assignment.scope != VariableScope::kSession) {
+    return ClientError{
+        1228, "HY000",
+        "Variable '" + std::string(name) + "' is a SESSION variable and can't be used with SET GLOBAL"};
+  }
+  if (assignment.value == CausewayAssignment::Value::kPlaceholder ||
+      assignment.value == CausewayAssignment::Value::kExpression) {
+    return wrong_value_for_variable(name, assignment.text.empty() ? "?" : assignment.text);
+  }
+  const bool is_default = assignment.value == CausewayAssignment::Value::kDefault;
+  if (assignment.variable == CausewayVariable::kPosition) {
+    const auto position = Position::parse(is_default ? std::string_view() : assignment.text);
+    if (!position) return wrong_value_for_variable(name, assignment.text);
+    changes.position = *position;
+    return std::nullopt;
+  }
+  const auto level =
+      is_default ? session.listener.read_consistency : consistency::parse_read_consistency(assignment.text);
+  if (!level) return wrong_value_for_variable(name, assignment.text);
+  const bool switches = (*level == ReadConsistency::kOff) != (session.level == ReadConsistency::kOff);
+  if (switches && in_transaction(session)) return read_consistency_in_transaction();
+  changes.level = level;
+  return std::nullopt;
+}
+
+OwnStatement apply_set(ClientSession& session, const routing::Statement& statement) {
+  auto set = routing::extract_causeway_assignments(statement.text, session.lex_mode);
+  OwnStatement own;
+  if (!set) {
+    own.kind = OwnStatement::Kind::kRewritten;
+    own.sql.assign(statement.text);
+    return own;
+  }
+  Changes changes;
+  for (const CausewayAssignment& assignment : set->assignments) {
+    auto error = check(session, assignment, changes);
+    if (error) return refused(std::move(*error));
+  }
+  if (changes.level && *changes.level != session.level) {
+    Gauge& forwarding = session.worker.metrics().forwarding_sessions;
+    if (session.level == ReadConsistency::kOff) forwarding.add();
+    if (*changes.level == ReadConsistency::kOff) forwarding.subtract();
+    session.level = *changes.level;
+  }
+  if (changes.position) session.token.observe_write(*changes.position);
+  if (!set->remaining_sql.empty()) {
+    own.kind = OwnStatement::Kind::kRewritten;
+    own.sql = std::move(set->remaining_sql);
+  }
+  return own;
+}
+
+OwnStatement rewrite_reads(ClientSession& session, const routing::Statement& statement) {
+  OwnStatement own;
+  own.kind = OwnStatement::Kind::kRewritten;
+  own.sql = routing::replace_causeway_variables(
+      statement.text, session.lex_mode,
+      [&session](CausewayVariable variable, VariableScope) -> std::optional<std::string> {
+        const std::string value = value_of(session, variable);
+        // Values are made here and hold no quotes.
+        return is_number(variable) ? value : "'" + value + "'";
+      });
+  return own;
+}
+
+// Only names and patterns with our prefix are ours alone; others may mean a server's variables too.
+bool is_ours_alone(const routing::ShowFilter& filter) {
+  const bool is_variable = filter.subject == routing::ShowFilter::Subject::kVariables;
+  const std::string_view prefix = is_variable ? "aurora_" : "aurora_fwd_";
+  const auto starts_with = [](std::string_view text, std::string_view start) {
+    return text.size() >= start.size() && routing::equals_ignoring_case(text.substr(0, start.size()), start);
+  };
+  return !filter.names.empty() &&
+         std::ranges::all_of(filter.names, [&](const routing::ShowFilter::Name& name) {
+           return starts_with(name.text, prefix) || (is_variable && starts_with(name.text, "causeway_"));
+         });
+}
+
+OwnStatement show(ClientSession& session, const routing::Statement& statement,
+                  const routing::ShowFilter& filter) {
+  OwnStatement own;
+  if (filter.understood && filter.subject == routing::ShowFilter::Subject::kVariables) {
+    for (const CausewayVariable variable : kVariables) {
+      const std::string_view name = to_string(variable);
+      if (matches(filter, name)) own.rows.emplace_back(std::string(name), value_of(session, variable));
+    }
+  } else if (filter.understood) {
+    for (const auto& [name, value] : session.worker.environment().metrics->aurora_status()) {
+      if (matches(filter, name)) own.rows.emplace_back(std::string(name), std::to_string(value));
+    }
+  }
+  own.kind = OwnStatement::Kind::kRows;
+  if (filter.understood && is_ours_alone(filter)) return own;
+  own.kind = OwnStatement::Kind::kRewritten;
+  own.sql.assign(statement.text);
+  return own;
+}
+
+}  // namespace
+
+OwnStatement apply_own_statement(ClientSession& session, const routing::Statement& statement) {
+  if (statement.cls == StatementClass::kSet) return apply_set(session, statement);
+  if (!statement.uses_causeway_variables) {
+    const auto filter = routing::parse_show_filter(statement.text, session.lex_mode);
+    if (filter) return show(session, statement, *filter);
+  }
+  return rewrite_reads(session, statement);
+}
+
+}  // namespace causeway::proxy

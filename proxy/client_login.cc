@@ -1,0 +1,318 @@
+#include "proxy/client_login.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "protocol/client_connection_phase.h"
+#include "protocol/command.h"
+#include "protocol/packet_header.h"
+#include "proxy/backend_connector.h"
+#include "proxy/local_answers.h"
+#include "proxy/packet_io.h"
+#include "proxy/query_commands.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::AccountVerifier;
+using protocol::ClientAction;
+using protocol::ClientConnectionPhase;
+using protocol::Credentials;
+
+namespace capability = protocol::capability;
+
+// Shown while no server has been heard of yet.
+constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
+
+// What can be offered: what all servers have and what passes through, and what the proxy does itself.
+protocol::CapabilityFlags offered_capabilities(Worker& worker) {
+  protocol::CapabilityFlags common = passed_on_capabilities() | capability::kSessionTrack;
+  for (const NodeView& node : worker.view().nodes) {
+    if (node.reachable) common &= node.capabilities;
+  }
+  common |= required_backend_capabilities() & ~capability::kSessionTrack;
+  common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
+            capability::kReserved;
+  if (worker.environment().client_tls != nullptr) common |= capability::kSsl;
+  return common;
+}
+
+std::string default_plugin(const AccountStore::SnapshotPtr& accounts, ServerFlavor flavor) {
+  // The plugin of most accounts spares most clients a round trip.
+  if (accounts != nullptr && accounts->available) {
+    const auto& list = accounts->table.accounts();
+    const auto native = std::ranges::count(list, protocol::auth_plugin::kNativePassword, &Account::plugin);
+    const auto sha2 = std::ranges::count(list, protocol::auth_plugin::kCachingSha2Password, &Account::plugin);
+    return std::string(native > sha2 ? protocol::auth_plugin::kNativePassword
+                                     : protocol::auth_plugin::kCachingSha2Password);
+  }
+  return std::string(flavor == ServerFlavor::kMariadb && accounts != nullptr
+                         ? protocol::auth_plugin::kNativePassword
+                         : protocol::auth_plugin::kCachingSha2Password);
+}
+
+// The state of one login; its member functions are its steps.
+class Login {
+ public:
+  explicit Login(ClientSession& session)
+      : session_(session), worker_(session.worker), environment_(session.worker.environment()) {
+    if (environment_.accounts != nullptr) accounts_ = environment_.accounts->current();
+  }
+
+  Awaitable<bool> run();
+
+ private:
+  protocol::ServerIdentity identity();
+  AccountVerifier find_account(const std::string& user);
+  AccountVerifier verifier_of(const Account& account);
+  std::optional<protocol::CachingSha2Hash> decoy() const;
+  bool needs_tls() const {
+    return worker_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
+           !session_.listener.address.is_unix();
+  }
+  Awaitable<bool> verify_password(const ClientConnectionPhase& phase);
+  Awaitable<bool> finish(ClientConnectionPhase& phase);
+  void take_profile(const protocol::ClientProfile& profile);
+  std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
+
+  ClientSession& session_;
+  Worker& worker_;
+  Environment& environment_;
+  AccountStore::SnapshotPtr accounts_;
+  const Account* account_ = nullptr;
+  std::optional<Credentials> known_;
+};
+
+protocol::ServerIdentity Login::identity() {
+  const ClusterView& view = worker_.view();
+  protocol::ServerIdentity identity;
+  identity.server_version = kFallbackVersion;
+  for (const NodeView& node : view.nodes) {
+    if (node.server_version.empty()) continue;
+    identity.server_version = node.server_version;
+    identity.collation = node.default_collation;
+    if (node.role == NodeRole::kWriter) break;
+  }
+  identity.connection_id = session_.id;
+  identity.nonce = protocol::make_nonce();
+  identity.capabilities = offered_capabilities(worker_);
+  if (identity.collation == 0) identity.collation = 45;
+  identity.status = protocol::status::kAutocommit;
+  identity.default_plugin = default_plugin(accounts_, view.flavor);
+  identity.client_host = session_.host;
+  identity.secure_transport = session_.listener.address.is_unix();
+  identity.rsa_key = environment_.rsa_key.get();
+  return identity;
+}
+
+AccountVerifier Login::verifier_of(const Account& account) {
+  known_ = environment_.credentials.find(account.user, account.host, account.auth_string);
+  if (account.plugin == protocol::auth_plugin::kNativePassword) {
+    if (account.auth_string.empty()) return AccountVerifier::without_password(AccountVerifier::Kind::kNative);
+    const auto hash = protocol::parse_native_hash(account.auth_string);
+    return hash ? AccountVerifier::native(*hash) : AccountVerifier::unknown();
+  }
+  if (account.plugin == protocol::auth_plugin::kCachingSha2Password) {
+    if (account.auth_string.empty())
+      return AccountVerifier::without_password(AccountVerifier::Kind::kCachingSha2);
+    std::optional<protocol::Sha256Digest> double_hash;
+    if (known_ && !known_->sha256.empty()) double_hash = protocol::sha256_digest(known_->sha256.view());
+    std::optional<protocol::CachingSha2Hash> stored;
+    const auto parsed = protocol::parse_caching_sha2_hash(account.auth_string);
+    if (parsed) stored = *parsed;
+    return AccountVerifier::caching_sha2(double_hash, stored);
+  }
+  return AccountVerifier::clear_password();
+}
+
+// Some account's stored hash, so that an unknown user costs the time of a known one.
+std::optional<protocol::CachingSha2Hash> Login::decoy() const {
+  for (const Account& account : accounts_->table.accounts()) {
+    if (account.plugin != protocol::auth_plugin::kCachingSha2Password) continue;
+    const auto parsed = protocol::parse_caching_sha2_hash(account.auth_string);
+    if (parsed) return *parsed;
+  }
+  return std::nullopt;
+}
+
+AccountVerifier Login::find_account(const std::string& user) {
+  if (environment_.accounts == nullptr) {
+    const auto configured = worker_.config().users.find(user);
+    if (configured == worker_.config().users.end()) return AccountVerifier::unknown();
+    const protocol::SecretBytes once =
+        protocol::sha256_secret(protocol::as_bytes(configured->second.password));
+    return AccountVerifier::caching_sha2(protocol::sha256_digest(once.view()), std::nullopt);
+  }
+  if (!accounts_->available) {
+    // Everyone is asked for a clear password by way of caching_sha2_password, and a server decides.
+    return AccountVerifier::caching_sha2(std::nullopt, std::nullopt);
+  }
+  account_ = accounts_->table.lookup(user, session_.host);
+  return account_ == nullptr ? AccountVerifier::unknown(decoy()) : verifier_of(*account_);
+}
+
+// By logging in to a server as the user.
+Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
+  const Credentials credentials = Credentials::from_password(phase.clear_password().text());
+  const auto key = std::make_shared<const PoolKey>(
+      PoolKey{.user = phase.user(), .capabilities = 0, .collation = 45, .credentials_version = 0});
+  const ClusterView& view = worker_.view();
+  std::vector<size_t> nodes;
+  for (size_t i = 0; i < view.nodes.size(); ++i) {
+    if (view.nodes[i].reachable) nodes.push_back(i);
+  }
+  for (const size_t node : nodes) {
+    const ConnectResult opened =
+        co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
+    session_.in_flight = nullptr;
+    if (opened.connection) co_return true;
+    if (opened.access_denied) co_return false;
+  }
+  co_return false;
+}
+
+void Login::take_profile(const protocol::ClientProfile& profile) {
+  session_.user = profile.user;
+  session_.capabilities = profile.capabilities;
+  session_.pool_key = std::make_shared<const PoolKey>(
+      PoolKey{.user = profile.user,
+              .capabilities = profile.capabilities & passed_on_capabilities(),
+              .collation = profile.collation,
+              .credentials_version =
+                  std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string)});
+}
+
+std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& phase) {
+  Credentials credentials = phase.take_credentials();
+  if (environment_.accounts == nullptr) {
+    const auto configured = worker_.config().users.find(session_.user);
+    return std::make_shared<const Credentials>(Credentials::from_password(configured->second.password));
+  }
+  if (!credentials.clear_password.empty()) {
+    if (account_ != nullptr) {
+      environment_.credentials.put(account_->user, account_->host, account_->auth_string, credentials);
+    }
+  } else if (known_ && !known_->clear_password.empty()) {
+    // The fast path proved that the client knows it; a server may ask for all of it.
+    return std::make_shared<const Credentials>(known_->clone());
+  }
+  return std::make_shared<const Credentials>(std::move(credentials));
+}
+
+// Authenticated; what remains may still end in an error, with the sequence id of the OK.
+Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
+  const uint8_t sequence_id = phase.next_sequence_id();
+  if (account_ != nullptr && account_->locked) {
+    const ClientError error{
+        3118, "HY000",
+        "Access denied for user '" + session_.user + "'@'" + session_.host + "'. Account is locked."};
+    co_await answer_error(session_, sequence_id, error);
+    co_return false;
+  }
+  if (account_ != nullptr && account_->require_tls && !session_.stream.is_tls()) {
+    co_await answer_error(session_, sequence_id, access_denied(session_.user, session_.host, true));
+    co_return false;
+  }
+  session_.credentials = credentials_of(phase);
+  const std::string& schema = phase.profile().database;
+  if (schema.empty()) {
+    const bool sent = co_await answer_ok(session_, sequence_id);
+    co_return sent;
+  }
+  protocol::Buffer wire;
+  const size_t start = protocol::begin_packet(wire, 0);
+  protocol::ByteWriter writer(wire);
+  writer.int1(static_cast<uint8_t>(protocol::Command::kInitDb));
+  writer.text(schema);
+  protocol::finish_packet(wire, start);
+  const InitDbOutcome outcome = co_await run_init_db(session_, wire, sequence_id);
+  co_return !outcome.close && !outcome.is_error;
+}
+
+Awaitable<bool> Login::run() {
+  ErrorCode error;
+  protocol::Buffer in;
+  protocol::Buffer out;
+  ClientConnectionPhase phase(identity());
+  ClientAction action = phase.start(out);
+  for (;;) {
+    if (!out.empty()) {
+      co_await session_.stream.write_all(out, {}, error);
+      if (error) co_return false;
+      out.clear();
+    }
+    switch (action) {
+      case ClientAction::kReadPacket: {
+        const PacketView packet = co_await read_packet(session_.stream, in, kMaxLoginPayloadBytes, error);
+        if (error == protocol::ProtocolError::kPacketTooLarge) {
+          const ClientError refusal = bad_handshake();
+          action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
+          break;
+        }
+        if (error) co_return false;
+        action = phase.on_packet(packet.payload, packet.sequence_id, out);
+        break;
+      }
+      case ClientAction::kStartTls: {
+        const TlsContext context = environment_.client_tls;
+        co_await session_.stream.start_tls_as_server(context, error);
+        if (error) {
+          worker_.logger().info("TLS handshake with a client failed",
+                                {{"client", session_.host}, {"reason", error.message()}});
+          co_return false;
+        }
+        action = phase.on_tls_started(out);
+        break;
+      }
+      case ClientAction::kLookupAccount: {
+        if (needs_tls()) {
+          const ClientError refusal = secure_transport_required();
+          worker_.metrics().reject(RejectReason::kTlsRequired);
+          action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
+          break;
+        }
+        const AccountVerifier verifier = find_account(phase.user());
+        take_profile(phase.profile());
+        action = phase.on_account(verifier, out);
+        break;
+      }
+      case ClientAction::kVerifyPassword: {
+        const bool accepted = co_await verify_password(phase);
+        action = phase.on_password_verified(accepted, out);
+        break;
+      }
+      case ClientAction::kDone: {
+        const bool finished = co_await finish(phase);
+        co_return finished;
+      }
+      case ClientAction::kFailed:
+        if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
+          worker_.metrics().auth_failures.add();
+          worker_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.host}});
+          // Perhaps the password was changed a moment ago: the next try shall know.
+          if (environment_.accounts != nullptr) environment_.accounts->refresh([] {});
+        } else {
+          worker_.metrics().reject(RejectReason::kHandshake);
+        }
+        co_return false;
+    }
+  }
+}
+
+}  // namespace
+
+Awaitable<bool> log_in_client(ClientSession& session) {
+  Login login(session);
+  bool accepted = false;
+  {
+    const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
+    accepted = co_await login.run();
+  }
+  co_return accepted;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,140 @@
+// What a client session is made of: values only. What happens with them stands in the files that are named
+// after it.
+#pragma once
+
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "consistency/causality_token.h"
+#include "consistency/read_consistency.h"
+#include "consistency/read_plan.h"
+#include "protocol/byte_writer.h"
+#include "protocol/capability_flags.h"
+#include "protocol/secret.h"
+#include "proxy/backend_connection.h"
+#include "proxy/config.h"
+#include "proxy/mysql_stream.h"
+#include "proxy/wake_up.h"
+#include "routing/classifier.h"
+#include "routing/route_decision.h"
+#include "routing/session_state.h"
+#include "routing/sql_lexer.h"
+
+namespace causeway::proxy {
+
+class Worker;
+
+inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+
+// Of the client's transaction what the servers do not know (yet).
+struct DeferredTransaction {
+  bool begin = false;      // BEGIN was answered and goes ahead of the next statement
+  bool read_only = false;  // ... and it was READ ONLY
+  std::string begin_sql;   // as the client wrote it
+  // SET TRANSACTION for the next transaction, empty for none. A second one adds to the first unless it is of
+  // the same kind.
+  std::string set_isolation;
+  std::string set_access_mode;  // or both in one statement
+  bool sets_transaction() const { return !set_isolation.empty() || !set_access_mode.empty(); }
+  bool next_read_only = false;  // ... and it said READ ONLY
+};
+
+// Why the session stays on one server.
+struct Pins {
+  bool temporary_table = false;
+  bool table_lock = false;
+  bool user_lock = false;
+  bool prepared_text = false;   // PREPARE of SQL, which lives on the connection
+  bool untrackable = false;     // state that cannot be replayed
+  bool user_variables = false;  // the lease must not be given away; other reads may go to replicas
+
+  bool whole_session() const {
+    return temporary_table || table_lock || user_lock || prepared_text || untrackable;
+  }
+};
+
+// The list hook is for the worker's watchdog.
+struct ClientSession : boost::intrusive::list_base_hook<> {
+  ClientSession(Worker& owner, Socket socket, const ListenerConfig& listener_config)
+      : worker(owner), stream(std::move(socket)), listener(listener_config) {}
+  ClientSession(const ClientSession&) = delete;
+  ClientSession& operator=(const ClientSession&) = delete;
+
+  Worker& worker;
+  MysqlStream stream;
+  const ListenerConfig& listener;
+
+  // Who it is.
+  uint32_t id = 0;
+  std::string user;
+  std::string host;
+  protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
+  std::shared_ptr<const PoolKey> pool_key;
+  std::shared_ptr<const protocol::Credentials> credentials;
+
+  // What it sees.
+  consistency::ReadConsistency level = consistency::ReadConsistency::kSession;
+  consistency::CausalityToken token;
+  uint64_t token_satisfied_version = std::numeric_limits<uint64_t>::max();  // of `token`, on `replica_node`
+  bool saw_newer = false;  // its reads have seen another server than replica_node since the last read there
+  uint64_t writer_epoch = 0;  // of the cluster view when the token was last checked against the writer
+
+  // What state it is in.
+  routing::SessionVariables variables;
+  std::string schema;
+  bool autocommit = true;
+  bool transaction_read_only = false;
+  bool initial_sql_mode_known = false;
+  routing::LexMode lex_mode;
+  protocol::StatusFlags status = 0;  // of its last OK or EOF
+  std::shared_ptr<LastInsertId> last_insert_id = std::make_shared<LastInsertId>();
+  uint16_t last_warnings = 0;
+  Pins pins;
+  std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
+
+  // Its transaction.
+  DeferredTransaction deferred;
+  routing::Target transaction = routing::Target::kNone;  // where one is open
+  bool transaction_timed_out = false;                    // it was rolled back: the next statement says so
+
+  // Its servers.
+  BackendLease writer;
+  BackendLease replica;
+  size_t replica_node = kNoNode;  // where its reads go, as long as they can
+  routing::Target last_target = routing::Target::kNone;
+  bool counted_on_writer = false;          // in WorkerMetrics::writer_sessions
+  BackendConnection* in_flight = nullptr;  // on which an answer is awaited
+
+  // For the worker's watchdog: at the deadline what the session waits for is cancelled and timed_out set.
+  Clock::time_point deadline = Clock::time_point::max();
+  bool timed_out = false;
+  bool closing = false;  // the worker wants it to end
+  WakeUp wake_up;
+
+  // Reused by every statement.
+  routing::Classified classified;
+  protocol::Buffer scratch;
+  protocol::Buffer local_answer;
+  std::string sql_scratch;
+};
+
+// Sets the session's deadline for a wait and takes it away after it.
+class DeadlineScope {
+ public:
+  DeadlineScope(ClientSession& session, Clock::time_point deadline) : session_(session) {
+    session_.timed_out = false;
+    session_.deadline = deadline;
+  }
+  DeadlineScope(const DeadlineScope&) = delete;
+  DeadlineScope& operator=(const DeadlineScope&) = delete;
+  ~DeadlineScope() { session_.deadline = Clock::time_point::max(); }
+
+ private:
+  ClientSession& session_;
+};
+
+}  // namespace causeway::proxy

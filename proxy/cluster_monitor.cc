@@ -1,0 +1,305 @@
+#include "proxy/cluster_monitor.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "proxy/node_probe_run.h"
+#include "proxy/role_election.h"
+
+namespace causeway::proxy {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Level = MonitorLogLevel;
+
+// A server that refuses us (a wrong password, too many connections) is not asked more often than this: each
+// try is a line in its log.
+constexpr std::chrono::milliseconds kRefusedInterval{1000};
+constexpr std::chrono::milliseconds kGoodbye{200};
+
+std::string describe_connect_error(const NativeError& error, const std::string& user) {
+  const std::string doing =
+      is_connection_error(error) ? "cannot connect: " : "cannot log in as '" + user + "': ";
+  return doing + to_string(error);
+}
+
+// What a poll came to.
+struct Outcome {
+  std::optional<NodeProbe> probe = std::nullopt;
+  std::string error = {};
+  bool refused = false;  // the server is there and said no
+};
+
+}  // namespace
+
+std::string node_name(const MonitorOptions::Node& node) {
+  if (!node.unix_socket.empty()) return node.unix_socket;
+  const bool ipv6 = node.host.find(':') != std::string::npos;
+  return (ipv6 ? "[" + node.host + "]" : node.host) + ":" + std::to_string(node.port);
+}
+
+NativeClient::Options client_options(const MonitorOptions& options, size_t node) {
+  const MonitorOptions::Node& at = options.nodes[node];
+  return {.host = at.host,
+          .port = at.port,
+          .unix_socket = at.unix_socket,
+          .user = options.user,
+          .password = options.password,
+          .connect_timeout = options.connect_timeout,
+          .read_timeout = options.connect_timeout,
+          .write_timeout = options.connect_timeout,
+          .tls = options.tls,
+          .tls_ca = options.tls_ca,
+          .tls_certificate = options.tls_certificate,
+          .tls_key = options.tls_key};
+}
+
+// Each node has a thread that polls and calls report(). Everything below `mutex` is shared; a report elects
+// and publishes under it, so that views come in order. Lock order: mutex, then those of ClusterState.
+struct ClusterMonitor::Impl {
+  Impl(MonitorOptions given, ClusterState& where, MonitorLog sink)
+      : options(std::move(given)), state(where), log(std::move(sink)), last_errors(options.nodes.size()) {
+    for (const MonitorOptions::Node& node : options.nodes) {
+      clients.push_back(std::make_unique<NativeClient>());
+      records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
+    }
+  }
+
+  void start() {
+    const std::lock_guard lock(mutex);
+    for (size_t i = 0; i < clients.size(); ++i) {
+      threads.emplace_back([this, i] {
+        run(i);
+        clients[i]->close();
+        const std::lock_guard done(mutex);
+        --running;
+        finished.notify_all();
+      });
+      ++running;
+    }
+  }
+
+  void stop() {
+    {
+      std::unique_lock lock(mutex);
+      stopping = true;
+      wake.notify_all();
+      published.notify_all();
+      // Who only waits says goodbye to its server; who hangs is cut off.
+      finished.wait_for(lock, kGoodbye, [this] { return running == 0; });
+    }
+    for (const auto& client : clients)
+      client->interrupt();
+    for (std::thread& thread : threads)
+      thread.join();
+    threads.clear();
+  }
+
+  void run(size_t i) {
+    uint64_t seen = 0;
+    for (;;) {
+      const auto started = Clock::now();
+      Outcome outcome = poll(i);
+      const bool refused = outcome.refused;
+      const Health health = report(i, std::move(outcome));
+      std::unique_lock lock(mutex);
+      if (stopping) return;
+      if (health == Health::kSuspect) continue;  // the retry that decides
+      const auto pause = refused ? std::max(options.interval, kRefusedInterval) : options.interval;
+      wake.wait_until(lock, started + pause, [&] { return stopping || poll_requests != seen; });
+      seen = poll_requests;
+      if (stopping) return;
+    }
+  }
+
+  Outcome poll(size_t i) {
+    NativeClient& client = *clients[i];
+    if (!client.connected()) {
+      const auto connected = client.connect(client_options(options, i));
+      if (!connected) {
+        const NativeError error = connected.error();
+        return {.error = describe_connect_error(error, options.user), .refused = !is_connection_error(error)};
+      }
+    }
+    auto probe = probe_node(client, options.user);
+    if (probe) return {.probe = std::move(*probe)};
+    const NativeError error = probe.error();
+    client.close();
+    return {.error = to_string(error), .refused = !is_connection_error(error)};
+  }
+
+  Health report(size_t i, Outcome outcome) {
+    const std::lock_guard lock(mutex);
+    NodeRecord& record = records[i];
+    if (stopping) return record.health;
+    const Health before = record.health;
+    record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
+    log_node(i, before, outcome);
+    last_errors[i] = std::move(outcome.error);
+    if (outcome.probe) record.probe = std::move(outcome.probe);
+    const bool heard_of_all =
+        std::ranges::none_of(records, [](const NodeRecord& r) { return r.health == Health::kNew; });
+    if (heard_of_all) publish();
+    return record.health;
+  }
+
+  void publish() {
+    Election election = elect(records, memory);
+    const bool other_writer = election.writer >= 0 && (election.memory.writer != memory.writer ||
+                                                       election.memory.server_id != memory.server_id ||
+                                                       election.memory.server_uuid != memory.server_uuid);
+    if (other_writer) ++writer_epoch;
+    memory = election.memory;
+    auto view = std::make_shared<ClusterView>();
+    view->version = ++version;
+    view->writer = election.writer;
+    view->no_writer_reason = election.no_writer_reason;
+    view->writer_epoch = writer_epoch;
+    view->position_kind = election.position_kind;
+    for (size_t i = 0; i < records.size(); ++i)
+      view->nodes.push_back(make_node_view(i, std::move(election.nodes[i])));
+    const auto speaker = view->writer >= 0 ? view->nodes.begin() + view->writer
+                                           : std::ranges::find_if(view->nodes, &NodeView::reachable);
+    view->flavor = speaker != view->nodes.end() ? speaker->flavor : state.current()->flavor;
+    log_roles(*state.current(), *view);
+    state.publish(std::move(view));
+    published.notify_all();
+  }
+
+  NodeView make_node_view(size_t i, ElectedNode elected) const {
+    NodeView node;
+    node.name = records[i].name;
+    node.host = records[i].host;
+    node.port = records[i].port;
+    node.unix_socket = options.nodes[i].unix_socket;
+    node.reachable = in_service(records[i].health);
+    node.role = elected.role;
+    node.usable_for_reads = elected.usable_for_reads;
+    node.unusable_reason = std::move(elected.unusable_reason);
+    node.replication_running = elected.replication_running;
+    node.lag = elected.lag;
+    node.executed = std::move(elected.executed);
+    node.last_error = last_errors[i];
+    if (!records[i].probe) return node;
+    const NodeProbe& probe = *records[i].probe;
+    node.read_only = probe.read_only;
+    node.polled_at = probe.polled_at;
+    node.flavor = probe.flavor;
+    node.server_version = probe.server_version;
+    node.server_version_number = probe.server_version_number;
+    node.server_uuid = probe.server_uuid;
+    node.server_id = probe.server_id;
+    node.capabilities = probe.capabilities;
+    node.default_collation = probe.default_collation;
+    node.max_connections = probe.max_connections;
+    node.binary_log = probe.binary_log;
+    return node;
+  }
+
+  // One line per change, not per poll.
+  void log_node(size_t i, Health before, const Outcome& outcome) const {
+    const NodeRecord& record = records[i];
+    const std::string node = "node " + record.name + " ";
+    if (!outcome.probe) {
+      const bool first_of_outage = before == Health::kNew || before == Health::kSuspect;
+      if (before == Health::kUp)
+        log(Level::kWarning, node + "failed a poll, trying again: " + outcome.error);
+      else if (first_of_outage)
+        log(Level::kError, node + "is out of service: " + outcome.error);
+      else if (outcome.error != last_errors[i])
+        log(Level::kError, node + "is still out of service: " + outcome.error);
+      return;
+    }
+    if (record.health == Health::kCatchingUp) {
+      if (before != Health::kCatchingUp) log(Level::kInfo, node + "answers again, but is too far behind");
+    } else if (before != Health::kUp) {
+      log(Level::kInfo, node + (before == Health::kSuspect ? "answered the second try" : "is in service") +
+                            ": " + std::string(to_string(outcome.probe->flavor)) + " " +
+                            outcome.probe->server_version);
+    }
+    const bool new_warning = !record.probe || record.probe->warning != outcome.probe->warning;
+    if (new_warning && !outcome.probe->warning.empty())
+      log(Level::kWarning, node + "warns: " + outcome.probe->warning);
+  }
+
+  void log_roles(const ClusterView& before, const ClusterView& now) const {
+    if (now.writer >= 0 && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
+      log(Level::kInfo, "the writer is " + now.writer_node()->name);
+    if (now.writer < 0 && before.no_writer_reason != now.no_writer_reason)
+      log(Level::kError, "there is no writer: " + now.no_writer_reason);
+    for (size_t i = 0; i < now.nodes.size(); ++i) {
+      const NodeView& node = now.nodes[i];
+      const NodeView* old = i < before.nodes.size() ? &before.nodes[i] : nullptr;
+      if (old != nullptr && old->role == node.role && old->unusable_reason == node.unusable_reason) continue;
+      if (!node.reachable) continue;  // told already
+      std::string text = "node " + node.name + " is " + std::string(to_string(node.role));
+      if (!node.usable_for_reads) text += ", takes no reads: " + node.unusable_reason;
+      log(node.usable_for_reads ? Level::kInfo : Level::kWarning, text);
+    }
+  }
+
+  bool wait_first_view(Clock::time_point deadline) {
+    std::unique_lock lock(mutex);
+    if (published.wait_until(lock, deadline, [this] { return version > 0 || stopping; })) return version > 0;
+    for (size_t i = 0; i < records.size(); ++i) {
+      if (records[i].health != Health::kNew) continue;
+      records[i].health = Health::kDown;
+      last_errors[i] = "no answer yet";
+      log(Level::kError, "node " + records[i].name + " is out of service: no answer yet");
+    }
+    publish();
+    return false;
+  }
+
+  const MonitorOptions options;
+  ClusterState& state;
+  const MonitorLog log;
+  std::vector<std::unique_ptr<NativeClient>>
+      clients;  // each used by its node's thread; interrupt() by stop()
+  std::vector<std::thread> threads;
+
+  std::mutex mutex;
+  std::condition_variable wake;       // stopping or poll_requests
+  std::condition_variable published;  // the first view
+  std::condition_variable finished;   // running
+  size_t running = 0;
+  bool stopping = false;
+  uint64_t poll_requests = 0;
+  std::vector<NodeRecord> records;
+  std::vector<std::string> last_errors;
+  WriterMemory memory;
+  uint64_t version = 0;
+  uint64_t writer_epoch = 0;
+};
+
+ClusterMonitor::ClusterMonitor(MonitorOptions options, ClusterState& state, MonitorLog log)
+    : impl_(std::make_unique<Impl>(std::move(options), state, std::move(log))) {}
+
+ClusterMonitor::~ClusterMonitor() {
+  stop();
+}
+
+void ClusterMonitor::start() {
+  impl_->start();
+}
+
+void ClusterMonitor::stop() {
+  impl_->stop();
+}
+
+bool ClusterMonitor::wait_first_view(std::chrono::steady_clock::time_point deadline) {
+  return impl_->wait_first_view(deadline);
+}
+
+void ClusterMonitor::poll_now() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    ++impl_->poll_requests;
+  }
+  impl_->wake.notify_all();
+}
+
+}  // namespace causeway::proxy

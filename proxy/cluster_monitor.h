@@ -1,0 +1,76 @@
+// Watches the nodes: one thread and one connection per node, so that a node that hangs delays nobody else.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/cluster_view.h"
+#include "proxy/native_client.h"
+
+namespace causeway::proxy {
+
+enum class MonitorLogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+
+// Called from the monitor's threads, one call at a time.
+using MonitorLog = std::function<void(MonitorLogLevel level, std::string_view text)>;
+
+struct MonitorOptions {
+  struct Node {
+    std::string host;
+    uint16_t port = 3306;
+    std::string unix_socket;  // instead of host and port, if not empty
+  };
+
+  std::vector<Node> nodes;
+  std::string user;
+  std::string password;
+  NativeClient::Tls tls = NativeClient::Tls::kPreferred;
+  std::string tls_ca;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::chrono::milliseconds interval{250};
+  std::chrono::milliseconds connect_timeout{
+      1000};  // also how long one answer may take; whole seconds, rounded up
+  std::optional<std::chrono::milliseconds> rejoin_max_lag;  // see next_health()
+};
+
+// "host:port", "[::1]:port", or the path of the Unix socket.
+std::string node_name(const MonitorOptions::Node& node);
+
+// The way to a node with the monitor account, for whoever else needs a connection of the control plane.
+NativeClient::Options client_options(const MonitorOptions& options, size_t node);
+
+class ClusterMonitor {
+ public:
+  // `state` outlives the monitor.
+  ClusterMonitor(MonitorOptions options, ClusterState& state, MonitorLog log);
+  ~ClusterMonitor();  // stop()
+  ClusterMonitor(const ClusterMonitor&) = delete;
+  ClusterMonitor& operator=(const ClusterMonitor&) = delete;
+
+  // Once. Every node is polled at once, then every interval; a failed poll is tried again at once.
+  void start();
+
+  // Ends and joins all threads: at once for those that wait or query, after connect_timeout for those that
+  // connect.
+  void stop();
+
+  // Waits until every node was polled once, well or not, and that view is published, or until the deadline.
+  // Whether it is. Any thread.
+  bool wait_first_view(std::chrono::steady_clock::time_point deadline);
+
+  // Polls all nodes now instead of at the next interval: after a worker has seen a server fail. Any thread;
+  // several calls before the poll are one.
+  void poll_now();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,100 @@
+#include "proxy/command_line.h"
+
+#include <algorithm>
+#include <exception>
+#include <ostream>
+#include <string_view>
+
+#include "proxy/build_info.h"
+#include "proxy/config_settings.h"
+
+namespace causeway::proxy {
+namespace {
+
+constexpr size_t kHelpWidth = 100;
+constexpr std::string_view kHelpIndent = "        ";
+
+void append_wrapped(std::string& out, std::string_view text) {
+  while (text.size() > kHelpWidth - kHelpIndent.size()) {
+    const size_t end = text.rfind(' ', kHelpWidth - kHelpIndent.size());
+    if (end == std::string_view::npos) break;
+    out.append(kHelpIndent).append(text.substr(0, end)).append("\n");
+    text.remove_prefix(end + 1);
+  }
+  out.append(kHelpIndent).append(text).append("\n");
+}
+
+void append_setting(std::string& out, const Setting& setting) {
+  out += "  ";
+  if (!setting.flag.empty() && setting.flag != setting.name) {
+    out.append("--").append(setting.flag).append(" ").append(setting.value).append(", ");
+  }
+  out.append("--").append(setting.name).append("=").append(setting.value).append("\n");
+  std::string help(setting.help);
+  if (!setting.default_value.empty()) help.append(" Default: ").append(setting.default_value).append(".");
+  append_wrapped(out, help);
+}
+
+bool contains(std::span<const char* const> args, std::string_view wanted) {
+  return std::ranges::any_of(args, [wanted](std::string_view arg) { return arg == wanted; });
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string out =
+      "Usage: causeway [OPTIONS]         serve\n"
+      "       causeway check [OPTIONS]   check the configuration and try the servers\n"
+      "       causeway --version | --help\n"
+      "\n"
+      "Every setting can stand in the file, in an environment variable (CAUSEWAY_ and the name in capitals, "
+      "with _ for\n"
+      "dots and dashes) and here; the later of these wins. Durations: 250ms, 1.5s, 2m; a plain number is in "
+      "seconds.\n"
+      "\n"
+      "Options:\n"
+      "  --config FILE\n"
+      "        The configuration file (TOML).\n";
+  for (const Setting& setting : settings())
+    append_setting(out, setting);
+  return out;
+}
+
+std::variant<RunRequest, ExitRequest> parse_command_line(std::span<const char* const> args,
+                                                         const EnvironmentLookup& environment,
+                                                         const FileReader& read_file, std::ostream& out,
+                                                         std::ostream& err) {
+  if (contains(args, "--help") || contains(args, "-h")) {
+    out << help_text();
+    return ExitRequest{.status = 0};
+  }
+  if (contains(args, "--version")) {
+    out << "causeway " << version() << "\n";
+    return ExitRequest{.status = 0};
+  }
+  const bool check = !args.empty() && std::string_view(args.front()) == "check";
+  ConfigResult result = load_config(args.subspan(check ? 1 : 0), environment, read_file);
+  if (const auto* errors = std::get_if<ConfigErrors>(&result)) {
+    for (const ConfigError& error : *errors)
+      err << "causeway: " << to_string(error) << "\n";
+    return ExitRequest{.status = 2};
+  }
+  return RunRequest{.mode = check ? RunMode::kCheck : RunMode::kServe,
+                    .config = std::get<Config>(std::move(result))};
+}
+
+int check_nodes(const Config& config, const TryNode& try_node, std::ostream& out, std::ostream& err) {
+  int status = 0;
+  for (const NodeConfig& node : config.nodes) {
+    try {
+      const std::string found = try_node(config, node);
+      out << to_string(node.address) << ": " << found << "\n";
+    } catch (const std::exception& error) {
+      err << to_string(node.address) << ": " << error.what() << "\n";
+      status = 1;
+    }
+  }
+  return status;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,48 @@
+// What all workers share. Made by the application before the workers start, and gone after they have ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "protocol/scramble.h"
+#include "proxy/account_store.h"
+#include "proxy/cluster_monitor.h"
+#include "proxy/cluster_view.h"
+#include "proxy/config.h"
+#include "proxy/connection_budget.h"
+#include "proxy/credential_cache.h"
+#include "proxy/log.h"
+#include "proxy/tls_context.h"
+
+namespace causeway::proxy {
+
+class MetricsRegistry;
+class Worker;
+
+struct Environment {
+  Environment(const Config& configuration, Logger log, const ClusterState& state)
+      : config(configuration), logger(std::move(log)), cluster(state), budgets(configuration.nodes.size()) {}
+
+  const Config& config;
+  Logger logger;
+  const ClusterState& cluster;
+  MetricsRegistry* metrics = nullptr;
+  ClusterMonitor* monitor = nullptr;
+  AccountStore* accounts = nullptr;  // null: the configuration's users
+  CredentialCache credentials;
+  std::shared_ptr<const protocol::Credentials> monitor_credentials;
+  std::shared_ptr<const protocol::RsaKeyPair> rsa_key;
+  TlsContext client_tls;                  // null: no TLS towards clients
+  TlsContext server_tls;                  // null: no TLS towards servers
+  std::vector<ConnectionBudget> budgets;  // by node
+  std::vector<std::unique_ptr<Worker>> workers;
+
+  std::atomic<uint32_t> next_connection_id{1};
+  std::atomic<uint32_t> sessions{0};
+  std::atomic<bool> draining{false};
+};
+
+}  // namespace causeway::proxy

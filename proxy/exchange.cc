@@ -1,0 +1,492 @@
+#include "proxy/exchange.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+
+#include "consistency/wait_statement.h"
+#include "protocol/eof_packet.h"
+#include "protocol/err_packet.h"
+#include "protocol/ok_packet.h"
+#include "protocol/packet_header.h"
+#include "protocol/result_set_end.h"
+#include "protocol/text_resultset.h"
+#include "proxy/exchange_prefix.h"
+#include "proxy/session_tracking.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using consistency::WaitVerdict;
+using protocol::Bytes;
+using protocol::ResponseScanner;
+using protocol::ScanEvent;
+using protocol::ScanStep;
+
+// Errors of a read-only server: the statement was a write after all.
+constexpr uint16_t kErOptionPreventsStatement = 1290;
+constexpr uint16_t kErCantExecuteInReadOnlyTransaction = 1792;
+constexpr uint16_t kErReadOnlyMode = 1836;
+constexpr uint16_t kErBadDb = 1049;
+
+// An answer behind a failed wait is thrown away; one that is longer than this costs the connection instead.
+constexpr size_t kMaxDiscardedBytes = size_t{4} << 20;
+
+// What the server sent and nobody has looked at yet.
+class ResponseBuffer {
+ public:
+  explicit ResponseBuffer(BufferPool& pool) : pooled_(pool.take()) {}
+
+  std::span<uint8_t> unread() { return {data() + begin_, end_ - begin_}; }
+  void consume(size_t bytes) { begin_ += bytes; }
+
+  // Room behind what is unread; moves it to the front, and to a larger buffer if a single packet is longer
+  // than the buffer.
+  std::span<uint8_t> room() {
+    if (begin_ == end_) {
+      begin_ = end_ = 0;
+    } else if (begin_ > 0 && end_ == size()) {
+      std::memmove(data(), data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
+    if (end_ == size()) grow();
+    return {data() + end_, size() - end_};
+  }
+  void added(size_t bytes) { end_ += bytes; }
+
+  // Replaces `from` bytes at `at` of what is unread by others; mostly fewer, since session state is taken
+  // out.
+  void replace(size_t at, size_t from, Bytes with) {
+    while (with.size() > from && size() - end_ < with.size() - from)
+      grow();
+    uint8_t* place = data() + begin_ + at;
+    std::memmove(place + with.size(), place + from, end_ - begin_ - at - from);
+    std::memcpy(place, with.data(), with.size());
+    end_ = end_ + with.size() - from;
+  }
+
+ private:
+  uint8_t* data() { return pooled_ ? pooled_.data() : large_.data(); }
+  size_t size() const { return pooled_ ? BufferPool::Lease::size() : large_.size(); }
+
+  void grow() {
+    large_.resize(size() * 2);
+    if (!pooled_) return;
+    std::memcpy(large_.data(), pooled_.data(), end_);
+    pooled_.release();
+  }
+
+  BufferPool::Lease pooled_;
+  protocol::Buffer large_;
+  size_t begin_ = 0;
+  size_t end_ = 0;
+};
+
+// The value in the complete answer to a question with one: column count, one definition, perhaps an EOF, and
+// the row. Nothing for NULL.
+std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityFlags capabilities) {
+  const size_t packets_before_row = protocol::has(capabilities, protocol::capability::kDeprecateEof) ? 2 : 3;
+  for (size_t i = 0;; ++i) {
+    if (answer.size() < protocol::kPacketHeaderBytes) return std::nullopt;
+    const size_t payload_bytes = protocol::read_packet_header(answer.data()).payload_bytes;
+    answer = answer.subspan(protocol::kPacketHeaderBytes);
+    if (answer.size() < payload_bytes) return std::nullopt;
+    if (i == packets_before_row) return protocol::first_row_first_value(answer.first(payload_bytes));
+    answer = answer.subspan(payload_bytes);
+  }
+}
+
+// The state of one exchange; its member functions are the phases, in their order.
+class Run {
+ public:
+  Run(ClientSession& session, BackendConnection& connection, const Exchange& exchange)
+      : session_(session), connection_(connection), exchange_(exchange), buffer_(session.worker.buffers()) {}
+
+  Awaitable<ExchangeResult> run();
+
+ private:
+  // What nearly always succeeds at once is tried without a coroutine. False: the second has to do the rest.
+  bool send_now(Bytes ahead, Bytes request, size_t& written);
+  Awaitable<void> send_rest(Bytes ahead, Bytes request, size_t written);
+  bool flush_now(size_t bytes, size_t& written);
+  Awaitable<void> flush_rest(size_t bytes, size_t written);
+
+  Awaitable<size_t> read_some(ErrorCode& error) {
+    return connection_.stream.read_some(buffer_.room(), error);
+  }
+  bool on_read(size_t got, ErrorCode error);
+  Awaitable<void> read_prefix_answer(PrefixStep step);
+  Awaitable<void> relay();
+  Awaitable<void> discard();
+
+  void on_prefix_ok(PrefixStep step, const ScanStep& scan);
+  void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
+  void on_prefix_error(PrefixStep step, Bytes payload);
+  bool hold_error(Bytes payload);
+  void on_result_end(const ScanStep& scan, size_t& packet_bytes);
+  void server_lost(ErrorCode error);
+  void end(ExchangeOutcome outcome) {
+    result_.outcome = outcome;
+    ended_ = true;
+  }
+
+  ClientSession& session_;
+  BackendConnection& connection_;
+  const Exchange& exchange_;
+  ResponseBuffer buffer_;
+  ExchangeResult result_;
+  bool ended_ = false;
+  std::optional<ClientError> refusal_;
+  bool wait_failed_ = false;
+};
+
+void Run::server_lost(ErrorCode error) {
+  result_.error = error ? error : ErrorCode(asio::error::eof);
+  end(ExchangeOutcome::kServerLost);
+}
+
+bool Run::send_now(Bytes ahead, Bytes request, size_t& written) {
+  ErrorCode error;
+  if (!request.empty()) result_.command_sent = true;
+  session_.worker.metrics().server_bytes_out.add(ahead.size() + request.size());
+  written = connection_.stream.write_now(ahead, request, error);
+  if (error) server_lost(error);
+  return error || written == ahead.size() + request.size();
+}
+
+Awaitable<void> Run::send_rest(Bytes ahead, Bytes request, size_t written) {
+  ErrorCode error;
+  const size_t of_ahead = std::min(written, ahead.size());
+  const Bytes rest_ahead = ahead.subspan(of_ahead);
+  const Bytes rest_request = request.subspan(written - of_ahead);
+  co_await connection_.stream.write_all(rest_ahead, rest_request, error);
+  if (error) server_lost(error);
+}
+
+// Takes over what read_some() gave. False: the server is lost.
+bool Run::on_read(size_t got, ErrorCode error) {
+  if (got == 0) {
+    server_lost(error);
+    return false;
+  }
+  buffer_.added(got);
+  connection_.replied = true;
+  session_.worker.metrics().server_bytes_in.add(got);
+  return true;
+}
+
+void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
+  connection_.status = scan.status_flags;
+  switch (step) {
+    case PrefixStep::kReset:
+      connection_.needs_reset = false;
+      break;
+    case PrefixStep::kSchema:
+      connection_.schema = session_.schema;
+      break;
+    case PrefixStep::kVariables:
+      connection_.applied_version = session_.variables.version();
+      break;
+    case PrefixStep::kLastInsertId:
+      connection_.last_insert_id = session_.last_insert_id;
+      break;
+    case PrefixStep::kBaseline:
+    case PrefixStep::kFormerLastInsertId:
+    case PrefixStep::kSetTransaction:
+    case PrefixStep::kBegin:
+    case PrefixStep::kWait:
+      break;
+  }
+}
+
+void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value) {
+  if (step == PrefixStep::kWait) {
+    result_.wait_verdict = consistency::parse_wait_result(exchange_.wait_for->kind(), value);
+    wait_failed_ = result_.wait_verdict != WaitVerdict::kReached;
+  }
+  if (step == PrefixStep::kFormerLastInsertId) {
+    LastInsertId& of_former = *connection_.former_last_insert_id;
+    if (value) std::from_chars(value->data(), value->data() + value->size(), of_former.value);
+    of_former.certain = true;
+    of_former.pending = false;
+    connection_.former_last_insert_id.reset();
+  }
+}
+
+void Run::on_prefix_error(PrefixStep step, Bytes payload) {
+  if (step == PrefixStep::kWait) {
+    result_.wait_verdict = WaitVerdict::kError;
+    wait_failed_ = true;
+    return;
+  }
+  if (refusal_) return;
+  const auto err = protocol::parse_err_packet(payload);
+  refusal_ =
+      ClientError{.code = err ? err->code : uint16_t{1105},
+                  .sql_state = "HY000",
+                  .message = err ? std::string(err->message) : std::string("malformed answer of a server")};
+}
+
+// An answer to a step is small and is looked at only when it is complete.
+Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
+  const auto kind = step == PrefixStep::kReset || step == PrefixStep::kSchema
+                        ? protocol::ResponseKind::kOk
+                        : protocol::ResponseKind::kQuery;
+  ResponseScanner scanner(kind, connection_.capabilities);
+  size_t scanned = 0;
+  for (;;) {
+    const ScanStep scan = scanner.scan(buffer_.unread().subspan(scanned));
+    scanned += scan.pass_bytes;
+    switch (scan.event) {
+      case ScanEvent::kNeedMore: {
+        ErrorCode error;
+        const size_t got = co_await read_some(error);
+        if (!on_read(got, error)) co_return;
+        continue;
+      }
+      case ScanEvent::kErr:
+        on_prefix_error(step, scan.packet_payload);
+        break;
+      case ScanEvent::kOk:
+        on_prefix_ok(step, scan);
+        break;
+      case ScanEvent::kResultSetEnd:
+        on_prefix_ok(step, scan);
+        on_prefix_value(step, single_value(buffer_.unread().first(scanned), connection_.capabilities));
+        break;
+      default:
+        server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+        co_return;
+    }
+    scanned += scan.packet_bytes;
+    if (!scan.response_done) continue;
+    buffer_.consume(scanned);
+    co_return;
+  }
+}
+
+// 1290 is said of other options too.
+bool is_read_only_error(const protocol::ErrPacket& err) {
+  if (err.code == kErCantExecuteInReadOnlyTransaction || err.code == kErReadOnlyMode) return true;
+  return err.code == kErOptionPreventsStatement && (err.message.find("read-only") != std::string_view::npos ||
+                                                    err.message.find("read_only") != std::string_view::npos);
+}
+
+bool Run::hold_error(Bytes payload) {
+  if (result_.client_has_bytes) return false;
+  const auto err = protocol::parse_err_packet(payload);
+  if (!err) return false;
+  if (exchange_.hold_read_only_error && is_read_only_error(*err)) {
+    end(ExchangeOutcome::kReadOnlyNode);
+    return true;
+  }
+  if (exchange_.hold_unknown_schema && err->code == kErBadDb) {
+    end(ExchangeOutcome::kUnknownSchema);
+    return true;
+  }
+  return false;
+}
+
+// Appends rows of names and values; returns the sequence id that follows.
+uint8_t append_rows(protocol::Buffer& out, const std::vector<NameAndValue>& rows, uint8_t sequence_id) {
+  for (const NameAndValue& row : rows) {
+    const size_t start = protocol::begin_packet(out, sequence_id++);
+    protocol::ByteWriter writer(out);
+    writer.text_lenenc(row.first);
+    writer.text_lenenc(row.second);
+    protocol::finish_packet(out, start);
+  }
+  return sequence_id;
+}
+
+// The OK or EOF at the end of a result: takes over what it says, and rewrites it in place where the client
+// must see something else.
+void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
+  connection_.status = scan.status_flags;
+  session_.status = scan.status_flags;
+  const bool ends_rows = scan.packet_payload[0] == protocol::kResultSetEndHeader;
+  const auto parsed = ends_rows
+                          ? protocol::parse_result_set_end(scan.packet_payload, connection_.capabilities)
+                          : protocol::parse_ok_packet(scan.packet_payload, connection_.capabilities);
+  const bool is_eof = ends_rows && scan.packet_payload.size() == protocol::kEofPayloadBytes;
+  result_.without_trackers = is_eof;
+  if (!parsed) return;
+  protocol::OkPacket ok = *parsed;
+  session_.last_warnings = ok.warnings;
+  const bool inserted = scan.event == ScanEvent::kOk && ok.last_insert_id != 0;
+  if (inserted) session_.last_insert_id->value = ok.last_insert_id;
+  const bool may_have_set = exchange_.tell_last_insert_id && exchange_.statement->uses_last_insert_id;
+  if (inserted || may_have_set) {
+    session_.last_insert_id->certain = false;
+    connection_.last_insert_id = session_.last_insert_id;
+  }
+  protocol::StatusFlags added = 0;
+  if (scan.response_done) {
+    added = exchange_.add_status;
+    if (exchange_.more_results_follow) added |= protocol::status::kMoreResultsExist;
+  }
+  const bool add_rows = exchange_.extra_rows != nullptr && scan.event == ScanEvent::kResultSetEnd;
+  const bool state_changed = !is_eof && (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
+  if (state_changed) apply_session_state(session_, connection_, ok, *exchange_.statement);
+  if (!state_changed && added == 0 && !add_rows) return;
+
+  protocol::Buffer& scratch = session_.scratch;
+  scratch.clear();
+  append_client_session_state(ok.session_state, scratch);
+  ok.session_state = scratch;
+  ok.status_flags |= added;
+  protocol::Buffer& packet = session_.local_answer;
+  packet.clear();
+  uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
+  if (add_rows) sequence_id = append_rows(packet, *exchange_.extra_rows, sequence_id);
+  if (ends_rows) {
+    protocol::append_result_set_end(packet, ok, sequence_id, session_.capabilities);
+  } else {
+    protocol::append_ok_packet(packet, ok, sequence_id, scan.packet_payload[0], session_.capabilities);
+  }
+  buffer_.replace(scan.pass_bytes, packet_bytes, packet);
+  packet_bytes = packet.size();
+}
+
+bool Run::flush_now(size_t bytes, size_t& written) {
+  written = 0;
+  if (bytes == 0) return true;
+  ErrorCode error;
+  result_.client_has_bytes = true;
+  session_.worker.metrics().client_bytes_out.add(bytes);
+  written = session_.stream.write_now(buffer_.unread().first(bytes), {}, error);
+  if (error) end(ExchangeOutcome::kClientLost);
+  if (!error && written < bytes) return false;
+  buffer_.consume(bytes);
+  return true;
+}
+
+Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
+  ErrorCode error;
+  const Bytes rest = buffer_.unread().subspan(written, bytes - written);
+  co_await session_.stream.write_all(rest, {}, error);
+  if (error) end(ExchangeOutcome::kClientLost);
+  buffer_.consume(bytes);
+}
+
+Awaitable<void> Run::relay() {
+  ResponseScanner scanner(exchange_.kind, connection_.capabilities,
+                          protocol::count_packets(exchange_.request));
+  if (exchange_.sequence_offset != 0) scanner.set_sequence_offset(exchange_.sequence_offset);
+  size_t ready = 0;  // bytes at the front of the buffer that may go to the client
+  for (;;) {
+    ScanStep scan = scanner.scan(buffer_.unread().subspan(ready));
+    if (ready > 0) scan.pass_bytes += ready;
+    size_t packet_bytes = scan.packet_bytes;
+    switch (scan.event) {
+      case ScanEvent::kNeedMore: {
+        ready = 0;
+        size_t written = 0;
+        if (!flush_now(scan.pass_bytes, written)) co_await flush_rest(scan.pass_bytes, written);
+        if (ended_) co_return;
+        ErrorCode error;
+        const size_t got = co_await read_some(error);
+        if (!on_read(got, error)) co_return;
+        continue;
+      }
+      case ScanEvent::kOk:
+      case ScanEvent::kResultSetEnd:
+        on_result_end(scan, packet_bytes);
+        break;
+      case ScanEvent::kErr:
+        if (hold_error(scan.packet_payload)) {
+          buffer_.consume(scan.pass_bytes + packet_bytes);
+          co_return;
+        }
+        result_.is_error = true;
+        session_.worker.metrics().statement_errors.add();
+        break;
+      case ScanEvent::kPrepareOk:
+      case ScanEvent::kEnd:
+        break;
+      case ScanEvent::kLocalInfile:
+      case ScanEvent::kMalformed:
+        server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+        co_return;
+    }
+    ready = scan.pass_bytes + packet_bytes;
+    if (!scan.response_done) continue;
+    result_.next_sequence_id = scanner.next_sequence_id();
+    size_t written = 0;
+    if (!flush_now(ready, written)) co_await flush_rest(ready, written);
+    if (!ended_) end(ExchangeOutcome::kRelayed);
+    co_return;
+  }
+}
+
+Awaitable<void> Run::discard() {
+  ResponseScanner scanner(exchange_.kind, connection_.capabilities,
+                          protocol::count_packets(exchange_.request));
+  size_t discarded = 0;
+  for (;;) {
+    const ScanStep scan = scanner.scan(buffer_.unread());
+    const size_t bytes = scan.pass_bytes + scan.packet_bytes;
+    buffer_.consume(bytes);
+    discarded += bytes;
+    if (scan.response_done) {
+      if (scan.event == ScanEvent::kOk || scan.event == ScanEvent::kResultSetEnd)
+        connection_.status = scan.status_flags;
+      co_return;
+    }
+    if (scan.event == ScanEvent::kMalformed || discarded > kMaxDiscardedBytes) {
+      server_lost(make_error_code(protocol::ProtocolError::kPacketTooLarge));
+      co_return;
+    }
+    if (scan.event == ScanEvent::kNeedMore) {
+      ErrorCode error;
+      const size_t got = co_await read_some(error);
+      if (!on_read(got, error)) co_return;
+    }
+  }
+}
+
+Awaitable<ExchangeResult> Run::run() {
+  connection_.out.clear();
+  connection_.replied = false;
+  Prefix prefix;
+  if (needs_prefix(session_, connection_, exchange_))
+    prefix = append_prefix(session_, connection_, exchange_);
+
+  const Bytes ahead = connection_.out;
+  const Bytes request = prefix.must_succeed_first ? Bytes{} : exchange_.request;
+  size_t written = 0;
+  if (!send_now(ahead, request, written)) co_await send_rest(ahead, request, written);
+  for (size_t i = 0; i < prefix.size() && !ended_; ++i)
+    co_await read_prefix_answer(prefix[i]);
+  if (ended_) co_return result_;
+  const bool failed = refusal_.has_value() || wait_failed_;
+  if (prefix.must_succeed_first && !failed) {
+    if (!send_now(exchange_.request, {}, written)) co_await send_rest(exchange_.request, {}, written);
+    result_.command_sent = true;
+    if (ended_) co_return result_;
+  }
+  if (!failed) {
+    co_await relay();
+    co_return result_;
+  }
+  if (!prefix.must_succeed_first) co_await discard();
+  if (!ended_) end(refusal_ ? ExchangeOutcome::kStateRefused : ExchangeOutcome::kWaitFailed);
+  result_.refusal = std::move(refusal_);
+  co_return result_;
+}
+
+}  // namespace
+
+Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
+                                       const Exchange& exchange) {
+  Run run(session, connection, exchange);
+  session.in_flight = &connection;
+  const ExchangeResult result = co_await run.run();
+  session.in_flight = nullptr;
+  co_return result;
+}
+
+}  // namespace causeway::proxy

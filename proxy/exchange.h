@@ -1,0 +1,82 @@
+// One command on one server connection: everything that has to precede it and the command itself in one
+// write, then the answers, of which the last is relayed to the client.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "consistency/read_plan.h"
+#include "protocol/response_scanner.h"
+#include "proxy/client_session.h"
+#include "proxy/io.h"
+#include "proxy/local_answers.h"
+
+namespace causeway::proxy {
+
+struct Exchange {
+  // The command's packets, headers and all, the first with sequence id 0; and what it is (never null).
+  protocol::Bytes request;
+  protocol::ResponseKind kind = protocol::ResponseKind::kQuery;
+  const routing::Statement* statement = nullptr;
+
+  // A wait for this position goes ahead (not owned; null for none).
+  const consistency::Position* wait_for = nullptr;
+  std::chrono::milliseconds wait_timeout{0};
+
+  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead.
+  bool set_transaction = false;
+  bool begin = false;
+
+  // LAST_INSERT_ID() matters to the command, or it may be an INSERT that leaves it as it is: a connection
+  // that does not know the session's is told first.
+  bool tell_last_insert_id = false;
+
+  // 1290, 1792 and 1836 are not relayed but reported as kReadOnlyNode; likewise 1049 as kUnknownSchema.
+  bool hold_read_only_error = false;
+  bool hold_unknown_schema = false;
+
+  // Put behind the rows of a result set of two columns (not owned; null for none).
+  const std::vector<NameAndValue>* extra_rows = nullptr;
+
+  // Added to the sequence ids towards the client.
+  uint8_t sequence_offset = 0;
+
+  // Shown to the client in the last OK or EOF, whatever the server says; and that further answers to the
+  // same client packet follow.
+  protocol::StatusFlags add_status = 0;
+  bool more_results_follow = false;
+};
+
+enum class ExchangeOutcome : uint8_t {
+  kRelayed,        // the client has the answer
+  kWaitFailed,     // the wait did not end well; what came behind it was thrown away
+  kReadOnlyNode,   // see hold_read_only_error
+  kUnknownSchema,  // see hold_unknown_schema
+  kStateRefused,   // the server refused what had to precede; nothing of the command's answer was relayed. See
+                   // `refusal`
+  kServerLost,     // the connection failed; it is of no use any more
+  kClientLost,     // the client is gone, or cannot be answered any more
+};
+
+struct ExchangeResult {
+  ExchangeOutcome outcome = ExchangeOutcome::kServerLost;
+  consistency::WaitVerdict wait_verdict = consistency::WaitVerdict::kReached;
+  bool command_sent = false;      // some of the command may have reached the server
+  bool client_has_bytes = false;  // some of the answer has reached the client
+  bool is_error = false;          // the answer was an ERR packet
+  bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
+  uint8_t next_sequence_id = 1;   // that the next packet to the client would have
+  std::optional<ClientError> refusal;
+  ErrorCode error;  // of kServerLost
+};
+
+// Runs the exchange. The connection is the session's, in use. After kRelayed it is ready for the next
+// command; after kWaitFailed, kReadOnlyNode and kStateRefused likewise; else the caller closes it. Session
+// state that the server reports is taken over. The session's deadline cancels it (kServerLost with
+// operation_aborted).
+Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
+                                       const Exchange& exchange);
+
+}  // namespace causeway::proxy

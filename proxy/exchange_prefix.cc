@@ -1,0 +1,135 @@
+#include "proxy/exchange_prefix.h"
+
+#include <string>
+#include <string_view>
+
+#include "consistency/wait_statement.h"
+#include "protocol/command.h"
+#include "protocol/packet_header.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+void append_command(protocol::Buffer& out, protocol::Command command, std::string_view argument,
+                    protocol::CapabilityFlags capabilities) {
+  const size_t start = protocol::begin_packet(out, 0);
+  protocol::ByteWriter writer(out);
+  writer.int1(static_cast<uint8_t>(command));
+  if (command == protocol::Command::kQuery &&
+      protocol::has(capabilities, protocol::capability::kQueryAttributes)) {
+    writer.int_lenenc(0);  // parameter_count
+    writer.int_lenenc(1);  // parameter_set_count
+  }
+  writer.text(argument);
+  protocol::finish_packet(out, start);
+}
+
+bool schema_differs(const ClientSession& session, const BackendConnection& connection) {
+  return !session.schema.empty() && session.schema != connection.schema;
+}
+
+void append_charset(std::string& sql, std::string_view variable, std::string_view value) {
+  if (value.empty()) return;
+  sql.append(", ").append(variable).append("=");
+  if (value == "NULL") {
+    sql.append(value);
+  } else {
+    sql.append("'").append(value).append("'");
+  }
+}
+
+bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
+                          const Exchange& exchange) {
+  return exchange.tell_last_insert_id && session.last_insert_id->value != 0 &&
+         session.last_insert_id != connection.last_insert_id;
+}
+
+}  // namespace
+
+void append_baseline_sql(std::string& sql, const BackendConnection& connection) {
+  sql.append("SET session_track_system_variables='*', session_track_schema=1");
+  if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
+  append_charset(sql, "character_set_client", connection.baseline.character_set_client);
+  append_charset(sql, "character_set_results", connection.baseline.character_set_results);
+  append_charset(sql, "collation_connection", connection.baseline.collation_connection);
+}
+
+bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
+                  const Exchange& exchange) {
+  return connection.needs_reset || exchange.wait_for != nullptr || exchange.begin ||
+         exchange.set_transaction || connection.applied_version != session.variables.version() ||
+         tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection);
+}
+
+Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
+  using protocol::Command;
+  Prefix prefix;
+  protocol::Buffer& out = connection.out;
+  std::string& sql = session.sql_scratch;
+  const protocol::CapabilityFlags capabilities = connection.capabilities;
+  WorkerMetrics& metrics = session.worker.metrics();
+
+  if (connection.former_last_insert_id != nullptr) {
+    append_command(out, Command::kQuery, "SELECT LAST_INSERT_ID()", capabilities);
+    prefix.push_back(PrefixStep::kFormerLastInsertId);
+  }
+  if (connection.needs_reset) {
+    append_command(out, Command::kResetConnection, {}, capabilities);
+    prefix.push_back(PrefixStep::kReset);
+    sql.clear();
+    append_baseline_sql(sql, connection);
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kBaseline);
+    connection.applied_version = 0;
+    session.worker.node_metrics(connection.node).resets.add();
+  }
+  if (schema_differs(session, connection)) {
+    append_command(out, Command::kInitDb, session.schema, capabilities);
+    prefix.push_back(PrefixStep::kSchema);
+    prefix.must_succeed_first = true;
+    metrics.replay(ReplayedState::kSchema);
+  }
+  if (connection.applied_version != session.variables.version()) {
+    sql.clear();
+    if (session.variables.append_replay_sql(sql, connection.applied_version)) {
+      append_command(out, Command::kQuery, sql, capabilities);
+      prefix.push_back(PrefixStep::kVariables);
+      prefix.must_succeed_first = true;
+      metrics.replay(ReplayedState::kVariables);
+    } else {
+      connection.applied_version = session.variables.version();
+    }
+  }
+  if (tells_last_insert_id(session, connection, exchange)) {
+    sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kLastInsertId);
+  }
+  // The wait comes before the snapshot of a transaction, and before SET TRANSACTION, which holds for the very
+  // next one.
+  if (exchange.wait_for != nullptr) {
+    sql.clear();
+    if (consistency::append_wait_statement(sql, *exchange.wait_for, exchange.wait_timeout,
+                                           session.worker.wait_dialect(connection.node))) {
+      append_command(out, Command::kQuery, sql, capabilities);
+      prefix.push_back(PrefixStep::kWait);
+    }
+  }
+  if (exchange.set_transaction) {
+    for (const std::string* statement :
+         {&session.deferred.set_isolation, &session.deferred.set_access_mode}) {
+      if (statement->empty()) continue;
+      append_command(out, Command::kQuery, *statement, capabilities);
+      prefix.push_back(PrefixStep::kSetTransaction);
+    }
+  }
+  if (exchange.begin) {
+    append_command(out, Command::kQuery, session.deferred.begin_sql, capabilities);
+    prefix.push_back(PrefixStep::kBegin);
+    metrics.replay(ReplayedState::kTransaction);
+  }
+  return prefix;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,53 @@
+// What goes ahead of a command on a server connection, so that the server is in the session's state.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/exchange.h"
+
+namespace causeway::proxy {
+
+enum class PrefixStep : uint8_t {
+  kFormerLastInsertId,  // LAST_INSERT_ID() of the session that had the connection before
+  kReset,               // COM_RESET_CONNECTION: somebody else's session lived in the connection
+  kBaseline,            // SET of session tracking and of the handshake's character set
+  kSchema,              // COM_INIT_DB
+  kVariables,           // SET of the session's variables
+  kLastInsertId,        // SET last_insert_id
+  kSetTransaction,      // SET TRANSACTION for the next transaction
+  kBegin,               // the deferred BEGIN
+  kWait,                // the wait for a position
+};
+
+// The steps in the order of their answers.
+class Prefix {
+ public:
+  static constexpr size_t kMaxSteps = 10;
+
+  void push_back(PrefixStep step) { steps_[size_++] = step; }
+  size_t size() const { return size_; }
+  PrefixStep operator[](size_t index) const { return steps_[index]; }
+
+  // The command must not be sent before the server has accepted these steps: it would run in the wrong
+  // schema, say.
+  bool must_succeed_first = false;
+
+ private:
+  std::array<PrefixStep, kMaxSteps> steps_{};
+  size_t size_ = 0;
+};
+
+// Appends the commands to connection.out. The wait's position must be one that the server can wait for.
+Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange);
+
+// The statement that switches session tracking on, for a server of this kind, and puts the baseline's
+// character set back if it is known.
+void append_baseline_sql(std::string& sql, const BackendConnection& connection);
+
+// Whether anything at all has to precede a command; the common answer is no.
+bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
+                  const Exchange& exchange);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,136 @@
+#include "proxy/global_probe.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <utility>
+
+#include "consistency/wait_statement.h"
+#include "protocol/command.h"
+#include "protocol/err_packet.h"
+#include "protocol/packet_header.h"
+#include "protocol/text_resultset.h"
+#include "proxy/backend_connector.h"
+#include "proxy/packet_io.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+
+using consistency::Position;
+using consistency::WriterProbe;
+
+Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session) {
+  const WriterProbe::Ticket ticket = probe_.join();
+  worker_.metrics().probe_reads.add();
+  if (!asking_ && probe_.should_send()) {
+    asking_ = true;
+    asio::co_spawn(worker_.io(), ask(), asio::detached);
+  }
+  while (probe_.state(ticket) == WriterProbe::State::kPending && !session.timed_out && !session.closing) {
+    waiting_.push_back(&session);
+    session.wake_up.reset();
+    co_await session.wake_up.wait();
+    std::erase(waiting_, &session);
+  }
+  if (probe_.state(ticket) != WriterProbe::State::kAnswered) co_return std::nullopt;
+  co_return probe_.position();
+}
+
+void GlobalProbe::settle() {
+  for (ClientSession* session : waiting_)
+    session->wake_up.set();
+}
+
+void GlobalProbe::writer_changed() {
+  if (in_flight_ != nullptr) in_flight_->stream.cancel();
+}
+
+void GlobalProbe::on_tick(Clock::time_point now) {
+  if (in_flight_ != nullptr && now - asked_at_ > worker_.config().timeouts.connect)
+    in_flight_->stream.cancel();
+}
+
+// Runs for as long as somebody waits. The answer to a question that was sent before the writer changed is the
+// old writer's.
+Awaitable<void> GlobalProbe::ask() {
+  while (probe_.should_send()) {
+    const uint64_t writer_epoch = worker_.view().writer_epoch;
+    const uint64_t epoch = probe_.sent();
+    worker_.metrics().probes_sent.add();
+    asked_at_ = Clock::now();
+    std::optional<Position> answer = co_await question();
+    in_flight_ = nullptr;
+    if (answer && worker_.view().writer_epoch == writer_epoch) {
+      probe_.completed(epoch, std::move(*answer));
+    } else {
+      connection_.reset();
+      probe_.failed(epoch);
+    }
+    settle();
+  }
+  asking_ = false;
+}
+
+Awaitable<bool> GlobalProbe::connect(size_t node) {
+  if (connection_ && connection_->node == node) co_return true;
+  connection_.reset();
+  const auto key =
+      std::make_shared<const PoolKey>(PoolKey{.user = worker_.config().monitor.user,
+                                              .capabilities = protocol::capability::kDeprecateEof,
+                                              .collation = 45,
+                                              .credentials_version = 0});
+  const auto credentials = worker_.environment().monitor_credentials;
+  ConnectResult opened = co_await connect_backend(worker_, node, key, *credentials, in_flight_);
+  if (!opened.connection) {
+    worker_.logger().warning("cannot ask the writer for its position",
+                             {{"node", worker_.view().nodes[node].name}, {"reason", opened.reason}});
+    co_return false;
+  }
+  connection_ = std::move(opened.connection);
+  co_return true;
+}
+
+Awaitable<std::optional<Position>> GlobalProbe::question() {
+  const ClusterView& view = worker_.view();
+  if (view.writer < 0) co_return std::nullopt;
+  const auto node = static_cast<size_t>(view.writer);
+  const consistency::PositionKind kind = view.position_kind;
+  const std::string_view sql = consistency::probe_statement(kind, worker_.wait_dialect(node));
+  if (sql.empty()) co_return std::nullopt;
+  const bool connected = co_await connect(node);
+  if (!connected) co_return std::nullopt;
+
+  in_flight_ = connection_.get();
+  protocol::Buffer& out = connection_->out;
+  out.clear();
+  const size_t start = protocol::begin_packet(out, 0);
+  protocol::ByteWriter writer(out);
+  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
+  writer.text(sql);
+  protocol::finish_packet(out, start);
+  ErrorCode error;
+  co_await connection_->stream.write_all(out, {}, error);
+  if (error) co_return std::nullopt;
+
+  // Column count, definitions, [EOF], the row, EOF or OK.
+  protocol::Buffer in;
+  const auto head = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
+  if (error || head.payload.empty() || head.payload[0] == 0 || head.payload[0] >= 0xfb)
+    co_return std::nullopt;
+  const size_t columns = head.payload[0];
+  const size_t before_row =
+      columns + (protocol::has(connection_->capabilities, protocol::capability::kDeprecateEof) ? 0 : 1);
+  std::optional<Position> answer;
+  for (size_t i = 0; i < before_row + 2; ++i) {
+    const auto packet = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
+    if (error) co_return std::nullopt;
+    if (i != before_row) continue;
+    const auto row = protocol::parse_text_row(packet.payload, columns);
+    if (!row) co_return std::nullopt;
+    const auto position = consistency::parse_probe_row(kind, *row);
+    if (position) answer = *position;
+  }
+  co_return answer;
+}
+
+}  // namespace causeway::proxy

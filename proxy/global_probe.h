@@ -1,0 +1,55 @@
+// Asks the writer for its position on behalf of a worker's GLOBAL reads, one question for all that wait.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "consistency/position.h"
+#include "consistency/writer_probe.h"
+#include "proxy/backend_connection.h"
+#include "proxy/io.h"
+
+namespace causeway::proxy {
+
+class Worker;
+struct ClientSession;
+
+// Has one connection to the writer, with the monitor's account, opened when first needed.
+class GlobalProbe {
+ public:
+  explicit GlobalProbe(Worker& worker) : worker_(worker) {}
+  GlobalProbe(const GlobalProbe&) = delete;
+  GlobalProbe& operator=(const GlobalProbe&) = delete;
+
+  // The writer's position at a moment after this call; nothing if it cannot be had before the session's
+  // deadline, or if there is no writer.
+  Awaitable<std::optional<consistency::Position>> position(ClientSession& session);
+
+  // Another server is the writer, or none: what is in flight fails, the connection is dropped.
+  void writer_changed();
+
+  // A question that is not answered for as long as a connection may take to open fails.
+  void on_tick(Clock::time_point now);
+
+ private:
+  // A GTID set may be long: many sources, many gaps.
+  static constexpr size_t kMaxAnswerBytes = size_t{16} << 20;
+
+  Awaitable<void> ask();
+  Awaitable<bool> connect(size_t node);
+  Awaitable<std::optional<consistency::Position>> question();
+  void settle();
+
+  Worker& worker_;
+  consistency::WriterProbe probe_;
+  std::unique_ptr<BackendConnection> connection_;
+  std::vector<ClientSession*> waiting_;
+  bool asking_ = false;
+  BackendConnection* in_flight_ = nullptr;  // being opened, or asked
+  Clock::time_point asked_at_;
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,96 @@
+#include "proxy/lease.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "proxy/backend_connector.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+// A connection that was idle for longer may have been closed by the server: worth one system call to find out
+// even for a read, which could be tried again.
+constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
+
+// While it waits, other workers are asked for what they do not need.
+Awaitable<void> wait_for_place(ClientSession& session, size_t node, Clock::time_point deadline) {
+  Worker& worker = session.worker;
+  ConnectionBudget& budget = worker.environment().budgets[node];
+  worker.node_metrics(node).queue_waits.add();
+  budget.add_waiter();
+  for (const auto& other : worker.environment().workers) {
+    if (other.get() != &worker) other->shed(node);
+  }
+  const DeadlineScope scope(session, deadline);
+  co_await worker.wait_for_change(session);
+  budget.remove_waiter();
+}
+
+Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
+  Worker& worker = session.worker;
+  BackendPool& pool = worker.pool(node);
+  AcquireResult acquired;
+  ConnectResult opened;
+  {
+    const DeadlineScope scope(session, Clock::now() + worker.config().timeouts.connect);
+    opened =
+        co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
+  }
+  session.in_flight = nullptr;
+  if (opened.connection) {
+    acquired.connection = pool.add(std::move(opened.connection), lease);
+    co_return acquired;
+  }
+  pool.cancel_reservation();
+  worker.node_metrics(node).open_failures.add();
+  acquired.reason = session.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
+  acquired.refusal = std::move(opened.refusal);
+  acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
+  co_return acquired;
+}
+
+}  // namespace
+
+BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, bool must_be_alive) {
+  if (!lease || lease.connection->node != node) return nullptr;
+  if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
+  if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
+  return session.worker.pool(node).take_own(lease);
+}
+
+Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
+                                 Clock::time_point deadline) {
+  Worker& worker = session.worker;
+  if (lease && lease.connection->node != node) worker.pool(lease.connection->node).abandon(lease);
+  BackendPool& pool = worker.pool(node);
+  AcquireResult acquired;
+  for (;;) {
+    const bool state_lives_there = lease && lease.connection->keep;
+    BackendConnection* connection = pool.take_own(lease);
+    if (connection == nullptr) connection = pool.take_idle(*session.pool_key, lease);
+    if (connection != nullptr) {
+      if (connection->stream.is_quiet()) {
+        acquired.connection = connection;
+        co_return acquired;
+      }
+      pool.close(*connection);
+      if (!state_lives_there) continue;
+      acquired.failure = AcquireResult::Failure::kStateLost;
+      acquired.reason = "the server has closed the connection";
+      co_return acquired;
+    }
+    if (pool.reserve()) {
+      acquired = co_await open(session, node, lease);
+      co_return acquired;
+    }
+    if (Clock::now() >= deadline || session.closing) {
+      acquired.failure = AcquireResult::Failure::kFull;
+      co_return acquired;
+    }
+    co_await wait_for_place(session, node, deadline);
+  }
+}
+
+}  // namespace causeway::proxy

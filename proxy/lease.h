@@ -1,0 +1,37 @@
+// A session's way to a connection: its own if it still has it, else one from the pool, else a new one.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "proxy/client_session.h"
+#include "proxy/io.h"
+
+namespace causeway::proxy {
+
+struct AcquireResult {
+  enum class Failure : uint8_t {
+    kNone,
+    kNodeDown,   // cannot be reached
+    kRefused,    // `refusal` is what the server says
+    kFull,       // no connection became free in time
+    kStateLost,  // what lived in the session's own connection is gone with it
+  };
+  BackendConnection* connection = nullptr;  // in use; null on failure
+  Failure failure = Failure::kNone;
+  std::optional<ClientError> refusal;
+  std::string reason;
+};
+
+// The common case of acquire(), at once: the session still has a connection to this node that was used a
+// moment ago. Null otherwise.
+// With `must_be_alive` it is asked first whether the server has closed it: what is sent on a closed
+// connection cannot be sent again if it is a write.
+BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, bool must_be_alive);
+
+// Waits at most until `deadline` for a connection to become free, and at most TimeoutsConfig::connect for a
+// new one.
+Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
+                                 Clock::time_point deadline);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,123 @@
+#include "proxy/listener.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using Endpoint = asio::generic::stream_protocol::endpoint;
+
+// Out of descriptors and the like: no reason to spin.
+constexpr std::chrono::milliseconds kRetryAccept{100};
+
+Endpoint endpoint_of(const Address& address, asio::io_context& io) {
+  if (address.is_unix()) return asio::local::stream_protocol::endpoint(address.path);
+  asio::ip::tcp::resolver resolver(io);
+  const auto flags = asio::ip::tcp::resolver::passive;
+  return asio::ip::tcp::endpoint(
+      *resolver.resolve(address.host, std::to_string(address.port), flags).begin());
+}
+
+// What an earlier process left behind, if nobody listens there any more.
+void remove_stale_socket(const std::string& path, asio::io_context& io) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  asio::local::stream_protocol::socket probe(io);
+  ErrorCode error;
+  probe.connect(asio::local::stream_protocol::endpoint(path), error);
+  if (error == asio::error::connection_refused) ::unlink(path.c_str());
+}
+
+std::string host_of(const Endpoint& peer) {
+  if (peer.protocol().family() == AF_UNIX) return "localhost";
+  asio::ip::tcp::endpoint tcp;
+  if (peer.size() > tcp.capacity()) return "unknown";
+  std::memcpy(tcp.data(), peer.data(), peer.size());
+  auto address = tcp.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return address.to_string();
+}
+
+}  // namespace
+
+Listener::Listener(asio::io_context& io, Environment& environment, const ListenerConfig& config)
+    : io_(io), environment_(environment), config_(config), acceptor_(io.get_executor()) {
+  try {
+    if (config.address.is_unix()) remove_stale_socket(config.address.path, io);
+    const Endpoint endpoint = endpoint_of(config.address, io);
+    acceptor_.open(endpoint.protocol());
+    if (!config.address.is_unix()) acceptor_.set_option(asio::socket_base::reuse_address(true));
+    acceptor_.bind(endpoint);
+    acceptor_.listen(4096);
+  } catch (const boost::system::system_error& error) {
+    throw std::runtime_error("cannot listen on " + to_string(config.address) + ": " + error.code().message());
+  }
+}
+
+Listener::~Listener() {
+  stop();
+}
+
+void Listener::start() {
+  asio::co_spawn(io_, accept(), asio::detached);
+}
+
+void Listener::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  ErrorCode ignored;
+  acceptor_.close(ignored);
+  if (config_.address.is_unix()) ::unlink(config_.address.path.c_str());
+}
+
+Address Listener::address() const {
+  Address address = config_.address;
+  if (address.is_unix()) return address;
+  asio::ip::tcp::endpoint tcp;
+  const Endpoint local = acceptor_.local_endpoint();
+  std::memcpy(tcp.data(), local.data(), std::min<size_t>(local.size(), tcp.capacity()));
+  address.port = tcp.port();
+  return address;
+}
+
+Worker& Listener::least_loaded() {
+  const auto by_sessions = [](const std::unique_ptr<Worker>& a, const std::unique_ptr<Worker>& b) {
+    return a->session_count() < b->session_count();
+  };
+  return **std::min_element(environment_.workers.begin(), environment_.workers.end(), by_sessions);
+}
+
+Awaitable<void> Listener::accept() {
+  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> pause(io_.get_executor());
+  while (!stopped_) {
+    ErrorCode error;
+    Endpoint peer;
+    Socket socket = co_await acceptor_.async_accept(peer, await_into(error));
+    if (stopped_) co_return;
+    if (error) {
+      environment_.logger.error("cannot accept a connection", {{"reason", error.message()}});
+      pause.expires_after(kRetryAccept);
+      co_await pause.async_wait(await_into(error));
+      continue;
+    }
+    std::string host = host_of(peer);
+    least_loaded().accept(std::move(socket), config_, std::move(host));
+  }
+}
+
+}  // namespace causeway::proxy

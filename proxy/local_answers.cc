@@ -1,0 +1,76 @@
+#include "proxy/local_answers.h"
+
+#include <array>
+
+#include "protocol/err_packet.h"
+#include "protocol/ok_packet.h"
+#include "protocol/text_resultset.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::StatusFlags;
+
+StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
+  return more_results_follow ? static_cast<StatusFlags>(flags | protocol::status::kMoreResultsExist) : flags;
+}
+
+Awaitable<bool> send_answer(ClientSession& session) {
+  ErrorCode error;
+  session.worker.metrics().client_bytes_out.add(session.local_answer.size());
+  co_await session.stream.write_all(session.local_answer, {}, error);
+  co_return !error;
+}
+
+}  // namespace
+
+StatusFlags local_status(const ClientSession& session) {
+  StatusFlags flags = session.autocommit ? protocol::status::kAutocommit : StatusFlags{0};
+  if (session.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
+  if (session.deferred.begin || session.transaction != routing::Target::kNone) {
+    flags |= protocol::status::kInTransaction;
+    if (session.deferred.begin && session.deferred.read_only)
+      flags |= protocol::status::kInTransactionReadonly;
+  }
+  return flags;
+}
+
+Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow) {
+  const protocol::OkPacket ok{.affected_rows = 0,
+                              .last_insert_id = 0,
+                              .status_flags = with_more_results(local_status(session), more_results_follow),
+                              .warnings = 0,
+                              .info = {},
+                              .session_state = {}};
+  session.local_answer.clear();
+  protocol::append_ok_packet(session.local_answer, ok, sequence_id, protocol::kOkHeader,
+                             session.capabilities);
+  return send_answer(session);
+}
+
+Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
+  session.local_answer.clear();
+  protocol::append_err_packet(session.local_answer,
+                              {.code = error.code, .sql_state = error.sql_state, .message = error.message},
+                              sequence_id);
+  return send_answer(session);
+}
+
+Awaitable<bool> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+                                       std::span<const NameAndValue> rows, bool more_results_follow) {
+  constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
+                                   protocol::TextColumn{.name = "Value"}};
+  const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
+  session.local_answer.clear();
+  protocol::TextResultSetWriter writer(session.local_answer, session.capabilities, sequence_id);
+  writer.columns(kColumns, flags);
+  for (const NameAndValue& row : rows) {
+    const std::array<protocol::TextValue, 2> values = {row.first, row.second};
+    writer.row(values);
+  }
+  writer.finish(flags);
+  return send_answer(session);
+}
+
+}  // namespace causeway::proxy

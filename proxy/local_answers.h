@@ -1,0 +1,29 @@
+// Answers that no server is asked for.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/status_flags.h"
+#include "proxy/client_error.h"
+#include "proxy/client_session.h"
+#include "proxy/io.h"
+
+namespace causeway::proxy {
+
+// The status flags that a server would show for the session between statements.
+protocol::StatusFlags local_status(const ClientSession& session);
+
+// Each sends one answer, whose first packet has this sequence id, and gives false if the client is gone.
+Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false);
+Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);
+
+// Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them.
+using NameAndValue = std::pair<std::string, std::string>;
+Awaitable<bool> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+                                       std::span<const NameAndValue> rows, bool more_results_follow = false);
+
+}  // namespace causeway::proxy

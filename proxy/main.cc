@@ -1,0 +1,19 @@
+#include <iostream>
+#include <span>
+#include <variant>
+
+#include "proxy/application.h"
+#include "proxy/command_line.h"
+#include "proxy/log.h"
+#include "proxy/node_check.h"
+
+int main(int argc, char** argv) {
+  using namespace causeway::proxy;
+  const std::span<const char* const> args(argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0));
+  const auto parsed = parse_command_line(args, process_environment, read_small_file, std::cout, std::cerr);
+  if (const auto* exit = std::get_if<ExitRequest>(&parsed)) return exit->status;
+  const RunRequest& request = std::get<RunRequest>(parsed);
+  if (request.mode == RunMode::kCheck) return check_nodes(request.config, try_node, std::cout, std::cerr);
+  const Logger logger(request.config.log.level, request.config.log.format);
+  return run_application(request.config, logger);
+}

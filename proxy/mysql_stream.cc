@@ -1,0 +1,108 @@
+#include "proxy/mysql_stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/write.hpp>
+#include <utility>
+
+#include "proxy/tls_context.h"
+
+namespace causeway::proxy {
+
+MysqlStream::MysqlStream(Socket socket) : socket_(std::move(socket)) {
+  ErrorCode ignored;
+  socket_.non_blocking(true, ignored);
+  if (!socket_.is_open()) return;
+  // On a Unix socket there is no such option: the failure means nothing.
+  const int on = 1;
+  ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+Awaitable<size_t> MysqlStream::read_some(std::span<uint8_t> buffer, ErrorCode& error) {
+  const asio::mutable_buffer target(buffer.data(), buffer.size());
+  if (tls_) return tls_->async_read_some(target, await_into(error));
+  return socket_.async_read_some(target, await_into(error));
+}
+
+size_t MysqlStream::write_now(protocol::Bytes first, protocol::Bytes second, ErrorCode& error) {
+  if (tls_) return 0;
+  if (first.empty()) std::swap(first, second);
+  size_t written = 0;
+  if (second.empty()) {
+    written = socket_.write_some(asio::const_buffer(first.data(), first.size()), error);
+  } else {
+    const std::array<asio::const_buffer, 2> buffers = {asio::const_buffer(first.data(), first.size()),
+                                                       asio::const_buffer(second.data(), second.size())};
+    written = socket_.write_some(buffers, error);
+  }
+  if (error == asio::error::would_block) error.clear();
+  return written;
+}
+
+Awaitable<void> MysqlStream::write_all(protocol::Bytes first, protocol::Bytes second, ErrorCode& error) {
+  error.clear();
+  const size_t written = write_now(first, second, error);
+  if (error || written == first.size() + second.size()) co_return;
+  if (written < first.size()) {
+    first = first.subspan(written);
+  } else {
+    second = second.subspan(written - first.size());
+    first = {};
+  }
+  const std::array<asio::const_buffer, 2> rest = {asio::const_buffer(first.data(), first.size()),
+                                                  asio::const_buffer(second.data(), second.size())};
+  if (tls_) {
+    co_await asio::async_write(*tls_, rest, await_into(error));
+  } else {
+    co_await asio::async_write(socket_, rest, await_into(error));
+  }
+}
+
+Awaitable<void> MysqlStream::start_tls_as_server(std::shared_ptr<asio::ssl::context> context,
+                                                 ErrorCode& error) {
+  tls_context_ = std::move(context);
+  tls_ = std::make_unique<TlsStream>(socket_, *tls_context_);
+  co_await tls_->async_handshake(asio::ssl::stream_base::server, await_into(error));
+}
+
+Awaitable<void> MysqlStream::start_tls_as_client(std::shared_ptr<asio::ssl::context> context, TlsMode mode,
+                                                 const std::string& host, ErrorCode& error) {
+  tls_context_ = std::move(context);
+  tls_ = std::make_unique<TlsStream>(socket_, *tls_context_);
+  if (!prepare_server_tls(tls_->native_handle(), mode, host)) {
+    error = asio::error::no_memory;
+    co_return;
+  }
+  co_await tls_->async_handshake(asio::ssl::stream_base::client, await_into(error));
+}
+
+bool MysqlStream::is_quiet() {
+  if (!socket_.is_open()) return false;
+  uint8_t byte = 0;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+bool MysqlStream::has_ended() {
+  if (!socket_.is_open()) return true;
+  uint8_t byte = 0;
+  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+void MysqlStream::cancel() {
+  ErrorCode ignored;
+  socket_.cancel(ignored);
+}
+
+void MysqlStream::close() {
+  ErrorCode ignored;
+  socket_.close(ignored);
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,290 @@
+#include "proxy/native_client.h"
+
+#include <mysql.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <numeric>
+
+// The client errors of both libraries have the same numbers, but not the same headers.
+namespace causeway::proxy {
+namespace {
+
+constexpr unsigned kSslConnectionError = 2026;
+constexpr unsigned kServerLost = 2013;
+constexpr unsigned kOutOfMemory = 2008;
+constexpr unsigned kMalformedPacket = 2027;
+constexpr unsigned long kMaxPacketBytes = 64ul << 20;
+
+#if defined(LIBMARIADB)
+using Flag = my_bool;
+#else
+using Flag = bool;
+#endif
+
+unsigned whole_seconds(std::chrono::milliseconds timeout) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(timeout).count();
+  return static_cast<unsigned>(std::clamp<decltype(seconds)>(seconds, 1, 3600));
+}
+
+const char* or_null(const std::string& text) {
+  return text.empty() ? nullptr : text.c_str();
+}
+
+// The library keeps data per thread, which a thread has to give back when it ends.
+struct LibraryThread {
+  LibraryThread() {
+    static std::once_flag once;
+    std::call_once(once, [] { mysql_library_init(0, nullptr, nullptr); });
+    mysql_thread_init();
+  }
+  ~LibraryThread() { mysql_thread_end(); }
+  LibraryThread(const LibraryThread&) = delete;
+  LibraryThread& operator=(const LibraryThread&) = delete;
+};
+
+void enter_library() {
+  thread_local LibraryThread thread;
+  static_cast<void>(thread);
+}
+
+void set_tls(MYSQL* mysql, const NativeClient::Options& options, NativeClient::Tls mode) {
+  using Tls = NativeClient::Tls;
+  const bool verify = mode >= Tls::kVerifyCa;
+#if defined(LIBMARIADB)
+  // With a CA the certificate is verified against it; the flag adds the host name.
+  Flag enforce = mode != Tls::kDisabled ? 1 : 0;
+  Flag verify_identity = mode == Tls::kVerifyIdentity ? 1 : 0;
+  mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
+  mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify_identity);
+#else
+  unsigned native_mode = mode == Tls::kDisabled    ? SSL_MODE_DISABLED
+                         : mode == Tls::kPreferred ? SSL_MODE_PREFERRED
+                         : mode == Tls::kRequired  ? SSL_MODE_REQUIRED
+                         : mode == Tls::kVerifyCa  ? SSL_MODE_VERIFY_CA
+                                                   : SSL_MODE_VERIFY_IDENTITY;
+  mysql_options(mysql, MYSQL_OPT_SSL_MODE, &native_mode);
+  Flag get_key = true;
+  mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &get_key);
+#endif
+  if (mode == Tls::kDisabled) return;
+  // Without one or the other MariaDB's library does not verify at all.
+  if (verify && options.tls_ca.empty())
+    mysql_options(mysql, MYSQL_OPT_SSL_CAPATH, X509_get_default_cert_dir());
+  else if (verify)
+    mysql_options(mysql, MYSQL_OPT_SSL_CA, options.tls_ca.c_str());
+  if (!options.tls_certificate.empty()) {
+    mysql_options(mysql, MYSQL_OPT_SSL_CERT, options.tls_certificate.c_str());
+    mysql_options(mysql, MYSQL_OPT_SSL_KEY, options.tls_key.c_str());
+  }
+}
+
+void set_options(MYSQL* mysql, const NativeClient::Options& options, NativeClient::Tls tls) {
+  const unsigned connect_timeout = whole_seconds(options.connect_timeout);
+  const unsigned read_timeout = whole_seconds(options.read_timeout);
+  const unsigned write_timeout = whole_seconds(options.write_timeout);
+  mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &connect_timeout);
+  mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &read_timeout);
+  mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &write_timeout);
+  mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  const unsigned local_infile = 0;  // a server must not be able to ask for our files
+  mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &local_infile);
+  mysql_options(mysql, MYSQL_OPT_MAX_ALLOWED_PACKET, &kMaxPacketBytes);
+  set_tls(mysql, options, tls);
+}
+
+// False if the result is longer than we take.
+bool read_rows(MYSQL_RES* from, NativeRows& result) {
+  const unsigned columns = mysql_num_fields(from);
+  const MYSQL_FIELD* fields = mysql_fetch_fields(from);
+  for (unsigned i = 0; i < columns; ++i)
+    result.columns.emplace_back(fields[i].name);
+  size_t bytes = 0;
+  while (MYSQL_ROW row = mysql_fetch_row(from)) {
+    const unsigned long* lengths = mysql_fetch_lengths(from);
+    bytes = std::accumulate(lengths, lengths + columns, bytes);
+    if (result.rows.size() == NativeClient::kMaxRows || bytes > NativeClient::kMaxResultBytes) return false;
+    NativeRows::Row& values = result.rows.emplace_back(columns);
+    for (unsigned i = 0; i < columns; ++i)
+      if (row[i] != nullptr) values[i].emplace(row[i], lengths[i]);
+  }
+  return true;
+}
+
+// A socket file needs no TLS; who demands it gets it all the same.
+NativeClient::Tls effective_tls(const NativeClient::Options& options) {
+  const bool optional = options.tls == NativeClient::Tls::kPreferred;
+  return optional && !options.unix_socket.empty() ? NativeClient::Tls::kDisabled : options.tls;
+}
+
+NativeError interrupted_error() {
+  return {.code = kServerLost, .sqlstate = "HY000", .text = "interrupted"};
+}
+
+}  // namespace
+
+bool is_connection_error(const NativeError& error) {
+  return (error.code >= 2000 && error.code < 3000) || (error.code >= 5000 && error.code < 6000);
+}
+
+std::string to_string(const NativeError& error) {
+  return error.text + " (" + std::to_string(error.code) + ")";
+}
+
+struct NativeClient::Handle {
+  MYSQL* mysql = mysql_init(nullptr);
+
+  Handle() = default;
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() {
+    if (mysql != nullptr) mysql_close(mysql);
+  }
+};
+
+NativeClient::NativeClient() = default;
+NativeClient::~NativeClient() {
+  close();
+}
+
+NativeError NativeClient::last_error() const {
+  MYSQL* mysql = handle_->mysql;
+  return {.code = mysql_errno(mysql), .sqlstate = mysql_sqlstate(mysql), .text = mysql_error(mysql)};
+}
+
+void NativeClient::keep_socket(int descriptor) {
+  const std::lock_guard lock(mutex_);
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = descriptor < 0 ? -1 : ::dup(descriptor);
+}
+
+NativeResult<void> NativeClient::connect(const Options& options) {
+  close();
+  if (is_interrupted()) return interrupted_error();
+  enter_library();
+  auto handle = std::make_unique<Handle>();
+  MYSQL* mysql = handle->mysql;
+  if (mysql == nullptr)
+    return NativeError{.code = kOutOfMemory, .sqlstate = "HY000", .text = "out of memory"};
+  const Tls tls = effective_tls(options);
+  set_options(mysql, options, tls);
+  const bool local = !options.unix_socket.empty();
+  handle_ = std::move(handle);
+  if (mysql_real_connect(mysql, local ? nullptr : options.host.c_str(), options.user.c_str(),
+                         options.password.c_str(), nullptr, local ? 0 : options.port,
+                         or_null(options.unix_socket), 0) == nullptr) {
+    NativeError error = last_error();
+    close();
+    return error;
+  }
+  // MariaDB's library goes on without TLS if the server has none and nothing is to be verified.
+  if (tls >= Tls::kRequired && !uses_tls()) {
+    close();
+    return NativeError{.code = kSslConnectionError,
+                       .sqlstate = "HY000",
+                       .text = "TLS is required, but the server does not offer it"};
+  }
+#if defined(LIBMARIADB)
+  keep_socket(static_cast<int>(mysql_get_socket(mysql)));
+#else
+  keep_socket(static_cast<int>(mysql->net.fd));
+#endif
+  if (is_interrupted()) {
+    close();
+    return interrupted_error();
+  }
+  return {};
+}
+
+bool NativeClient::is_interrupted() {
+  const std::lock_guard lock(mutex_);
+  return interrupted_;
+}
+
+void NativeClient::shut_down() {
+  const std::lock_guard lock(mutex_);
+  if (socket_ >= 0) ::shutdown(socket_, SHUT_RDWR);
+}
+
+NativeResult<NativeRows> NativeClient::query(std::string_view sql) {
+  if (!handle_) return NativeError{.code = kServerLost, .sqlstate = "HY000", .text = "not connected"};
+  enter_library();
+  MYSQL* mysql = handle_->mysql;
+  const auto fail = [this]() -> NativeError {
+    NativeError error = last_error();
+    if (is_connection_error(error)) close();
+    return error;
+  };
+  if (mysql_real_query(mysql, sql.data(), static_cast<unsigned long>(sql.size())) != 0) return fail();
+
+  NativeRows result;
+  bool too_long = false;
+  if (MYSQL_RES* rows = mysql_use_result(mysql); rows != nullptr) {
+    const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> guard(rows, &mysql_free_result);
+    too_long = !read_rows(rows, result);
+    // Freeing an unfinished result reads the rest of it, of which there may be no end.
+    if (too_long) shut_down();
+  }
+  if (too_long) {
+    close();
+    return NativeError{.code = kMalformedPacket, .sqlstate = "HY000", .text = "the result is too long"};
+  }
+  if (mysql_errno(mysql) != 0) return fail();
+  while (mysql_more_results(mysql)) {
+    if (mysql_next_result(mysql) != 0) return fail();
+    if (MYSQL_RES* more = mysql_use_result(mysql); more != nullptr) mysql_free_result(more);
+  }
+  return result;
+}
+
+void NativeClient::close() {
+  keep_socket(-1);
+  handle_.reset();
+}
+
+void NativeClient::interrupt() {
+  {
+    const std::lock_guard lock(mutex_);
+    interrupted_ = true;
+  }
+  shut_down();
+}
+
+std::string NativeClient::server_version() const {
+  constexpr std::string_view kReplicationPrefix = "5.5.5-";  // MariaDB 10 hides behind it from old replicas
+  std::string_view version = handle_ ? mysql_get_server_info(handle_->mysql) : "";
+  if (version.starts_with(kReplicationPrefix)) version.remove_prefix(kReplicationPrefix.size());
+  return std::string(version);
+}
+
+uint32_t NativeClient::server_version_number() const {
+  return handle_ ? static_cast<uint32_t>(mysql_get_server_version(handle_->mysql)) : 0;
+}
+
+protocol::CapabilityFlags NativeClient::server_capabilities() const {
+  if (!handle_) return 0;
+  protocol::CapabilityFlags flags = handle_->mysql->server_capabilities & 0xffffffffu;
+#if defined(LIBMARIADB)
+  // The documents say int, the library writes a long: zeroed, it is right for both.
+  unsigned long extended = 0;
+  mariadb_get_infov(handle_->mysql, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &extended);
+  flags |= protocol::CapabilityFlags{extended} << 32;
+#endif
+  return flags;
+}
+
+uint8_t NativeClient::server_collation() const {
+  return handle_ ? static_cast<uint8_t>(handle_->mysql->server_language) : uint8_t{0};
+}
+
+uint64_t NativeClient::thread_id() const {
+  return handle_ ? mysql_thread_id(handle_->mysql) : 0;
+}
+
+bool NativeClient::uses_tls() const {
+  return handle_ && mysql_get_ssl_cipher(handle_->mysql) != nullptr;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,75 @@
+#include "proxy/node_probe_run.h"
+
+#include <utility>
+
+namespace causeway::proxy {
+namespace {
+
+class ProbeRun {
+ public:
+  ProbeRun(NativeClient& client, std::string_view user) : client_(client), user_(user) {
+    probe_.server_version = client.server_version();
+    probe_.server_version_number = client.server_version_number();
+    probe_.flavor = flavor_of(probe_.server_version);
+    probe_.capabilities = client.server_capabilities();
+    probe_.default_collation = client.server_collation();
+    probe_.polled_at = std::chrono::steady_clock::now();
+  }
+
+  NativeResult<NodeProbe> run() {
+    auto variables = ask(ProbeStatement::kVariables);
+    if (!variables) return variables.error();
+    const auto read = read_variables(*variables, probe_);
+    if (!read) return NativeError{.code = 0, .sqlstate = "HY000", .text = read.error()};
+
+    auto replicas = ask(ProbeStatement::kReplicaStatus);
+    if (!replicas) return replicas.error();
+    probe_.channels = read_replica_status(*replicas);
+
+    if (needs_binlog_position()) {
+      auto status = ask(ProbeStatement::kBinlogStatus);
+      if (!status && !forgivable(status.error())) return status.error();
+      if (status) probe_.binlog_position = read_binlog_status(*status);
+    }
+    if (has_group_replication(*variables)) {
+      auto members = ask(ProbeStatement::kGroupMembers);
+      if (!members) return members.error();
+      probe_.group = read_group_members(*members, probe_.server_uuid);
+    }
+    return std::move(probe_);
+  }
+
+ private:
+  NativeResult<NativeRows> ask(ProbeStatement statement) {
+    auto rows = client_.query(probe_statement(statement, probe_.flavor, probe_.server_version_number));
+    if (rows) return rows;
+    NativeError error = rows.error();
+    if (!is_connection_error(error))
+      error.text = describe_refusal(statement, error, probe_.flavor, probe_.server_version_number, user_);
+    return error;
+  }
+
+  // Coordinates of a replica are its source's: only who may be the writer is asked for its own.
+  bool needs_binlog_position() const {
+    return probe_.binary_log && !probe_.gtid_mode && (probe_.channels.empty() || !probe_.read_only);
+  }
+
+  // A MariaDB whose replicas use GTIDs does without its coordinates, and only the replicas know.
+  bool forgivable(const NativeError& error) {
+    if (is_connection_error(error) || probe_.flavor != ServerFlavor::kMariadb) return false;
+    probe_.warning = error.text;
+    return true;
+  }
+
+  NativeClient& client_;
+  std::string_view user_;
+  NodeProbe probe_;
+};
+
+}  // namespace
+
+NativeResult<NodeProbe> probe_node(NativeClient& client, std::string_view user) {
+  return ProbeRun(client, user).run();
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,17 @@
+// Runs one poll on a connection.
+#pragma once
+
+#include <string_view>
+
+#include "proxy/native_client.h"
+#include "proxy/node_probe.h"
+
+namespace causeway::proxy {
+
+// Two to four round trips. `client` is connected; after a connection error it is closed. The error's text
+// names the missing right if that is the reason; its code is the server's, or 0 for an answer that makes no
+// sense. The rights: REPLICATION CLIENT (MariaDB 10.5+: REPLICA MONITOR and BINLOG MONITOR), for replication
+// groups SELECT on performance_schema.replication_group_members.
+NativeResult<NodeProbe> probe_node(NativeClient& client, std::string_view user);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,22 @@
+// COM_QUERY and what else is a statement.
+#pragma once
+
+#include "protocol/byte_reader.h"
+#include "proxy/client_session.h"
+#include "proxy/io.h"
+
+namespace causeway::proxy {
+
+// COM_QUERY. `payload` is the whole payload with its command byte, `wire` the packets it came in. False:
+// close the connection.
+Awaitable<bool> run_query(ClientSession& session, protocol::Bytes payload, protocol::Bytes wire);
+
+// COM_INIT_DB; the answer's first packet has this sequence id. Gives whether to close, and whether the answer
+// was an error.
+struct InitDbOutcome {
+  bool close = false;
+  bool is_error = false;
+};
+Awaitable<InitDbOutcome> run_init_db(ClientSession& session, protocol::Bytes wire, uint8_t first_sequence_id);
+
+}  // namespace causeway::proxy

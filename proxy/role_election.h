@@ -1,0 +1,86 @@
+// Who is the writer, who a replica, who may serve reads: pure functions of what the polls answered.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "proxy/cluster_view.h"
+#include "proxy/node_probe.h"
+
+namespace causeway::proxy {
+
+enum class Health : uint8_t {
+  kNew,         // not polled yet
+  kUp,          // in service
+  kSuspect,     // in service, but one poll failed: the next decides
+  kDown,        // out of service
+  kCatchingUp,  // out of service, answers again, but is too far behind
+};
+
+std::string_view to_string(Health health);
+
+inline bool in_service(Health health) {
+  return health == Health::kUp || health == Health::kSuspect;
+}
+
+// After a poll: `probe` is null if it failed. Out after one failed poll and one failed retry; a node that was
+// never up is out at its first failure. Back as soon as it answers and, if it replicates and rejoin_max_lag
+// is set, its lag is known and within it. A node that is in service stays so however far behind it is:
+// max_lag is a matter of each read.
+Health next_health(Health health, const NodeProbe* probe,
+                   std::optional<std::chrono::milliseconds> rejoin_max_lag);
+
+// What is known of one node.
+struct NodeRecord {
+  std::string name;
+  std::string host;  // as configured: how replicas may name their source
+  uint16_t port = 0;
+  Health health = Health::kNew;
+  std::optional<NodeProbe> probe = std::nullopt;  // the last good one
+};
+
+// What an election needs to know of the one before.
+struct WriterMemory {
+  int writer = -1;          // index of the last writer, kept while there is none
+  uint64_t server_id = 0;   // of the last writer, and
+  std::string server_uuid;  // likewise
+  consistency::PositionKind position_kind = consistency::PositionKind::kNone;
+
+  friend bool operator==(const WriterMemory&, const WriterMemory&) = default;
+};
+
+struct ElectedNode {
+  NodeRole role = NodeRole::kUnknown;
+  bool usable_for_reads = false;
+  std::string unusable_reason;
+  bool replication_running = false;
+  std::optional<std::chrono::milliseconds> lag;
+  consistency::Position executed;
+
+  friend bool operator==(const ElectedNode&, const ElectedNode&) = default;
+};
+
+struct Election {
+  int writer = -1;
+  std::string no_writer_reason;
+  consistency::PositionKind position_kind = consistency::PositionKind::kNone;
+  std::vector<ElectedNode> nodes;
+  WriterMemory memory;  // for the next one
+};
+
+// The writer is the writable node in service that replicates from nobody. If there are several, the one that
+// a node in service replicates from; if that does not single one out, none, and the reason says which they
+// are. A writable node that has a source configured can be the writer only if others replicate from it and no
+// plain candidate is followed. In a replication group with several primaries the last writer stays it, else
+// the first one is it. Until every node was polled once there is no writer.
+//
+// Position kind: MySQL with gtid_mode=ON: GTID sets, else coordinates. MariaDB: GTID lists, unless there are
+// replicas and none of them uses GTIDs. Coordinates are given for replicas that follow the writer (or, while
+// there is none, the last one) directly: those of an intermediate source speak of another log.
+Election elect(std::span<const NodeRecord> nodes, const WriterMemory& memory);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,101 @@
+#include "proxy/session_commands.h"
+
+#include "protocol/command.h"
+#include "proxy/local_answers.h"
+#include "proxy/query_commands.h"
+#include "proxy/statement_run.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::Bytes;
+using protocol::Command;
+
+// A read that is no SQL: COM_FIELD_LIST, COM_STATISTICS.
+Awaitable<bool> run_read_command(ClientSession& session, Bytes wire, protocol::ResponseKind kind) {
+  routing::Statement statement;
+  statement.cls = routing::StatementClass::kRead;
+  StatementRun run;
+  run.statement = &statement;
+  run.decision = routing::decide(statement, session_view(session), {});
+  run.decision.may_rerun_on_writer = false;
+  run.request = wire;
+  run.kind = kind;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  co_return !outcome.close;
+}
+
+// As after the login: what the session has on servers is given up, and its state forgotten.
+Awaitable<bool> reset_connection(ClientSession& session) {
+  Worker& worker = session.worker;
+  for (BackendLease* lease : {&session.writer, &session.replica}) {
+    if (*lease) worker.pool(lease->connection->node).abandon(*lease);
+  }
+  session.variables.clear();
+  session.token.clear();
+  worker.count_pins(session.pins, Pins{});
+  session.pins = Pins{};
+  session.temporary_tables.clear();
+  session.deferred = DeferredTransaction{};
+  session.transaction = routing::Target::kNone;
+  session.transaction_timed_out = false;
+  session.transaction_read_only = false;
+  session.autocommit = true;
+  session.initial_sql_mode_known = false;
+  session.lex_mode.ansi_quotes = false;
+  session.lex_mode.no_backslash_escapes = false;
+  session.last_insert_id = std::make_shared<LastInsertId>();
+  session.last_warnings = 0;
+  session.last_target = routing::Target::kNone;
+  if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.add();
+  session.level = *session.listener.read_consistency;
+  if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.subtract();
+  return answer_ok(session, 1);
+}
+
+}  // namespace
+
+Awaitable<bool> run_command(ClientSession& session, Bytes payload, Bytes wire) {
+  if (payload.empty()) return answer_error(session, 1, unknown_command());
+  const auto command = static_cast<Command>(payload[0]);
+  switch (command) {
+    case Command::kQuery:
+      return run_query(session, payload, wire);
+    case Command::kPing:
+      return answer_ok(session, 1);
+    case Command::kResetConnection:
+      return reset_connection(session);
+    case Command::kFieldList:
+      return run_read_command(session, wire, protocol::ResponseKind::kFieldList);
+    case Command::kStatistics:
+      return run_read_command(session, wire, protocol::ResponseKind::kStatistics);
+    case Command::kInitDb: {
+      const auto init_db = [](ClientSession& s, Bytes packets) -> Awaitable<bool> {
+        const InitDbOutcome outcome = co_await run_init_db(s, packets, 1);
+        co_return !outcome.close;
+      };
+      return init_db(session, wire);
+    }
+    case Command::kChangeUser:
+    case Command::kProcessInfo:
+    case Command::kProcessKill:
+    case Command::kDebug:
+    case Command::kSetOption:
+    case Command::kStmtPrepare:
+    case Command::kStmtExecute:
+    case Command::kStmtReset:
+    case Command::kStmtFetch:
+    case Command::kMariadbStmtBulkExecute:
+    case Command::kShutdown:
+    case Command::kRefresh:
+    case Command::kRegisterSlave:
+    case Command::kBinlogDump:
+    case Command::kBinlogDumpGtid:
+      return answer_error(session, 1, command_not_supported(command_name(command)));
+    default:
+      return answer_error(session, 1, unknown_command());
+  }
+}
+
+}  // namespace causeway::proxy

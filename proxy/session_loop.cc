@@ -1,0 +1,231 @@
+#include "proxy/session_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "protocol/command.h"
+#include "protocol/packet_reader.h"
+#include "proxy/client_login.h"
+#include "proxy/local_answers.h"
+#include "proxy/session_commands.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::Bytes;
+using protocol::PacketStatus;
+
+// A client's next command: in a few bytes of its own, which is where most fit and what an idle session waits
+// with; else in a pooled buffer, else in one of the command's size, bounded by limits.max_packet_bytes.
+class CommandBuffer {
+ public:
+  explicit CommandBuffer(BufferPool& pool) : pool_(pool) {}
+
+  bool empty() const { return end_ == 0; }
+  Bytes bytes() { return {data(), end_}; }
+  std::span<uint8_t> room() { return {data() + end_, size() - end_}; }
+  void added(size_t bytes) { end_ += bytes; }
+
+  // Makes room for a command of this many bytes in all, and for one more.
+  void reserve(size_t total) {
+    if (total < size()) return;
+    if (total < BufferPool::kBufferBytes) {
+      pooled_ = pool_.take();
+      std::memcpy(pooled_.data(), small_.data(), end_);
+      return;
+    }
+    // Headers are believed step by step: who announces 64 MiB has to send some of it first.
+    protocol::Buffer larger(std::min(total + 1, std::max(size() * 2, BufferPool::kBufferBytes * 2)));
+    std::memcpy(larger.data(), data(), end_);
+    large_ = std::move(larger);
+    pooled_.release();
+  }
+
+  // Drops a command that was answered; what the client has sent behind it stays.
+  void consume(size_t total) {
+    const size_t rest = end_ - total;
+    if (rest > 0) std::memmove(data(), data() + total, rest);
+    end_ = rest;
+    if (rest > 0) return;
+    pooled_.release();
+    large_ = protocol::Buffer();
+  }
+
+ private:
+  static constexpr size_t kSmallBytes = 512;
+
+  uint8_t* data() { return !large_.empty() ? large_.data() : pooled_ ? pooled_.data() : small_.data(); }
+  size_t size() const {
+    return !large_.empty() ? large_.size() : pooled_ ? BufferPool::Lease::size() : kSmallBytes;
+  }
+
+  BufferPool& pool_;
+  std::array<uint8_t, kSmallBytes> small_{};
+  BufferPool::Lease pooled_;
+  protocol::Buffer large_;
+  size_t end_ = 0;
+};
+
+Clock::time_point idle_deadline(const ClientSession& session) {
+  const Config& config = session.worker.config();
+  if (session.transaction == routing::Target::kWriter) {
+    return Clock::now() + config.forwarding.aurora_fwd_writer_idle_timeout;
+  }
+  return Clock::now() + config.timeouts.client_idle;
+}
+
+// The transaction was idle for too long: its locks are freed by closing the connection it runs on.
+void give_up_idle_transaction(ClientSession& session) {
+  Worker& worker = session.worker;
+  if (session.writer) worker.pool(session.writer.connection->node).close(*session.writer.connection);
+  session.transaction = routing::Target::kNone;
+  session.transaction_timed_out = true;
+  worker.metrics().errors_session_timeout.add();
+  worker.logger().warning("an idle transaction was rolled back",
+                          {{"session", std::to_string(session.id)}, {"user", session.user}});
+}
+
+// Nothing is lost to the client if the session ends now.
+bool may_leave(const ClientSession& session) {
+  return session.transaction == routing::Target::kNone && !session.deferred.begin &&
+         !session.pins.whole_session();
+}
+
+// The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
+// it ends.
+Awaitable<bool> end_wait(ClientSession& session) {
+  if (session.closing) {
+    const ClientError goodbye = shutting_down();
+    if (session.worker.environment().draining) co_await answer_error(session, 0, goodbye);
+    co_return true;
+  }
+  if (!session.timed_out) co_return true;
+  if (session.transaction == routing::Target::kWriter) {
+    give_up_idle_transaction(session);
+    co_return false;
+  }
+  const ClientError goodbye = idle_too_long(session.worker.config().timeouts.client_idle);
+  co_await answer_error(session, 0, goodbye);
+  co_return true;
+}
+
+// Nothing to answer: the client leaves, or sent what has no answer.
+enum class Unanswered : uint8_t { kNo, kGoOn, kLeave };
+
+Unanswered unanswered(Bytes payload) {
+  if (payload.empty()) return Unanswered::kNo;
+  switch (static_cast<protocol::Command>(payload[0])) {
+    case protocol::Command::kQuit:
+      return Unanswered::kLeave;
+    case protocol::Command::kStmtClose:
+    case protocol::Command::kStmtSendLongData:
+      return Unanswered::kGoOn;
+    default:
+      return Unanswered::kNo;
+  }
+}
+
+// The rare command of 16 MiB and more. False: the session ends.
+Awaitable<bool> answer_split_command(ClientSession& session, Bytes wire) {
+  protocol::Buffer assembled;
+  protocol::assemble(wire, assembled);
+  const bool open = co_await run_command(session, assembled, wire);
+  co_return open;
+}
+
+Awaitable<void> answer_commands(ClientSession& session) {
+  CommandBuffer buffer(session.worker.buffers());
+  const size_t max_payload = session.worker.config().limits.max_packet_bytes;
+  bool open = true;
+  while (open && !session.closing) {
+    const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
+    switch (packet.state) {
+      case PacketStatus::State::kNeedMore: {
+        if (buffer.empty() && session.worker.environment().draining && may_leave(session)) {
+          const ClientError goodbye = shutting_down();
+          co_await answer_error(session, 0, goodbye);
+          co_return;
+        }
+        buffer.reserve(packet.total_bytes);
+        ErrorCode error;
+        const std::span<uint8_t> room = buffer.room();
+        size_t got = 0;
+        {
+          const DeadlineScope scope(session, idle_deadline(session));
+          got = co_await session.stream.read_some(room, error);
+        }
+        if (got == 0) {
+          const bool ends = co_await end_wait(session);
+          if (ends) co_return;
+          break;
+        }
+        buffer.added(got);
+        session.worker.metrics().client_bytes_in.add(got);
+        break;
+      }
+      case PacketStatus::State::kComplete: {
+        const Bytes wire = buffer.bytes().first(packet.total_bytes);
+        const Unanswered without_answer = unanswered(packet.payload);
+        if (without_answer == Unanswered::kLeave) co_return;
+        if (without_answer == Unanswered::kNo) {
+          if (packet.split) {
+            open = co_await answer_split_command(session, wire);
+          } else {
+            open = co_await run_command(session, packet.payload, wire);
+          }
+        }
+        buffer.consume(packet.total_bytes);
+        break;
+      }
+      case PacketStatus::State::kTooLarge: {
+        const ClientError error = packet_too_large(max_payload);
+        co_await answer_error(session, 1, error);
+        co_return;
+      }
+      case PacketStatus::State::kMalformed: {
+        const ClientError error = packets_out_of_order();
+        co_await answer_error(session, 1, error);
+        co_return;
+      }
+    }
+  }
+}
+
+// What is idle goes back to its pool. A connection with something of the session in it that a reset would
+// have to roll back is closed: locks must not wait for the next session to come.
+void give_back(ClientSession& session) {
+  Worker& worker = session.worker;
+  for (BackendLease* lease : {&session.writer, &session.replica}) {
+    if (!*lease) continue;
+    BackendConnection& connection = *lease->connection;
+    BackendPool& pool = worker.pool(connection.node);
+    const bool locks =
+        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
+    if (connection.in_use || locks) {
+      pool.close(connection);
+    } else {
+      pool.abandon(*lease);
+    }
+  }
+}
+
+}  // namespace
+
+Awaitable<void> run_client_session(ClientSession& session) {
+  const bool accepted = co_await log_in_client(session);
+  if (accepted) {
+    const bool forwarding = session.level != consistency::ReadConsistency::kOff;
+    if (forwarding) session.worker.metrics().forwarding_sessions.add();
+    co_await answer_commands(session);
+    if (session.level != consistency::ReadConsistency::kOff)
+      session.worker.metrics().forwarding_sessions.subtract();
+  }
+  session.worker.count_pins(session.pins, Pins{});
+  if (session.counted_on_writer) session.worker.metrics().writer_sessions.subtract();
+  give_back(session);
+}
+
+}  // namespace causeway::proxy

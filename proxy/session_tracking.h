@@ -1,0 +1,24 @@
+// What an OK packet of a server says about the session, and what of it the client gets to see.
+#pragma once
+
+#include "protocol/ok_packet.h"
+#include "proxy/client_session.h"
+
+namespace causeway::proxy {
+
+// Takes over the session state that a server reports: variables, schema, and the positions of the session's
+// writes. The connection is the session's. Variables that `statement` sets for itself only are left out.
+void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
+                         const routing::Statement& statement);
+
+// What the servers do not report of a SET that has succeeded: the collation of SET NAMES ... COLLATE is kept,
+// a role pins the session.
+void apply_unreported_state(ClientSession& session, BackendConnection& connection,
+                            const routing::Statement& statement);
+
+// The entries that the client would see of a server with its default settings: schema changes, and of the
+// variables those in the default of session_track_system_variables. Everything else is tracked for the proxy
+// only. The result is appended to `out`.
+void append_client_session_state(protocol::Bytes session_state, protocol::Buffer& out);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,323 @@
+#include "proxy/worker.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "proxy/kill.h"
+#include "proxy/local_answers.h"
+#include "proxy/metrics_registry.h"
+#include "proxy/session_loop.h"
+
+namespace causeway::proxy {
+namespace {
+
+// How exact deadlines are.
+constexpr std::chrono::milliseconds kTick{50};
+constexpr std::chrono::seconds kIdleSweep{5};
+
+// Statements that are younger are not worth a look whether their client is still there.
+constexpr std::chrono::milliseconds kUnwatchedStatement{200};
+
+// How long an answer of a replica that does not answer the monitor either is waited for.
+constexpr std::chrono::milliseconds kReadPatience{1000};
+
+}  // namespace
+
+Worker::Worker(Environment& environment, size_t index)
+    : environment_(environment),
+      io_(1),
+      watch_timer_(io_),
+      metrics_(environment.metrics->worker(index)),
+      cluster_(environment.cluster),
+      known_(environment.config.nodes.size()),
+      unreachable_since_(environment.config.nodes.size(), Clock::time_point::max()),
+      probe_(*this),
+      random_(static_cast<unsigned>(index + 1)) {
+  for (size_t node = 0; node < environment.config.nodes.size(); ++node) {
+    pools_.push_back(
+        std::make_unique<BackendPool>(environment.budgets[node], metrics_.nodes[node], [this, node] {
+          for (const auto& worker : environment_.workers)
+            worker->notify_free(node);
+        }));
+  }
+}
+
+Worker::~Worker() {
+  join();
+}
+
+void Worker::start() {
+  on_view_change();
+  asio::co_spawn(io_, watch(), asio::detached);
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+void Worker::stop() {
+  asio::post(io_, [this] {
+    stopping_ = true;
+    watch_timer_.cancel();
+    probe_.writer_changed();
+    for (ClientSession& session : sessions_) {
+      session.closing = true;
+      cancel(session);
+    }
+  });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::cancel(ClientSession& session) {
+  session.stream.cancel();
+  if (session.in_flight != nullptr) session.in_flight->stream.cancel();
+  session.wake_up.set();
+}
+
+void Worker::accept(Socket socket, const ListenerConfig& listener, std::string peer_host) {
+  // The socket belongs to another worker's context: it changes over with its descriptor.
+  const auto protocol = socket.local_endpoint().protocol();
+  ErrorCode error;
+  const auto descriptor = socket.release(error);
+  if (error) return;
+  assigned_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(io_, [this, protocol, descriptor, &listener, peer = std::move(peer_host)]() mutable {
+    Socket own(io_.get_executor());
+    ErrorCode failed;
+    own.assign(protocol, descriptor, failed);
+    if (failed || stopping_) {
+      assigned_.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
+    asio::co_spawn(io_, run_session(std::move(own), listener, std::move(peer)), asio::detached);
+  });
+}
+
+void Worker::drain() {
+  asio::post(io_, [this] {
+    for (ClientSession& session : sessions_) {
+      const bool idle = session.in_flight == nullptr && session.transaction == routing::Target::kNone &&
+                        !session.deferred.begin && !session.pins.whole_session();
+      if (!idle) continue;
+      session.closing = true;
+      cancel(session);
+    }
+  });
+}
+
+Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, std::string peer_host) {
+  const auto session = std::make_unique<ClientSession>(*this, std::move(socket), listener);
+  session->id = environment_.next_connection_id.fetch_add(1, std::memory_order_relaxed);
+  session->host = std::move(peer_host);
+  session->level = *listener.read_consistency;
+  session->lex_mode.mariadb = view().flavor == ServerFlavor::kMariadb;
+  const NodeView* writer = view().writer_node();
+  if (writer != nullptr) session->lex_mode.server_version = writer->server_version_number;
+  const uint32_t open = environment_.sessions.fetch_add(1, std::memory_order_relaxed);
+  metrics_.sessions.add();
+  metrics_.connections_accepted.add();
+  sessions_.push_back(*session);
+  try {
+    if (open >= config().limits.max_connections) {
+      metrics_.reject(RejectReason::kTooManyConnections);
+      co_await answer_error(*session, 0, too_many_connections());
+    } else {
+      co_await run_client_session(*session);
+    }
+  } catch (const std::exception& error) {
+    logger().error("a session ended with an exception",
+                   {{"session", std::to_string(session->id)}, {"what", error.what()}});
+  }
+  // Whatever the way out: nothing of the session may stay behind.
+  for (BackendLease* lease : {&session->writer, &session->replica}) {
+    if (*lease) pool(lease->connection->node).close(*lease->connection);
+  }
+  sessions_.erase(sessions_.iterator_to(*session));
+  metrics_.sessions.subtract();
+  assigned_.fetch_sub(1, std::memory_order_relaxed);
+  environment_.sessions.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Awaitable<void> Worker::watch() {
+  while (!stopping_) {
+    watch_timer_.expires_after(kTick);
+    ErrorCode error;
+    co_await watch_timer_.async_wait(await_into(error));
+    on_tick(Clock::now());
+  }
+}
+
+void Worker::on_tick(Clock::time_point now) {
+  if (cluster_.view().version != seen_view_version_) on_view_change();
+  give_up_on_dead_nodes(now);
+  look_for_lost_clients(now);
+  probe_.on_tick(now);
+  for (ClientSession& session : sessions_) {
+    if (session.deadline > now) continue;
+    session.deadline = Clock::time_point::max();
+    session.timed_out = true;
+    cancel(session);
+  }
+  if (now < next_idle_sweep_) return;
+  next_idle_sweep_ = now + kIdleSweep;
+  for (const auto& pool : pools_)
+    pool->close_idle_since(now - config().timeouts.server_idle);
+}
+
+// Idle connections to a server that is gone are of no use.
+void Worker::on_view_change() {
+  const ClusterView& view = cluster_.view();
+  seen_view_version_ = view.version;
+  for (size_t node = 0; node < pools_.size() && node < view.nodes.size(); ++node) {
+    if (view.nodes[node].reachable) {
+      unreachable_since_[node] = Clock::time_point::max();
+    } else if (unreachable_since_[node] == Clock::time_point::max()) {
+      unreachable_since_[node] = Clock::now();
+      pools_[node]->close_idle();
+    }
+  }
+  if (view.writer >= 0) last_writer_ = view.writer;
+  const auto writer = static_cast<size_t>(view.writer);
+  if (view.writer < 0 || !view.nodes[writer].reachable) probe_.writer_changed();
+  wake_waiting();
+}
+
+// A server that only answers slowly may still finish what it was asked: reads are tried elsewhere after a
+// second, statements on the writer are given up when they could have found a new one, or when there is one.
+void Worker::give_up_on_dead_nodes(Clock::time_point now) {
+  const ClusterView& view = cluster_.view();
+  for (size_t node = 0; node < pools_.size() && node < view.nodes.size(); ++node) {
+    if (unreachable_since_[node] == Clock::time_point::max()) continue;
+    const bool is_writer = static_cast<int>(node) == view.writer || view.writer < 0;
+    const auto patience = is_writer ? config().forwarding.writer_wait : kReadPatience;
+    if (now - unreachable_since_[node] < patience) continue;
+    for (const auto& connection : pools_[node]->connections()) {
+      if (connection->in_use) connection->stream.cancel();
+    }
+  }
+}
+
+// Nobody reads the client's socket while a server works for it.
+void Worker::look_for_lost_clients(Clock::time_point now) {
+  for (ClientSession& session : sessions_) {
+    if (session.in_flight == nullptr || session.closing) continue;
+    if (session.in_flight->idle_since + kUnwatchedStatement > now) continue;
+    if (!session.stream.has_ended()) continue;
+    session.closing = true;
+    cancel(session);
+  }
+}
+
+void Worker::abort_statement(const BackendConnection& connection) {
+  asio::co_spawn(io_, kill_on_server(*this, connection.node, connection.thread_id), asio::detached);
+}
+
+const consistency::Position* Worker::last_known_writer_position() {
+  if (last_writer_ < 0) return nullptr;
+  const ClusterView& current = view();
+  const consistency::Position& position = current.nodes[static_cast<size_t>(last_writer_)].executed;
+  return position.kind() == current.position_kind ? &position : nullptr;
+}
+
+void Worker::count_pins(const Pins& before, const Pins& now) {
+  const auto count = [this](bool was, bool is, PinReason reason) {
+    if (!was && is) metrics_.pin(reason);
+    if (was && !is) metrics_.unpin(reason);
+  };
+  count(before.temporary_table, now.temporary_table, PinReason::kTemporaryTable);
+  count(before.table_lock, now.table_lock, PinReason::kTableLock);
+  count(before.user_lock, now.user_lock, PinReason::kUserLock);
+  count(before.prepared_text, now.prepared_text, PinReason::kPreparedStatement);
+  count(before.untrackable || before.user_variables, now.untrackable || now.user_variables,
+        PinReason::kSessionState);
+}
+
+void Worker::wake_waiting() {
+  for (ClientSession* session : waiting_)
+    session->wake_up.set();
+}
+
+void Worker::notify_free(size_t) {
+  asio::post(io_, [this] { wake_waiting(); });
+}
+
+void Worker::shed(size_t node) {
+  asio::post(io_, [this, node] {
+    if (environment_.budgets[node].has_waiters()) pools_[node]->shed_one();
+  });
+}
+
+consistency::WaitDialect Worker::wait_dialect(size_t node) {
+  const NodeView& of = view().nodes[node];
+  return {.flavor = of.flavor == ServerFlavor::kMariadb ? consistency::ServerFlavor::kMariadb
+                                                        : consistency::ServerFlavor::kMysql,
+          .server_version = of.server_version_number};
+}
+
+const consistency::Position& Worker::known_position(size_t node) {
+  const ClusterView& current = view();
+  KnownPosition& known = known_[node];
+  if (known.view_version != current.version) {
+    known.view_version = current.version;
+    const consistency::Position& polled = current.nodes[node].executed;
+    // What a wait has shown may be ahead of the poll. After a node was set up anew it may also be behind for
+    // good; then the poll is what counts.
+    if (!known.position.contains(polled)) {
+      known.position = polled;
+    } else if (!current.nodes[node].reachable) {
+      known.position = consistency::Position();
+    }
+  }
+  return known.position;
+}
+
+void Worker::learned_position(size_t node, const consistency::Position& position) {
+  known_position(node);
+  if (!known_[node].position.merge(position)) known_[node].position = position;
+}
+
+bool Worker::replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag) {
+  const NodeView& of = view().nodes[node];
+  if (!of.reachable || !of.usable_for_reads || of.role == NodeRole::kWriter) return false;
+  if (config().nodes[node].weight == 0) return false;
+  return !max_lag || (of.lag && *of.lag <= *max_lag);
+}
+
+size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, size_t except) {
+  std::array<size_t, kMaxNodes> usable{};
+  size_t count = 0;
+  const size_t nodes = std::min(view().nodes.size(), kMaxNodes);
+  for (size_t node = 0; node < nodes; ++node) {
+    if (node != except && replica_usable(node, max_lag)) usable[count++] = node;
+  }
+  if (count == 0) return kNoNode;
+  if (count == 1) return usable[0];
+  // Sessions stay where they begin, so it is their number that has to be balanced: connections stand for
+  // them.
+  const auto load = [this](size_t node) {
+    return static_cast<double>(pools_[node]->size()) / config().nodes[node].weight;
+  };
+  const size_t first = usable[random_() % count];
+  const size_t second = usable[random_() % count];
+  if (first == second) return first;
+  return load(first) <= load(second) ? first : second;
+}
+
+Awaitable<void> Worker::wait_for_change(ClientSession& session) {
+  waiting_.push_back(&session);
+  session.wake_up.reset();
+  co_await session.wake_up.wait();
+  std::erase(waiting_, &session);
+}
+
+void Worker::suspect(size_t node) {
+  if (environment_.monitor != nullptr) environment_.monitor->poll_now();
+  logger().debug("a connection failed", {{"node", to_string(config().nodes[node].address)}});
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,130 @@
+// One thread with its own sessions, server connections and counters.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "consistency/wait_statement.h"
+#include "proxy/backend_pool.h"
+#include "proxy/buffer_pool.h"
+#include "proxy/client_session.h"
+#include "proxy/cluster_view.h"
+#include "proxy/environment.h"
+#include "proxy/global_probe.h"
+#include "proxy/io.h"
+#include "proxy/metrics.h"
+
+namespace causeway::proxy {
+
+// Everything but the members marked "any thread" belongs to the worker's own thread.
+class Worker {
+ public:
+  Worker(Environment& environment, size_t index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Any thread. start() runs the thread; stop() cancels every session and ends it; join() waits for that.
+  void start();
+  void stop();
+  void join();
+
+  // Any thread: a client has connected.
+  void accept(Socket socket, const ListenerConfig& listener, std::string peer_host);
+
+  // Any thread: no new sessions; those that are idle outside a transaction are told goodbye.
+  void drain();
+
+  // Any thread: connections to this node may have become free.
+  void notify_free(size_t node);
+  // Any thread: another worker is short of connections to this node.
+  void shed(size_t node);
+
+  Environment& environment() { return environment_; }
+  const Config& config() const { return environment_.config; }
+  const Logger& logger() const { return environment_.logger; }
+  WorkerMetrics& metrics() { return metrics_; }
+  const WorkerMetrics& metrics() const { return metrics_; }  // any thread
+  NodeMetrics& node_metrics(size_t node) { return metrics_.nodes[node]; }
+  BufferPool& buffers() { return buffers_; }
+  BackendPool& pool(size_t node) { return *pools_[node]; }
+  GlobalProbe& probe() { return probe_; }
+  asio::io_context& io() { return io_; }
+  // Sessions, those on their way here included. Any thread.
+  uint32_t session_count() const { return assigned_.load(std::memory_order_relaxed); }
+
+  // The cluster as it is known now; valid until the next call.
+  const ClusterView& view() { return cluster_.view(); }
+  consistency::WaitDialect wait_dialect(size_t node);
+
+  // What a node is known to have executed: the monitor's poll, or what a wait on it has shown since.
+  const consistency::Position& known_position(size_t node);
+  void learned_position(size_t node, const consistency::Position& position);
+
+  // The replica for a session that has none: of two taken at random the one with fewer statements under way
+  // (weights counted). kNoNode if there is none within `max_lag`.
+  size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, size_t except);
+  bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag);
+
+  // Suspends the session until something about the cluster or the connections to a node has changed, or its
+  // deadline is over.
+  Awaitable<void> wait_for_change(ClientSession& session);
+
+  // A connection failed or could not be opened: the monitor looks at once.
+  void suspect(size_t node);
+
+  // What a server does for a client that is gone is ended, its locks are freed: by KILL with the monitor's
+  // account. The connection is closed by the caller.
+  void abort_statement(const BackendConnection& connection);
+
+  // Of the last server that was the writer, as of its last poll; null if none was ever known.
+  const consistency::Position* last_known_writer_position();
+
+  // The session's pins have changed: for the metrics.
+  void count_pins(const Pins& before, const Pins& now);
+
+ private:
+  using SessionList = boost::intrusive::list<ClientSession, boost::intrusive::constant_time_size<false>>;
+
+  Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, std::string peer_host);
+  Awaitable<void> watch();
+  void on_tick(Clock::time_point now);
+  void on_view_change();
+  void give_up_on_dead_nodes(Clock::time_point now);
+  void look_for_lost_clients(Clock::time_point now);
+  void wake_waiting();
+  static void cancel(ClientSession& session);
+
+  Environment& environment_;
+  asio::io_context io_;
+  asio::steady_timer watch_timer_;
+  WorkerMetrics& metrics_;
+  BufferPool buffers_;
+  ClusterReader cluster_;
+  uint64_t seen_view_version_ = 0;
+  int last_writer_ = -1;                             // index of the last server that was the writer
+  std::vector<std::unique_ptr<BackendPool>> pools_;  // by node
+  struct KnownPosition {
+    uint64_t view_version = 0;
+    consistency::Position position;
+  };
+  std::vector<KnownPosition> known_;                  // by node
+  std::vector<Clock::time_point> unreachable_since_;  // by node; max() while it is reachable
+  GlobalProbe probe_;
+  SessionList sessions_;
+  std::vector<ClientSession*> waiting_;  // in wait_for_change()
+  std::minstd_rand random_;
+  Clock::time_point next_idle_sweep_;
+  std::atomic<uint32_t> assigned_{0};
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace causeway::proxy

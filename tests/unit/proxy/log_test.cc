@@ -1,0 +1,139 @@
+#include "proxy/log.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+#include <vector>
+
+namespace causeway::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+// 2026-03-01 12:34:56.007 UTC
+const std::chrono::system_clock::time_point kTime{1'772'368'496'007ms};
+
+std::string logfmt(std::string_view event, std::initializer_list<LogField> fields = {}) {
+  return format_log_line(LogFormat::kLogfmt, kTime, LogLevel::kInfo, event, fields);
+}
+
+std::string json(std::string_view event, std::initializer_list<LogField> fields = {}) {
+  return format_log_line(LogFormat::kJson, kTime, LogLevel::kInfo, event, fields);
+}
+
+// What the value of the field `k` looks like.
+std::string logfmt_value(LogField field) {
+  const std::string line = logfmt("e", {field});
+  return line.substr(line.find(" k=") + 3);
+}
+
+std::string json_value(LogField field) {
+  const std::string line = json("e", {field});
+  const size_t start = line.find(",\"k\":") + 5;
+  return line.substr(start, line.size() - 1 - start);
+}
+
+TEST(LogLine, HasTimeLevelEventAndFieldsInLogfmt) {
+  EXPECT_EQ(logfmt("node is down", {{"node", "10.0.0.1:3306"}, {"errno", 2003}}),
+            "time=2026-03-01T12:34:56.007Z level=info event=\"node is down\" node=10.0.0.1:3306 errno=2003");
+}
+
+TEST(LogLine, HasTimeLevelEventAndFieldsInJson) {
+  EXPECT_EQ(json("node is down", {{"node", "10.0.0.1:3306"}, {"errno", 2003}}),
+            "{\"time\":\"2026-03-01T12:34:56.007Z\",\"level\":\"info\",\"event\":\"node is down\","
+            "\"node\":\"10.0.0.1:3306\",\"errno\":2003}");
+}
+
+TEST(LogLine, WritesEveryKindOfValue) {
+  for (const auto& value : {logfmt_value, json_value}) {
+    EXPECT_EQ(value({"k", true}), "true");
+    EXPECT_EQ(value({"k", -5}), "-5");
+    EXPECT_EQ(value({"k", std::numeric_limits<uint64_t>::max()}), "18446744073709551615");
+    EXPECT_EQ(value({"k", 0.25}), "0.25");
+    EXPECT_EQ(value({"k", std::numeric_limits<double>::infinity()}), "null");
+    EXPECT_EQ(value({"k", uint8_t{7}}), "7");
+  }
+}
+
+TEST(LogLine, QuotesInLogfmtOnlyWhatNeedsIt) {
+  EXPECT_EQ(logfmt_value({"k", "plain-text_1.0/x"}), "plain-text_1.0/x");
+  EXPECT_EQ(logfmt_value({"k", ""}), "\"\"");
+  EXPECT_EQ(logfmt_value({"k", "a b"}), "\"a b\"");
+  EXPECT_EQ(logfmt_value({"k", "a=b"}), "\"a=b\"");
+}
+
+TEST(LogLine, EscapesWhatWouldBreakALineOrAQuote) {
+  const std::string hostile("a\"b\\c\nd\re\tf\0g\x1b\x7f", 15);
+  for (const auto& value : {logfmt_value, json_value}) {
+    EXPECT_EQ(value({"k", hostile}), R"("a\"b\\c\nd\re\tf\u0000g\u001b\u007f")");
+  }
+}
+
+TEST(LogLine, KeepsValidUtf8AndReplacesTheRest) {
+  EXPECT_EQ(json_value({"k", "Zürich 山 🚀"}), "\"Zürich 山 🚀\"");
+  for (const char* invalid :
+       {"\xff", "\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xe2\x28\xa1"}) {
+    const std::string value = json_value({"k", invalid});
+    EXPECT_TRUE(value.starts_with("\"\\ufffd")) << value;
+  }
+}
+
+TEST(LogLine, IsBoundedWhateverIsLogged) {
+  const std::string binary(100'000, '\x01');
+  const std::string large(100'000, 'x');
+  for (const LogFormat format : {LogFormat::kLogfmt, LogFormat::kJson}) {
+    const std::string line =
+        format_log_line(format, kTime, LogLevel::kError, large,
+                        {{"a", binary}, {"b", large}, {"c", binary}, {"d", large}, {"e", 1}});
+    EXPECT_LT(line.size(), kMaxLogLineBytes);
+    EXPECT_NE(line.find("..."), std::string::npos);
+    EXPECT_NE(line.find("truncated"), std::string::npos);
+    EXPECT_EQ(line.back(), format == LogFormat::kJson ? '}' : 'e');
+  }
+}
+
+TEST(Logger, WritesWholeLinesAtAndAboveItsLevel) {
+  std::vector<std::string> lines;
+  Logger logger(LogLevel::kWarning, LogFormat::kLogfmt,
+                [&lines](std::string_view line) { lines.emplace_back(line); });
+  logger.debug("no");
+  logger.info("no");
+  logger.warning("yes");
+  logger.error("yes");
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_NE(lines[0].find("level=warning event=yes\n"), std::string::npos);
+  EXPECT_NE(lines[1].find("level=error event=yes\n"), std::string::npos);
+}
+
+TEST(Logger, CopiesShareLevelAndSink) {
+  int lines = 0;
+  Logger logger(LogLevel::kOff, LogFormat::kJson, [&lines](std::string_view) { ++lines; });
+  const Logger copy = logger;
+  copy.error("no");
+  EXPECT_EQ(lines, 0);
+  logger.set_level(LogLevel::kDebug);
+  copy.debug("yes");
+  EXPECT_EQ(lines, 1);
+  EXPECT_TRUE(copy.enabled(LogLevel::kDebug));
+}
+
+TEST(Logger, WritesOneLineAtATimeFromManyThreads) {
+  std::string written;  // not synchronised: the logger has to do it
+  const Logger logger(LogLevel::kInfo, LogFormat::kLogfmt,
+                      [&written](std::string_view line) { written += line; });
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([logger] {
+      for (int i = 0; i < 100; ++i)
+        logger.info("event", {{"i", i}});
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_EQ(std::ranges::count(written, '\n'), 400);
+}
+
+}  // namespace
+}  // namespace causeway::proxy
