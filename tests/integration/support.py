@@ -1,0 +1,186 @@
+"""What several test files need: evidence from the servers' general logs, errors as values, clients in parallel."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import subprocess
+import threading
+
+import pymysql
+from cluster import accounts
+
+# CI runs the short form; the long one is asked for by CAUSEWAY_TEST_LONG=1 (or the variable of one test, see README).
+LONG = os.environ.get("CAUSEWAY_TEST_LONG", "") not in ("", "0")
+
+
+def scaled(variable, short, long):
+    """A number of repetitions or seconds: from the environment, else by the form that runs."""
+    return int(os.environ.get(variable, long if LONG else short))
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+_raise_mysql_exception = pymysql.err.raise_mysql_exception
+
+
+def _raise_with_sqlstate(data):
+    try:
+        _raise_mysql_exception(data)
+    except pymysql.Error as error:  # pymysql drops it, and drivers retry by it
+        error.sqlstate = data[4:9].decode() if data[3:4] == b"#" else None
+        raise
+
+
+pymysql.err.raise_mysql_exception = _raise_with_sqlstate
+
+
+@dataclasses.dataclass(frozen=True)
+class SqlError:
+    errno: int
+    sqlstate: str
+    text: str
+
+
+def attempt(connection, statement, arguments=None):
+    """The rows of a statement, or the SqlError it ended with."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            return cursor.fetchall()
+    except pymysql.Error as error:
+        if not error.args or not isinstance(error.args[0], int):
+            raise
+        text = error.args[1] if len(error.args) > 1 else ""
+        return SqlError(error.args[0], getattr(error, "sqlstate", None), text)
+
+
+def rejection(operation):
+    """The answer to a statement that is not forwarded, exactly."""
+    text = f"This version of MySQL doesn't yet support '{operation} with write forwarding'"
+    return SqlError(1235, "42000", text)
+
+
+def one(connection, statement, arguments=None):
+    """The only value of the only row."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        rows = cursor.fetchall()
+    assert len(rows) == 1 and len(rows[0]) == 1, f"{statement}: {rows}"
+    return rows[0][0]
+
+
+def server_of(connection, tail=""):
+    """The node on which a plain SELECT of the session runs now; `tail` is added to it."""
+    return one(connection, f"SELECT @@server_id {tail}") - 1
+
+
+# --- general logs -----------------------------------------------------------------------------------------------------
+
+_ENTRY = re.compile(r"^(?:\d{6} +[\d:]+|\d{4}-\S+)?\t+ *(\d+) ([A-Z][A-Za-z ]+?)\t(.*)$")
+
+
+@dataclasses.dataclass
+class Entry:
+    connection: int
+    command: str
+    text: str
+
+
+class GeneralLogs:
+    """The general logs of all nodes, for the time of a `with` block: what clients sent, not what replication applied."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._starts = {}
+        self._appliers = {}
+
+    def __enter__(self):
+        for node, server in enumerate(self._cluster.servers):
+            self._cluster.query(node, "SET GLOBAL log_output = 'FILE'")
+            self._cluster.query(node, "SET GLOBAL general_log = 1")
+            self._appliers[node] = set()
+            self._starts[node] = (server.datadir / "general.log").stat().st_size
+        return self
+
+    def __exit__(self, *_):
+        for node, server in enumerate(self._cluster.servers):
+            if server.is_alive():
+                self._cluster.query(node, "SET GLOBAL general_log = 0")
+
+    def entries(self, node):
+        """All entries since the block began, in their order."""
+        for row in self._cluster.query(node, "SHOW PROCESSLIST"):
+            if row["User"] == "system user":
+                self._appliers[node].add(row["Id"])
+        with open(self._cluster.servers[node].datadir / "general.log", "rb") as log:
+            log.seek(self._starts[node])
+            lines = log.read().decode(errors="replace").splitlines()
+        entries = []
+        for line in lines:
+            found = _ENTRY.match(line)
+            if found:
+                entries.append(Entry(int(found[1]), found[2], found[3]))
+            elif entries:
+                entries[-1].text += "\n" + line
+        return [entry for entry in entries if entry.connection not in self._appliers[node]]
+
+    def nodes_with(self, text):
+        """The nodes to which a client has sent something with this text."""
+        return {node for node in self._starts if any(text in entry.text for entry in self.entries(node))}
+
+    def texts(self, node, containing=""):
+        """Texts of the Query entries of a node that contain this."""
+        return [entry.text for entry in self.entries(node) if entry.command == "Query" and containing in entry.text]
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+
+def in_parallel(count, function):
+    """function(0), ..., function(count - 1), each in a thread; their results, or the first exception."""
+    results = [None] * count
+    errors = []
+
+    def work(number):
+        try:
+            results[number] = function(number)
+        except BaseException as error:  # carried over to the test's thread
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=300)
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in threads), "a client hangs"
+    return results
+
+
+def run_client(proxy, statements, *arguments, account=accounts.APP, port=None):
+    """Runs statements with the `mariadb` command line client; the finished process (stdout, stderr, returncode)."""
+    command = [
+        "mariadb", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={port or proxy.port}",
+        f"--user={account.name}", f"--password={account.password}", "--batch", "--skip-column-names", *arguments]  # fmt: skip
+    return subprocess.run(command, input=statements, capture_output=True, text=True, timeout=60)
+
+
+# --- replicas that are behind -----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def lagging(cluster, table, *nodes):
+    """For the time of a `with` block these replicas (all, if none is given) apply nothing that changes `table`, while
+    replication runs and reads go on: somebody holds a read lock on the table there. Gives a function that lets one go."""
+    holders = {}
+    for node in nodes or cluster.replicas():
+        holders[node] = cluster.connect(node)
+        with holders[node].cursor() as cursor:
+            cursor.execute(f"LOCK TABLES app.{table} READ")
+    try:
+        yield lambda node: holders.pop(node).close()
+    finally:
+        for holder in holders.values():
+            holder.close()

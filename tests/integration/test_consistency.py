@@ -1,0 +1,326 @@
+"""DESIGN 2: what reads see at each level, on replicas that are behind, with GTIDs and by file and position."""
+
+import random
+import threading
+import time
+
+import pymysql
+import pytest
+from cluster import wait_until
+from conftest import run
+from support import SqlError, attempt, in_parallel, lagging, one, run_client, scaled, server_of
+
+QUICK = {"forwarding.read_wait_timeout": "300ms"}
+LEVELS = ("EVENTUAL", "SESSION", "GLOBAL")
+with_and_without_gtids = pytest.mark.parametrize(
+    "gtid", [pytest.param(True, marks=pytest.mark.gtid(True)), pytest.param(False, marks=pytest.mark.gtid(False))], ids=["gtid", "no-gtid"]
+)
+
+
+def _count(connection, table):
+    """(rows, node) as the session sees them."""
+    rows, server_id = run(connection, f"SELECT COUNT(*), @@server_id FROM {table}")[0]
+    return rows, server_id - 1
+
+
+# --- SESSION ----------------------------------------------------------------------------------------------------------
+
+
+@with_and_without_gtids
+def test_session_waits_for_its_own_write(cluster, start_proxy, connect, table, gtid):
+    connection = connect(to=start_proxy(cluster, {"forwarding.read_wait_timeout": "20s"}))
+    with lagging(cluster, table) as let_go:
+        run(connection, f"INSERT INTO {table} VALUES (3, 'three')")
+        timer = threading.Timer(0.4, lambda: [let_go(node) for node in cluster.replicas()])
+        began = time.monotonic()
+        timer.start()
+        rows, node = _count(connection, table)
+        timer.join()
+    assert rows == 3 and node in (1, 2)
+    assert time.monotonic() - began >= 0.3
+
+
+@with_and_without_gtids
+@pytest.mark.parametrize("policy", ["writer", "error", "stale"])
+def test_wait_that_takes_too_long_ends_by_the_policy(cluster, start_proxy, connect, table, gtid, policy):
+    connection = connect(to=start_proxy(cluster, {**QUICK, "forwarding.on_read_wait_timeout": policy}))
+    with lagging(cluster, table):
+        run(connection, f"INSERT INTO {table} VALUES (3, 'three')")
+        began = time.monotonic()
+        answer = attempt(connection, f"SELECT COUNT(*), @@server_id FROM {table}")
+        waited = time.monotonic() - began
+    assert 0.25 < waited < 3
+    if policy == "writer":
+        assert answer == ((3, 1),)
+    elif policy == "stale":
+        assert answer in (((2, 2),), ((2, 3),))
+    else:
+        assert isinstance(answer, SqlError) and (answer.errno, answer.sqlstate) == (1205, "HY000")
+        assert "SESSION" in answer.text and any(address in answer.text for address in cluster.addresses()[1:]), answer.text
+    # The session goes on.
+    cluster.wait_synced()
+    assert _count(connection, table)[0] == 3
+
+
+def test_session_that_has_written_nothing_does_not_wait(cluster, proxy, connect, table):
+    reader = connect()
+    with lagging(cluster, table):
+        run(connect(), f"INSERT INTO {table} VALUES (3, 'three')")
+        assert _count(reader, table)[0] == 2
+
+
+def test_every_kind_of_write_is_waited_for(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, QUICK)
+    for statement in (
+        f"INSERT INTO {table} VALUES (3, 'x')",
+        f"UPDATE {table} SET value = 'changed' WHERE id = 1",
+        f"DELETE FROM {table} WHERE id = 2",
+        f"REPLACE INTO {table} VALUES (1, 'replaced')",
+        f"BEGIN; INSERT INTO {table} VALUES (5, 'x'); COMMIT",
+        f"ALTER TABLE {table} ADD COLUMN n INT",
+    ):
+        connection = connect(to=proxy)
+        with lagging(cluster, table):
+            for part in statement.split("; "):
+                run(connection, part)
+            rows = run(connection, f"SELECT * FROM {table} ORDER BY id")
+        assert tuple(tuple(row.values()) for row in cluster.query(0, f"SELECT * FROM app.{table} ORDER BY id")) == rows, statement
+        cluster.wait_synced()
+
+
+def test_a_replica_that_has_the_write_is_used_while_the_other_lags(cluster, start_proxy, connect, table):
+    """Reads do not fall back to the writer for ever because one replica is behind."""
+    proxy = start_proxy(cluster, QUICK)
+    with lagging(cluster, table, 1):
+        for number in range(4):
+            connection = connect(to=proxy)
+            run(connection, f"INSERT INTO {table} VALUES ({number + 10}, 'x')")
+            assert _count(connection, table)[0] == number + 3
+
+
+def test_reads_are_monotonic_over_a_change_of_replica(cluster, own_cluster, start_proxy, connect):
+    """What was read on a replica that then dies is not unread on one that is behind."""
+    disturbed = own_cluster()
+    disturbed.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    disturbed.wait_synced()
+    proxy = start_proxy(disturbed, QUICK)
+    reader = proxy.connect(database="app")
+    seen_on = server_of(reader)
+    other = 3 - seen_on
+    with lagging(disturbed, "t", other):
+        disturbed.query(0, "INSERT INTO app.t VALUES (1)")
+        disturbed.wait_synced(seen_on)
+        assert _count(reader, "t") == (1, seen_on)
+        disturbed.kill_node(seen_on)
+        assert _count(reader, "t")[0] == 1
+    reader.close()
+
+
+def test_reads_are_monotonic_over_a_read_on_the_writer(cluster, start_proxy, connect, table):
+    reader = connect(to=start_proxy(cluster, QUICK))
+    with lagging(cluster, table):
+        cluster.query(0, f"INSERT INTO app.{table} VALUES (3, 'by another')")
+        assert one(reader, f"/* causeway: route=writer */ SELECT COUNT(*) FROM {table}") == 3
+        assert _count(reader, table)[0] == 3
+        run(reader, "BEGIN")
+        cluster.query(0, f"INSERT INTO app.{table} VALUES (4, 'by another')")
+        assert one(reader, f"SELECT COUNT(*) FROM {table}") == 4
+        run(reader, "COMMIT")
+        assert _count(reader, table)[0] == 4
+
+
+# --- GLOBAL and EVENTUAL ----------------------------------------------------------------------------------------------
+
+
+@with_and_without_gtids
+def test_global_sees_what_other_sessions_have_committed(cluster, start_proxy, connect, table, gtid):
+    proxy = start_proxy(cluster, QUICK)
+    writer, reader = connect(to=proxy), connect(to=proxy, level="GLOBAL")
+    for number in range(3, 30):
+        run(writer, f"INSERT INTO {table} VALUES ({number}, 'x')")
+        assert _count(reader, table)[0] == number
+    with lagging(cluster, table):
+        run(writer, f"INSERT INTO {table} VALUES (100, 'x')")
+        assert _count(reader, table) == (30, 0)
+        cluster.query(0, f"INSERT INTO app.{table} VALUES (101, 'not through Causeway')")
+        assert _count(reader, table) == (31, 0)
+    cluster.wait_synced()
+    assert _count(reader, table)[1] in (1, 2)
+
+
+@with_and_without_gtids
+def test_eventual_never_waits_and_is_stale_on_a_replica_that_is_behind(cluster, start_proxy, connect, table, gtid):
+    connection = connect(to=start_proxy(cluster, {"forwarding.read_wait_timeout": "20s"}), level="EVENTUAL")
+    with lagging(cluster, table):
+        run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+        began = time.monotonic()
+        rows, node = _count(connection, table)
+        assert time.monotonic() - began < 2
+    assert rows == 2 and node in (1, 2)
+
+
+@with_and_without_gtids
+@pytest.mark.parametrize("level", LEVELS)
+def test_pairs_of_write_and_read_while_replication_stops_and_starts(cluster, start_proxy, connect, table, level, gtid):
+    """16 sessions; SESSION reads with the session that wrote, the others with another one."""
+    pairs = scaled("CAUSEWAY_TEST_PAIRS", 600, 10_000)
+    proxy = start_proxy(cluster, {"forwarding.read_wait_timeout": "150ms"})
+    cluster.query(0, f"INSERT INTO app.{table} (id, value) VALUES " + ", ".join(f"({n}, '0')" for n in range(100, 116)))
+    cluster.wait_synced()
+    finished = threading.Event()
+    rng = random.Random(f"{level}{gtid}")
+
+    def disturb():
+        while not finished.is_set():
+            node = rng.choice(cluster.replicas())
+            cluster.stop_replication(node)
+            finished.wait(rng.uniform(0.02, 0.2))
+            cluster.start_replication(node)
+            finished.wait(rng.uniform(0.0, 0.05))
+
+    def client(number):
+        writer = connect(to=proxy, level=level)
+        reader = writer if level == "SESSION" else connect(to=proxy, level=level)
+        stale = on_replica = 0
+        for turn in range(1, pairs // 16 + 1):
+            run(writer, f"UPDATE {table} SET value = '{turn}' WHERE id = {100 + number}")
+            value, server_id = run(reader, f"SELECT value, @@server_id FROM {table} WHERE id = {100 + number}")[0]
+            stale += int(value) < turn
+            on_replica += server_id != 1
+        return stale, on_replica
+
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    try:
+        results = in_parallel(16, client)
+    finally:
+        finished.set()
+        disturber.join()
+    stale, on_replica = (sum(column) for column in zip(*results, strict=True))
+    assert on_replica > pairs // 20, "hardly a read ran on a replica"
+    if level == "EVENTUAL":
+        assert stale > 0, "the test could not see a stale read"
+    else:
+        assert stale == 0
+
+
+# --- the variable -----------------------------------------------------------------------------------------------------
+
+NAME = "aurora_replica_read_consistency"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET aurora_replica_read_consistency = 'GLOBAL'",
+        "SET aurora_replica_read_consistency = \"global\"",
+        "SET aurora_replica_read_consistency=GLOBAL",
+        "set session AURORA_REPLICA_READ_CONSISTENCY = 'Global'",
+        "SET LOCAL aurora_replica_read_consistency := 'GLOBAL'",
+        "SET @@aurora_replica_read_consistency = 'GLOBAL'",
+        "SET @@session.aurora_replica_read_consistency = 'GLOBAL'",
+        "SET @@local.`aurora_replica_read_consistency` = GLOBAL",
+        "SET `aurora_replica_read_consistency` = 'GLOBAL'",
+        "SET /* a */ aurora_replica_read_consistency /* b */ = 'GLOBAL' -- c",
+        "SET @u = 1, aurora_replica_read_consistency = 'GLOBAL', sort_buffer_size = 300000",
+        "/*! SET aurora_replica_read_consistency = 'GLOBAL' */",
+        "SET aurora_replica_read_consistency = 'EVENTUAL', aurora_replica_read_consistency = 'GLOBAL'",
+    ],
+)
+def test_every_form_of_set_is_understood(cluster, proxy, connect, statement):
+    connection = connect()
+    run(connection, statement)
+    assert one(connection, f"SELECT @@{NAME}").upper() == "GLOBAL"
+    assert one(connection, f"SELECT @@session.{NAME}").upper() == "GLOBAL"
+    assert run(connection, f"SHOW VARIABLES LIKE '{NAME}'")[0][1].upper() == "GLOBAL"
+    if "sort_buffer_size" in statement:
+        assert run(connection, "SELECT @u, @@sort_buffer_size")[0] == (1, 300000)
+
+
+def test_values_and_their_ways_back(proxy, connect):
+    connection = connect()
+    assert one(connection, f"SELECT @@{NAME}") == "SESSION"
+    for value in (*LEVELS, ""):
+        run(connection, f"SET {NAME} = '{value}'")
+        assert one(connection, f"SELECT @@{NAME}") == value
+    run(connection, f"SET {NAME} = DEFAULT")
+    assert one(connection, f"SELECT @@{NAME}") == "SESSION"
+    run(connection, f"SET {NAME} = 'EVENTUAL'")
+    for value in ("'WRONG'", "1", "NULL", "'SESSION '", "ON"):
+        answer = attempt(connection, f"SET {NAME} = {value}")
+        assert isinstance(answer, SqlError) and (answer.errno, answer.sqlstate) == (1231, "42000"), value
+        assert NAME in answer.text
+    assert one(connection, f"SELECT @@{NAME}") == "EVENTUAL"
+
+
+def test_variable_in_a_select_with_other_things(proxy, connect, table):
+    connection = connect()
+    assert run(connection, f"SELECT @@{NAME}, 1 + 1, COUNT(*) FROM {table}") == (("SESSION", 2, 2),)
+    assert run(connection, f"SELECT @@{NAME} AS level, @@autocommit") == (("SESSION", 1),)
+    with connection.cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute(f"SELECT @@{NAME}")
+        assert cursor.fetchall() == [{f"@@{NAME}": "SESSION"}]
+    assert one(connection, f"SELECT '@@{NAME}'") == f"@@{NAME}"
+
+
+@pytest.mark.parametrize("pattern", [NAME, "aurora\\_replica%", "AURORA_replica_read_%", "%replica_read_consistency"])
+def test_show_variables_like(proxy, connect, pattern):
+    assert (NAME, "SESSION") in run(connect(), f"SHOW VARIABLES LIKE '{pattern}'")
+    assert (NAME, "SESSION") in run(connect(), f"SHOW SESSION VARIABLES WHERE Variable_name = '{NAME}'")
+
+
+def test_changing_between_off_and_a_level_in_a_transaction_is_an_error(proxy, connect, table):
+    connection = connect()
+    run(connection, "BEGIN")
+    run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+    assert isinstance(attempt(connection, f"SET {NAME} = ''"), SqlError)
+    run(connection, f"SET {NAME} = 'GLOBAL'")
+    assert _count(connection, table) == (3, 0)
+    run(connection, "ROLLBACK")
+    run(connection, f"SET {NAME} = ''")
+    run(connection, "BEGIN")
+    _count(connection, table)
+    assert isinstance(attempt(connection, f"SET {NAME} = 'SESSION'"), SqlError)
+    run(connection, "COMMIT")
+
+
+def test_other_variables_of_aurora_are_readable(cluster, proxy, connect):
+    connection = connect()
+    assert int(one(connection, "SELECT @@aurora_fwd_writer_idle_timeout")) == 60
+    assert int(one(connection, "SELECT @@aurora_fwd_writer_max_connections_pct")) == 10
+    assert one(connection, "SELECT @@aurora_server_id")
+    names = [row[0].lower() for row in run(connection, "SHOW STATUS LIKE 'Aurora_fwd%'")]
+    for name in ("writer_dml_stmt_count", "writer_select_stmt_duration", "replica_read_wait_count", "writer_open_sessions"):
+        assert f"aurora_fwd_{name}" in names
+    run(connection, "SHOW GLOBAL STATUS LIKE 'Aurora_fwd_writer_dml%'")
+
+
+@pytest.mark.parametrize("level", [*LEVELS, "off"])
+def test_default_of_new_sessions_comes_from_the_configuration(cluster, start_proxy, connect, level):
+    connection = connect(to=start_proxy(cluster, {"forwarding.read_consistency": level}))
+    assert one(connection, f"SELECT @@{NAME}") == ("" if level == "off" else level)
+
+
+def test_command_line_client_sets_and_shows_it(proxy):
+    done = run_client(proxy, f"SET {NAME} = 'WRONG';")
+    assert "ERROR 1231 (42000)" in done.stderr
+    done = run_client(proxy, f"SET {NAME} = 'GLOBAL'; SELECT @@{NAME}; SHOW VARIABLES LIKE '{NAME}';")
+    assert done.stdout.split() == ["GLOBAL", NAME, "GLOBAL"], done.stderr
+
+
+# --- tokens handed on -------------------------------------------------------------------------------------------------
+
+
+@with_and_without_gtids
+def test_position_is_handed_to_another_session_of_another_causeway(cluster, start_proxy, connect, table, gtid):
+    writer = connect(to=start_proxy(cluster, QUICK))
+    reader = connect(to=start_proxy(cluster, QUICK))
+    with lagging(cluster, table):
+        run(writer, f"INSERT INTO {table} VALUES (3, 'three')")
+        position = one(writer, "SELECT @@causeway_position")
+        assert position
+        assert _count(reader, table)[0] == 2
+        run(reader, f"SET causeway_position = '{position}'")
+        assert _count(reader, table)[0] == 3
+    assert isinstance(attempt(reader, "SET causeway_position = 'nonsense !'"), SqlError)
+    wait_until(lambda: _count(reader, table)[1] != 0, 10, "reads are back on a replica")

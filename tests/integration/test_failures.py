@@ -1,0 +1,390 @@
+"""DESIGN 6 and 10: what clients and operators see when something is broken."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pymysql
+import pytest
+from cluster import Causeway, accounts, free_port, wait_until
+from cluster.causeway import default_binary
+from conftest import run
+from support import SqlError, attempt, in_parallel, one, run_client, server_of
+
+
+@pytest.fixture
+def broken(own_cluster):
+    """A cluster for this test alone with the table app.t (id), to kill nodes of."""
+    cluster = own_cluster()
+    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    cluster.query(0, "INSERT INTO app.t VALUES (1), (2)")
+    cluster.wait_synced()
+    return cluster
+
+
+@contextlib.contextmanager
+def readers(proxy, count=4):
+    """Sessions that read all the time; gives the list of their errors and the nodes they have read on."""
+    finished = threading.Event()
+    errors, nodes = [], []
+
+    def read(_):
+        with proxy.connect(database="app") as connection:
+            while not finished.is_set():
+                answer = attempt(connection, "SELECT COUNT(*), @@server_id FROM t")
+                if isinstance(answer, SqlError):
+                    errors.append(answer)
+                    finished.wait(0.05)
+                else:
+                    nodes.append(answer[0][1] - 1)
+
+    thread = threading.Thread(target=lambda: in_parallel(count, read))
+    thread.start()
+    try:
+        wait_until(lambda: len(nodes) > 50 or errors, 20, "reads run")
+        yield errors, nodes
+    finally:
+        finished.set()
+        thread.join(timeout=60)
+    assert not thread.is_alive()
+
+
+# --- nodes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["kill", "pause"])
+def test_replica_lost_in_the_middle_of_reads_is_no_clients_error(broken, start_proxy, how):
+    proxy = start_proxy(broken, {"monitor.connect_timeout": "500ms"})
+    with readers(proxy) as (errors, nodes):
+        broken.kill_node(1) if how == "kill" else broken.pause(1)
+        try:
+            wait_until(lambda: proxy.http("/status")[1].count('"usable":true') == 2, 20, "the node is out")
+            seen = len(nodes)
+            wait_until(lambda: len(nodes) > seen + 50, 20, "reads go on")
+            assert set(nodes[-20:]) == {2}
+        finally:
+            broken.restart_node(1) if how == "kill" else broken.resume(1)
+        wait_until(lambda: 1 in nodes[-20:] or proxy.http("/status")[1].count('"usable":true') == 3, 30, "the node is back")
+    assert errors == []
+
+
+def test_all_replicas_lost_reads_run_on_the_writer(broken, start_proxy):
+    proxy = start_proxy(broken)
+    with readers(proxy) as (errors, nodes):
+        broken.kill_node(1)
+        broken.kill_node(2)
+        wait_until(lambda: set(nodes[-20:]) == {0}, 20, "reads run on the writer")
+    assert errors == []
+
+
+@pytest.mark.parametrize("how", ["kill", "pause"])
+def test_writer_lost_reads_go_on_and_writes_say_so(broken, start_proxy, how):
+    proxy = start_proxy(broken, {"forwarding.writer_wait": "1s", "monitor.connect_timeout": "500ms"})
+    with readers(proxy) as (errors, nodes), proxy.connect(database="app", read_timeout=30) as writer:
+        run(writer, "INSERT INTO t VALUES (3)")
+        broken.wait_synced()  # replication is asynchronous
+        broken.kill_node(0) if how == "kill" else broken.pause(0)
+        try:
+            began = time.monotonic()
+            answer = attempt(writer, "INSERT INTO t VALUES (4)")
+            assert isinstance(answer, SqlError) and time.monotonic() - began < 12
+            seen = len(nodes)
+            wait_until(lambda: len(nodes) > seen + 50, 20, "reads go on")
+            with proxy.connect(database="app", read_timeout=30) as another:  # a login needs no writer
+                assert one(another, "SELECT COUNT(*) FROM t") >= 3
+                answer = attempt(another, "INSERT INTO t VALUES (5)")
+                assert isinstance(answer, SqlError) and "writer" in answer.text.lower(), answer
+                assert server_of(another) in (1, 2)
+        finally:
+            broken.restart_node(0) if how == "kill" else broken.resume(0)
+        with proxy.connect(database="app") as another:
+            wait_until(lambda: not isinstance(attempt(another, "REPLACE INTO t VALUES (6)"), SqlError), 30, "writes work again")
+            assert one(another, "SELECT COUNT(*) FROM t WHERE id = 6") == 1
+    assert errors == []
+
+
+def test_write_that_was_not_sent_waits_for_the_writer(broken, start_proxy):
+    proxy = start_proxy(broken, {"forwarding.writer_wait": "30s"})
+    with proxy.connect(database="app") as connection:
+        broken.kill_node(0)
+        wait_until(lambda: '"role":"writer"' not in proxy.http("/status")[1] or '"up":false' in proxy.http("/status")[1], 20, "it is seen")
+        timer = threading.Timer(1.0, lambda: broken.servers[0].launch(die_with_parent=False))
+        timer.start()
+        try:
+            run(connection, "INSERT INTO t VALUES (7)")
+        finally:
+            timer.join()
+            broken.servers[0].wait_ready(die_with_parent=False)
+        assert one(connection, "SELECT COUNT(*) FROM t WHERE id = 7") == 1
+
+
+def test_writer_lost_in_a_transaction_ends_it_with_an_error_to_retry_on(broken, start_proxy):
+    proxy = start_proxy(broken, {"forwarding.writer_wait": "20s"})
+    with proxy.connect(database="app") as connection:
+        run(connection, "BEGIN")
+        run(connection, "INSERT INTO t VALUES (8)")
+        broken.kill_node(0)
+        answer = attempt(connection, "INSERT INTO t VALUES (9)")
+        assert isinstance(answer, SqlError) and answer.sqlstate == "40001", answer
+        assert one(connection, "SELECT COUNT(*) FROM t") == 2
+        broken.restart_node(0)
+        run(connection, "INSERT INTO t VALUES (10)")
+        assert run(connection, "SELECT id FROM t WHERE id > 2") == ((10,),)
+
+
+def test_server_connections_that_were_killed_meanwhile_are_no_clients_error(cluster, proxy, connect, table):
+    """As after wait_timeout, a restarted firewall, or an administrator's KILL: nothing was sent, so nothing is lost."""
+    sessions = [connect() for _ in range(4)]
+    for turn in range(3):
+        for connection in sessions:
+            run(connection, f"SELECT * FROM {table}")
+            run(connection, f"INSERT INTO {table} (id) SELECT COALESCE(MAX(id), 0) + 1 FROM {table}")
+        for node in range(3):
+            for row in cluster.query(node, "SHOW PROCESSLIST"):
+                if row["User"] == accounts.APP.name:
+                    attempt_kill(cluster, node, row["Id"])
+        for connection in sessions:
+            run(connection, f"INSERT INTO {table} (id) SELECT COALESCE(MAX(id), 0) + 1 FROM {table}")
+            assert one(connection, f"SELECT COUNT(*) FROM {table}") > 2 + turn
+    assert one(sessions[0], f"SELECT COUNT(*) FROM {table}") == 2 + 3 * 8
+
+
+def attempt_kill(cluster, node, connection_id):
+    with contextlib.suppress(pymysql.Error):  # it may just have ended
+        cluster.query(node, f"KILL {connection_id}")
+
+
+def test_connection_killed_in_a_transaction_ends_the_transaction(cluster, connect, table):
+    connection = connect()
+    run(connection, "BEGIN")
+    run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+    for row in cluster.query(0, "SHOW PROCESSLIST"):
+        if row["User"] == accounts.APP.name:
+            attempt_kill(cluster, 0, row["Id"])
+    answer = attempt(connection, f"INSERT INTO {table} VALUES (4, 'x')")
+    assert isinstance(answer, SqlError) and answer.sqlstate == "40001", answer
+    run(connection, f"INSERT INTO {table} VALUES (5, 'x')")
+    assert run(connection, f"SELECT id FROM {table} WHERE id > 2") == ((5,),)
+
+
+def test_failover_is_followed(broken, start_proxy):
+    proxy = start_proxy(broken, {"forwarding.writer_wait": "20s"})
+    with proxy.connect(database="app") as connection:
+        run(connection, "INSERT INTO t VALUES (3)")
+        broken.promote(1)
+        run(connection, "INSERT INTO t VALUES (4)")
+        assert run(connection, "SELECT id FROM t WHERE id > 2 ORDER BY id") == ((3,), (4,))
+        assert one(connection, "SELECT @@server_id FROM t WHERE id = 1 FOR UPDATE") == 2
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+
+def _start_and_end(*arguments, timeout=30, environment=None):
+    done = subprocess.run([default_binary(), *arguments], capture_output=True, text=True, timeout=timeout, env=environment)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_unknown_option_is_named(tmp_path):
+    status, output = _start_and_end("--node", "127.0.0.1:3306", "--no-such-option", "1")
+    assert status not in (0, -signal.SIGABRT, -signal.SIGSEGV) and "--no-such-option" in output
+
+
+@pytest.mark.parametrize(
+    "flag, value",
+    [("--read-consistency", "SOMETIMES"), ("--listen", "nowhere"), ("--read-wait-timeout", "soon"), ("--workers", "many"),
+     ("--monitor-password-file", "/no/such/file"), ("--node", "127.0.0.1:99999"), ("--on-read-wait-timeout", "never")],
+)  # fmt: skip
+def test_wrong_value_is_named(flag, value):
+    status, output = _start_and_end("--node", "127.0.0.1:3306", flag, value)
+    assert status > 0 and flag.lstrip("-").split("-")[-1] in output and value in output, output
+
+
+@pytest.mark.parametrize(
+    "text, place, words",
+    [
+        ("workers = 2\nnodes = [\"127.0.0.1:3306\"]\nwrokers = 3\n", ":3:", "wrokers"),
+        ("nodes = [\"127.0.0.1:3306\"]\n[forwarding]\n  read_consistency = \"OFTEN\"\n", ":3:", "OFTEN"),
+        ("nodes = [\"127.0.0.1:3306\"\n[forwarding]\n", ":2:", ""),
+        ("nodes = [\"127.0.0.1:3306\"]\n[monitor]\nuser = 5\n", ":3:", "user"),
+    ],
+)  # fmt: skip
+def test_error_in_the_file_is_told_with_line_and_column(tmp_path, text, place, words):
+    path = tmp_path / "causeway.toml"
+    path.write_text(text)
+    for arguments in (("--config", str(path)), ("check", "--config", str(path))):
+        status, output = _start_and_end(*arguments)
+        assert status > 0 and f"{path}{place}" in output and words in output, output
+
+
+def test_missing_file_is_named():
+    status, output = _start_and_end("--config", "/no/such/causeway.toml")
+    assert status > 0 and "/no/such/causeway.toml" in output
+
+
+def test_port_in_use_is_named(cluster):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for flag in ("--listen", "--admin-listen"):
+            command = Causeway(cluster).command()
+            command[command.index(flag) + 1] = f"127.0.0.1:{port}"
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            assert done.returncode > 0 and str(port) in done.stderr and "in use" in done.stderr.lower(), done.stderr
+
+
+def test_wrong_monitor_password_is_told_and_not_fatal_for_ever(cluster, start_proxy, tmp_path):
+    (tmp_path / "password").write_text("wrong\n")
+    proxy = Causeway(cluster, None, ["--monitor-password-file", str(tmp_path / "password")])
+    command = proxy.command()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        wait_until(lambda: process.poll() is not None or proxy.http("/readyz")[0] == 503, 20, "not ready, or ended")
+        time.sleep(0.5)
+    finally:
+        process.terminate()
+        output = process.communicate(timeout=20)[0]
+    assert accounts.MONITOR.name in output and "Access denied" in output, output
+    assert cluster.addresses()[0] in output
+    assert "wrong\n" not in output and accounts.MONITOR.password not in output
+
+
+def test_check_tries_the_nodes(cluster):
+    command = Causeway(cluster).command()
+    good = subprocess.run([command[0], "check", *command[1:]], capture_output=True, text=True, timeout=30)
+    assert good.returncode == 0, good.stdout + good.stderr
+    closed = f"127.0.0.1:{free_port()}"
+    bad = subprocess.run([command[0], "check", *command[1:], "--node", closed], capture_output=True, text=True, timeout=30)
+    assert bad.returncode > 0 and closed in bad.stdout + bad.stderr, bad.stdout + bad.stderr
+
+
+def test_version():
+    status, output = _start_and_end("--version")
+    assert status == 0 and "causeway" in output.lower()
+
+
+# --- clients ----------------------------------------------------------------------------------------------------------
+
+
+def test_client_that_disappears_in_a_transaction_holds_no_locks(cluster, connect, table):
+    connection = connect()
+    run(connection, "BEGIN")
+    run(connection, f"UPDATE {table} SET value = 'x' WHERE id = 1")
+    connection._force_close()
+    other = connect()
+    began = time.monotonic()
+    run(other, "SET innodb_lock_wait_timeout = 5")
+    run(other, f"UPDATE {table} SET value = 'y' WHERE id = 1")
+    assert time.monotonic() - began < 1.5
+
+
+def test_client_that_disappears_during_a_statement_cancels_it(cluster, connect, table):
+    connection = connect(read_timeout=0.3)
+    with pytest.raises(pymysql.Error):
+        run(connection, f"UPDATE {table} SET value = SLEEP(30) WHERE id = 1")
+    connection._force_close()
+
+    def running():
+        return [row for row in cluster.query(0, "SHOW PROCESSLIST") if "SLEEP(30)" in (row["Info"] or "")]
+
+    wait_until(lambda: not running(), 5, "the statement is cancelled on the writer")
+
+
+@pytest.mark.parametrize("account", [accounts.Account("app", "wrong"), accounts.Account("nobody", "x"), accounts.Account("nobody", "")])
+def test_refused_login_is_the_servers_own_error(cluster, proxy, account):
+    errors = []
+    for port in (cluster.servers[0].port, proxy.port):
+        with pytest.raises(pymysql.Error) as error:
+            pymysql.connect(host="127.0.0.1", port=port, user=account.name, password=account.password)
+        errors.append(error.value)
+    server, causeway = ((error.args, getattr(error, "sqlstate", None)) for error in errors)
+    assert server[0][0] == 1045 and causeway == server
+    with proxy.connect(database="app") as connection:  # and it can still be used
+        run(connection, "SELECT 1")
+
+
+def test_writers_connections_used_up(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "300ms"})  # fmt: skip
+    held = [connect(to=proxy) for _ in range(2)]  # 1 % of 200
+    for connection in held:
+        run(connection, "BEGIN")
+        run(connection, f"SELECT * FROM {table}")
+    late = connect(to=proxy)
+    began = time.monotonic()
+    answer = attempt(late, f"INSERT INTO {table} VALUES (3, 'x')")
+    waited = time.monotonic() - began
+    assert answer == SqlError(1040, "08004", "Not enough connections on writer to handle your request")
+    assert 0.25 < waited < 2
+    assert server_of(late) in (1, 2)
+    run(held[0], "COMMIT")
+    run(late, f"INSERT INTO {table} VALUES (3, 'x')")
+    run(held[1], "COMMIT")
+
+
+def test_one_waits_for_one_of_the_writers_connections(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, {"workers": 2, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "20s"})  # fmt: skip
+
+    def work(number):
+        connection = connect(to=proxy)
+        for turn in range(10):
+            run(connection, "BEGIN")
+            run(connection, f"INSERT INTO {table} VALUES ({1000 + number * 10 + turn}, 'x')")
+            run(connection, "COMMIT")
+
+    in_parallel(8, work)
+    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 82
+    used = [row for row in cluster.query(0, "SHOW PROCESSLIST") if row["User"] == accounts.APP.name]
+    assert len(used) <= 2
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_sigterm_lets_open_transactions_finish(cluster, start_proxy, table):
+    proxy = start_proxy(cluster)
+    busy, idle = proxy.connect(database="app"), proxy.connect(database="app")
+    run(idle, "SELECT 1")
+    run(busy, "BEGIN")
+    run(busy, f"INSERT INTO {table} VALUES (3, 'x')")
+    proxy.signal(signal.SIGTERM)
+    wait_until(lambda: proxy.http("/readyz")[0] != 200, 10, "it is not ready any more")
+    with pytest.raises(pymysql.Error):
+        proxy.connect(connect_timeout=2)
+    run(busy, f"INSERT INTO {table} VALUES (4, 'x')")
+    run(busy, "COMMIT")
+    wait_until(lambda: not proxy.is_alive(), 10, "it ends when the last transaction has")
+    assert proxy._process.returncode == 0
+    proxy._process = None
+    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 4
+
+
+def test_sigterm_does_not_wait_longer_than_the_drain_timeout(cluster, start_proxy, table):
+    proxy = start_proxy(cluster, {"shutdown.drain_timeout": "500ms"})
+    busy = proxy.connect(database="app")
+    run(busy, "BEGIN")
+    run(busy, f"INSERT INTO {table} VALUES (3, 'x')")
+    began = time.monotonic()
+    proxy.stop()
+    assert time.monotonic() - began < 5
+    assert isinstance(_after_the_end(busy), Exception)
+    with cluster.connect(0, database="app") as root:
+        run(root, "SET innodb_lock_wait_timeout = 5")
+        run(root, f"INSERT INTO {table} VALUES (3, 'free')")
+
+
+def _after_the_end(connection):
+    try:
+        return run(connection, "SELECT 1")
+    except pymysql.Error as error:
+        return error
+
+
+def test_command_line_client_names_the_error(proxy):
+    done = run_client(proxy, "SELECT 1;", account=accounts.Account("app", "wrong"))
+    assert done.returncode == 1 and "ERROR 1045 (28000)" in done.stderr

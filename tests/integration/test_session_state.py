@@ -1,0 +1,364 @@
+"""DESIGN 4: the client sees one session, whichever server a statement runs on, and nothing of it in the next one."""
+
+import pytest
+from conftest import run
+from support import SqlError, attempt, one, server_of
+
+WRITER = "/* causeway: route=writer */ "
+
+
+def _both(connection, expression):
+    """The values of an expression on a replica and on the writer, in this session."""
+    return one(connection, f"SELECT {expression}"), one(connection, f"{WRITER}SELECT {expression}")
+
+
+# --- schema -----------------------------------------------------------------------------------------------------------
+
+
+def test_schema_is_the_same_on_both(cluster, proxy, connect):
+    connection = connect()
+    assert _both(connection, "DATABASE()") == ("app", "app")
+    run(connection, "USE sbtest")
+    assert _both(connection, "DATABASE()") == ("sbtest", "sbtest")
+    connection.select_db("app")  # COM_INIT_DB
+    assert _both(connection, "DATABASE()") == ("app", "app")
+    run(connection, f"{WRITER}USE sbtest")
+    assert _both(connection, "DATABASE()") == ("sbtest", "sbtest")
+
+
+def test_no_schema_at_first(proxy, connect):
+    connection = connect(database=None)
+    assert _both(connection, "DATABASE()") == (None, None)
+    assert attempt(connection, "SELECT * FROM t").errno == 1046
+    run(connection, "USE app")
+    assert _both(connection, "DATABASE()") == ("app", "app")
+
+
+def test_unknown_schema(proxy, connect):
+    with pytest.raises(Exception, match="1049|1044"):
+        connect(database="no_such_schema")
+    connection = connect()
+    for statement in ("USE no_such_schema", f"{WRITER}USE no_such_schema"):
+        answer = attempt(connection, statement)
+        assert isinstance(answer, SqlError) and answer.errno in (1049, 1044)
+    with pytest.raises(Exception, match="1049|1044"):
+        connection.select_db("no_such_schema")
+    assert _both(connection, "DATABASE()") == ("app", "app")
+
+
+def test_schema_made_by_the_session_is_used_at_once(cluster, proxy, connect):
+    connection = connect()
+    cluster.query(0, "DROP DATABASE IF EXISTS sbtest2")
+    cluster.query(0, "GRANT ALL ON sbtest2.* TO app@'%'")
+    cluster.wait_synced()
+    with cluster.replication_stopped():
+        run(connection, "CREATE DATABASE sbtest2")
+        run(connection, "USE sbtest2")
+        assert one(connection, f"{WRITER}SELECT DATABASE()") == "sbtest2"
+    cluster.wait_synced()
+    assert _both(connection, "DATABASE()") == ("sbtest2", "sbtest2")
+    run(connection, "DROP DATABASE sbtest2")
+    assert one(connection, f"{WRITER}SELECT DATABASE()") is None
+
+
+# --- variables --------------------------------------------------------------------------------------------------------
+
+VARIABLES = [
+    ("SET NAMES latin1", "CONCAT_WS(',', @@character_set_client, @@character_set_connection, @@character_set_results)", "latin1,latin1,latin1"),
+    ("SET NAMES utf8mb4 COLLATE utf8mb4_bin", "@@collation_connection", "utf8mb4_bin"),
+    ("SET character_set_results = NULL", "@@character_set_results", None),
+    ("SET time_zone = '+03:00'", "@@time_zone", "+03:00"),
+    ("SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'", "@@sql_mode", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES"),
+    ("SET sql_mode = ''", "@@sql_mode", ""),
+    ("SET SESSION sort_buffer_size = 300000", "@@sort_buffer_size", 300000),
+    ("SET @@session.group_concat_max_len = 5000", "@@group_concat_max_len", 5000),
+    ("SET foreign_key_checks = 0, unique_checks = OFF", "@@foreign_key_checks + @@unique_checks", 0),
+    ("SET sql_safe_updates = 1", "@@sql_safe_updates", 1),
+    ("SET lc_time_names = 'de_DE'", "DATE_FORMAT('2024-01-01', '%W')", "Montag"),
+    ("SET sql_select_limit = 7", "@@sql_select_limit", 7),
+    ("SET div_precision_increment = 9", "1/3", None),
+    ("SET wait_timeout = 1234", "@@wait_timeout", 1234),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leg", ["replica", "writer"])
+def test_variables_set_on_one_server_are_seen_on_the_other(cluster, proxy, connect, leg):
+    wrong = []
+    for statement, expression, expected in VARIABLES:
+        connection = connect()
+        server_of(connection)
+        one(connection, f"{WRITER}SELECT 1")
+        run(connection, (WRITER if leg == "writer" else "") + statement)
+        found = _both(connection, expression)
+        if found[0] != found[1] or (expected is not None and found[0] != expected):
+            wrong.append(f"{statement}: {found}")
+        connection.close()
+    assert not wrong, "\n".join(wrong)
+
+
+def test_isolation_level_is_the_same_on_both(cluster_kind, proxy, connect):
+    name = "tx_isolation" if cluster_kind == "mariadb" else "transaction_isolation"
+    connection = connect()
+    run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    assert _both(connection, f"@@{name}") == ("READ-COMMITTED", "READ-COMMITTED")
+    run(connection, f"SET SESSION {name} = 'SERIALIZABLE'")
+    assert _both(connection, f"@@{name}") == ("SERIALIZABLE", "SERIALIZABLE")
+
+
+def test_wrong_assignments_are_the_servers_own_errors(proxy, connect):
+    connection = connect()
+    for statement, errno in (
+        ("SET no_such_variable = 1", 1193),
+        ("SET sql_mode = 'NO_SUCH_MODE'", 1231),
+        ("SET NAMES no_such_charset", 1115),
+        ("SET time_zone = 'Nowhere'", 1298),
+    ):
+        assert attempt(connection, statement).errno == errno, statement
+    assert server_of(connection) in (1, 2)
+
+
+def test_sql_mode_changes_how_the_next_statement_is_understood(connect, table):
+    connection = connect()
+    # ANSI_QUOTES: what stands in double quotes is a name.
+    run(connection, "SET sql_mode = 'ANSI_QUOTES'")
+    assert run(connection, f'SELECT "id" FROM {table} WHERE id = 1') == ((1,),)
+    assert one(connection, f'SELECT @@server_id AS "a\'b" FROM {table} WHERE id = 1 FOR UPDATE') == 1
+    # NO_BACKSLASH_ESCAPES: the backslash ends no string early, so FOR UPDATE is a clause here and text there.
+    run(connection, "SET sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    assert run(connection, f"SELECT '\\', @@server_id FROM {table} WHERE id = 1 FOR UPDATE")[0] == ("\\", 1)
+    run(connection, "SET sql_mode = ''")
+    answer = run(connection, f"SELECT '\\' FROM {table} FOR UPDATE', @@server_id FROM {table} WHERE id = 1")[0]
+    assert answer[0] == f"' FROM {table} FOR UPDATE" and answer[1] in (2, 3)
+
+
+def test_global_sql_mode_counts_for_new_sessions(cluster, proxy, connect, table):
+    before = [cluster.query(node, "SELECT @@global.sql_mode AS m")[0]["m"] for node in range(3)]
+    try:
+        for node in range(3):
+            cluster.query(node, "SET GLOBAL sql_mode = 'NO_BACKSLASH_ESCAPES'")
+        connection = connect()
+        assert run(connection, f"SELECT '\\', @@server_id FROM {table} WHERE id = 1 FOR UPDATE")[0] == ("\\", 1)
+    finally:
+        for node in range(3):
+            cluster.query(node, "SET GLOBAL sql_mode = %s", (before[node],))
+
+
+# --- user variables ---------------------------------------------------------------------------------------------------
+
+
+def test_user_variables_are_carried_over(connect, table):
+    connection = connect()
+    run(connection, "SET @n = 42, @s = 'it''s', @d = 1.50, @x = NULL")
+    expected = ((42, "it's", "1.50", None),)
+    expression = "@n, @s, CAST(@d AS CHAR), @x"
+    assert run(connection, f"SELECT {expression}") == expected
+    assert run(connection, f"{WRITER}SELECT {expression}") == expected
+    run(connection, f"INSERT INTO {table} VALUES (@n, @s)")
+    assert run(connection, f"SELECT value FROM {table} WHERE id = @n") == (("it's",),)
+    run(connection, f"SELECT COUNT(*) INTO @count FROM {table}")
+    assert one(connection, "SELECT @count") == 3
+    assert run(connection, "SELECT @r := 5") == ((5,),)
+    assert one(connection, "SELECT @r + 1") == 6
+    run(connection, "SET @n = @n + 1")
+    assert one(connection, "SELECT @n") == 43
+
+
+# --- what speaks of the last statement --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counted(cluster, table):
+    cluster.query(0, f"CREATE TABLE app.{table}_auto (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(3)) AUTO_INCREMENT = 50")
+    cluster.wait_synced()
+    yield f"{table}_auto"
+    cluster.query(0, f"DROP TABLE app.{table}_auto")
+
+
+def test_last_insert_id(connect, counted):
+    connection = connect()
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {counted} (v) VALUES ('a')")
+        assert cursor.lastrowid == 50
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 50
+    assert one(connection, "SELECT 1") == 1
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 50
+    assert one(connection, "SELECT @@identity") == 50
+    assert one(connection, f"{WRITER}SELECT LAST_INSERT_ID()") == 50
+    assert run(connection, f"SELECT id FROM {counted} WHERE id = LAST_INSERT_ID()") == ((50,),)
+    run(connection, f"INSERT INTO {counted} (v) SELECT LAST_INSERT_ID()")
+    assert run(connection, f"SELECT v FROM {counted} WHERE id = 51") == (("50",),)
+
+
+def test_last_insert_id_is_not_changed_by_a_key_that_was_given(connect, counted):
+    connection = connect()
+    run(connection, f"INSERT INTO {counted} (id, v) VALUES (70, 'a')")
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 0
+    run(connection, f"INSERT INTO {counted} (v) VALUES ('b')")
+    run(connection, f"REPLACE INTO {counted} (id, v) VALUES (90, 'c')")
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 71
+
+
+def test_last_insert_id_that_was_set(connect, counted):
+    connection = connect()
+    run(connection, "DO LAST_INSERT_ID(4)")
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 4
+    run(connection, f"INSERT INTO {counted} (id, v) VALUES (1, 'a')")
+    run(connection, f"UPDATE {counted} SET v = LAST_INSERT_ID(id + 10) WHERE id = 1")
+    assert one(connection, "SELECT LAST_INSERT_ID()") == 11
+
+
+def test_last_insert_id_outlives_the_server_connection(cluster, start_proxy, connect, counted):
+    """Sessions that share one connection to the writer each keep their own."""
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1})
+    sessions = [connect(to=proxy) for _ in range(6)]
+    for connection in sessions:
+        run(connection, f"INSERT INTO {counted} (v) VALUES ('a')")
+    for number, connection in enumerate(sessions):  # a key that is given changes nothing
+        run(connection, f"INSERT INTO {counted} (id, v) VALUES ({10 + number}, 'b')")
+    for number, connection in enumerate(sessions):
+        assert one(connection, f"{WRITER}SELECT LAST_INSERT_ID()") == 50 + number
+        run(connection, f"UPDATE {counted} SET v = LAST_INSERT_ID() WHERE id = {50 + number}")
+    assert len(cluster.query(0, f"SELECT * FROM app.{counted} WHERE v = id")) == 6
+
+
+def test_row_count(connect, table):
+    connection = connect()
+    run(connection, f"UPDATE {table} SET value = 'x'")
+    assert one(connection, "SELECT ROW_COUNT()") == 2
+    assert one(connection, "SELECT ROW_COUNT()") == -1
+    run(connection, f"DELETE FROM {table} WHERE id = 1")
+    assert one(connection, "SELECT ROW_COUNT()") == 1
+
+
+def test_found_rows(connect, table):
+    connection = connect()
+    run(connection, f"SELECT SQL_CALC_FOUND_ROWS * FROM {table} LIMIT 1")
+    assert one(connection, "SELECT FOUND_ROWS()") == 2
+    run(connection, f"SELECT SQL_CALC_FOUND_ROWS * FROM {table} LIMIT 1 FOR UPDATE")
+    assert one(connection, "SELECT FOUND_ROWS()") == 2
+
+
+def test_warnings_and_errors_of_the_last_statement(connect, table):
+    connection = connect()
+    run(connection, f"INSERT IGNORE INTO {table} VALUES (1, 'again')")
+    assert [row[1] for row in run(connection, "SHOW WARNINGS")] == [1062]
+    assert [row[1] for row in run(connection, "SHOW WARNINGS")] == [1062]
+    assert run(connection, "SHOW COUNT(*) WARNINGS") == ((1,),)
+    assert one(connection, "SELECT @@warning_count") == 1
+    run(connection, f"SELECT 1 FROM {table}")
+    assert run(connection, "SHOW WARNINGS") == ()
+    run(connection, "SELECT CAST('x' AS SIGNED)")
+    assert [row[1] for row in run(connection, "SHOW WARNINGS")] == [1292]
+    attempt(connection, f"INSERT INTO {table} VALUES (1, 'again')")
+    assert [row[1] for row in run(connection, "SHOW ERRORS")] == [1062]
+    attempt(connection, "SELECT * FROM no_such_table")
+    assert [row[1] for row in run(connection, "SHOW ERRORS")] == [1146]
+
+
+# --- what pins --------------------------------------------------------------------------------------------------------
+
+
+def test_temporary_table_is_there_until_it_is_dropped(connect, table):
+    connection = connect()
+    run(connection, f"CREATE TEMPORARY TABLE {table}_tmp AS SELECT * FROM {table}")
+    run(connection, f"UPDATE {table}_tmp SET value = 'temporary'")
+    assert run(connection, f"SELECT COUNT(*) FROM {table}_tmp JOIN {table} USING (id)") == ((2,),)
+    assert server_of(connection) == 0
+    run(connection, f"DROP TEMPORARY TABLE {table}_tmp")
+    assert attempt(connection, f"SELECT * FROM {table}_tmp").errno == 1146
+
+
+def test_locked_tables_are_locked_until_unlocked(cluster, connect, table):
+    connection, other = connect(), connect()
+    run(other, "SET lock_wait_timeout = 1")
+    run(connection, f"LOCK TABLES {table} WRITE")
+    assert server_of(connection, f"FROM {table} WHERE id = 1") == 0
+    assert attempt(other, f"INSERT INTO {table} VALUES (3, 'x')").errno == 1205
+    run(connection, f"INSERT INTO {table} VALUES (4, 'x')")
+    run(connection, "UNLOCK TABLES")
+    run(other, f"INSERT INTO {table} VALUES (3, 'x')")
+    assert server_of(connection) in (1, 2)
+
+
+def test_user_lock_is_held_until_released(proxy, connect):
+    connection, other = connect(), connect()
+    assert one(connection, "SELECT GET_LOCK('state', 1)") == 1
+    assert one(other, "SELECT GET_LOCK('state', 0)") == 0
+    assert one(other, "SELECT IS_FREE_LOCK('state')") == 0
+    assert one(connection, "SELECT RELEASE_LOCK('state')") == 1
+    assert one(other, "SELECT GET_LOCK('state', 0)") == 1
+    other.close()
+    assert one(connection, "SELECT GET_LOCK('state', 5)") == 1
+
+
+# --- nothing leaks ----------------------------------------------------------------------------------------------------
+
+SOILINGS = {
+    "schema": ["USE sbtest", f"{WRITER}SELECT 1"],
+    "user variable": ["SET @leak = 1", f"{WRITER}SELECT @leak", "SELECT @leak"],
+    "variable": ["SET sql_mode = 'ANSI_QUOTES', sort_buffer_size = 300000", f"{WRITER}SELECT 1", "SELECT 1"],
+    "character set": ["SET NAMES latin1", f"{WRITER}SELECT 1", "SELECT 1"],
+    "temporary table": ["CREATE TEMPORARY TABLE leak (i INT)"],
+    "table lock": ["LOCK TABLES {t} WRITE"],
+    "user lock": ["SELECT GET_LOCK('leak', 0)"],
+    "transaction": ["BEGIN", "UPDATE {t} SET value = 'leak'"],
+    "autocommit": ["SET autocommit = 0", "UPDATE {t} SET value = 'leak'"],
+    "isolation": ["SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE", "SET SESSION TRANSACTION READ ONLY", "SELECT 1"],
+    "next transaction": ["SET TRANSACTION READ ONLY"],
+    "prepared text": ["PREPARE leak FROM 'SELECT 1'", "EXECUTE leak"],
+    "last insert id": ["DO LAST_INSERT_ID(77)"],
+    "warnings": ["INSERT IGNORE INTO {t} VALUES (1, 'x')"],
+}
+CLEAN = [
+    ("DATABASE()", "app"),
+    ("@leak", None),
+    ("@@character_set_client", "utf8mb4"),
+    ("@@autocommit", 1),
+    ("LAST_INSERT_ID()", 0),
+    ("IFNULL(@@sql_mode LIKE '%ANSI_QUOTES%', 0) + (@@sort_buffer_size = 300000)", 0),
+]
+
+
+@pytest.mark.parametrize("what", SOILINGS)
+@pytest.mark.parametrize("ending", ["close", "vanish"])
+def test_nothing_leaks_into_the_next_session(cluster, start_proxy, connect, table, what, ending):
+    """Few connections to the writer, so that the next session gets the one that was left."""
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "10s"})  # fmt: skip
+    soiled = [connect(to=proxy) for _ in range(2)]
+    for connection in soiled:
+        for statement in SOILINGS[what]:
+            attempt(connection, statement.format(t=table)) if connection is not soiled[0] else run(connection, statement.format(t=table))
+        connection.close() if ending == "close" else connection._force_close()
+    for _ in range(3):
+        connection = connect(to=proxy)
+        for expression, expected in CLEAN:
+            assert _both(connection, expression) == (expected, expected), expression
+        assert isinstance(attempt(connection, f"{WRITER}SELECT * FROM leak"), SqlError)
+        assert isinstance(attempt(connection, "EXECUTE leak"), SqlError)
+        run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+        assert run(connection, "SHOW WARNINGS") == ()
+        assert one(connection, "SELECT IS_FREE_LOCK('leak')") == 1
+        assert run(connection, f"SELECT COUNT(*) FROM {table} WHERE value = 'leak'") == ((0,),)
+        run(connection, f"DELETE FROM {table} WHERE id = 3")
+        connection.close()
+
+
+def test_sessions_that_share_connections_keep_their_own_state(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "10s"})  # fmt: skip
+    sessions = [connect(to=proxy) for _ in range(12)]
+    for number, connection in enumerate(sessions):
+        run(connection, f"SET sort_buffer_size = {300000 + number}, time_zone = '+{number:02}:00'")
+        if number % 2:
+            run(connection, "USE sbtest")
+    for _ in range(3):
+        for number, connection in enumerate(sessions):
+            expected = ((300000 + number, f"+{number:02}:00", "sbtest" if number % 2 else "app"),)
+            for route in ("", WRITER):
+                assert run(connection, f"{route}SELECT @@sort_buffer_size, @@time_zone, DATABASE()") == expected
+            run(connection, f"INSERT INTO app.{table} VALUES (100, @@time_zone)")
+            run(connection, f"DELETE FROM app.{table} WHERE id = 100 AND value = '+{number:02}:00'")
+    assert one(sessions[0], f"SELECT COUNT(*) FROM {table}") == 2
+    for connection in sessions:
+        connection.ping()
