@@ -1,19 +1,25 @@
 #include "consistency/writer_probe.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace causeway::consistency {
 
 WriterProbe::Ticket WriterProbe::join() {
-  wanted_ = true;
+  ++joined_;
   return {next_};
+}
+
+bool WriterProbe::worth_sending(size_t reads_under_way) const {
+  constexpr size_t kMaxAwaited = 8;
+  return joined_ >= std::clamp<size_t>(reads_under_way / 4, 1, kMaxAwaited);
 }
 
 uint64_t WriterProbe::sent() {
   assert(should_send());
   in_flight_ = next_++;
-  wanted_ = false;
+  joined_ = 0;
   return in_flight_;
 }
 
@@ -36,7 +42,7 @@ uint64_t WriterProbe::failed(uint64_t epoch) {
 uint64_t WriterProbe::reset() {
   // The epoch that was being joined is used up as well: its tickets fail.
   in_flight_ = 0;
-  wanted_ = false;
+  joined_ = 0;
   answered_ = 0;
   settled_ = next_++;
   position_ = Position();

@@ -1,6 +1,7 @@
 // The shared question to the writer behind GLOBAL reads: "what have you executed?"
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "consistency/position.h"
@@ -12,6 +13,9 @@ namespace causeway::consistency {
 // position already, before a commit that was acknowledged before the read arrived, and the read would miss
 // that commit. So it joins the next question, which is sent as soon as this one is answered. At most one
 // question is in flight: under load the reads of a whole round trip share the next.
+//
+// Where answers come faster than reads, a round trip gathers few of them, and the questions would take the
+// writer's time for nothing: with many reads under way the question waits until worth_sending().
 //
 // Questions are numbered by epochs. The state is a few numbers and a position, whoever waits keeps a Ticket:
 // nothing is allocated per read.
@@ -38,7 +42,12 @@ class WriterProbe {
   Ticket join();
 
   // Whether the caller is to ask now: after join(), completed() and failed().
-  bool should_send() const { return wanted_ && in_flight_ == 0; }
+  bool should_send() const { return joined_ > 0 && in_flight_ == 0; }
+
+  // Whether enough reads share the next question, measured by how many reads are under way (on their way to
+  // an answer of the writer or of their replica, those that have joined included): one in four of them, up to
+  // eight. Always true with fewer than eight under way. The caller bounds how long it waits for this.
+  bool worth_sending(size_t reads_under_way) const;
 
   // The question leaves now; call it before its first byte is written. Returns its epoch. Only if
   // should_send().
@@ -66,7 +75,7 @@ class WriterProbe {
   uint64_t in_flight_ = 0;  // the epoch that was sent and not settled, or 0
   uint64_t answered_ = 0;   // the latest epoch that got an answer
   uint64_t settled_ = 0;    // the latest epoch that got an answer or failed
-  bool wanted_ = false;     // somebody holds a ticket of next_
+  size_t joined_ = 0;       // tickets of next_
   Position position_;
 };
 

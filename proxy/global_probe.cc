@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <chrono>
 #include <utility>
 
 #include "consistency/wait_statement.h"
@@ -19,12 +20,23 @@ namespace causeway::proxy {
 using consistency::Position;
 using consistency::WriterProbe;
 
+namespace {
+
+// How long a question waits at most for reads that may share it.
+constexpr std::chrono::microseconds kMaxGathering{500};
+
+}  // namespace
+
+GlobalProbe::GlobalProbe(Worker& worker) : worker_(worker), gathered_(worker.io()) {}
+
 Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session) {
   const WriterProbe::Ticket ticket = probe_.join();
   worker_.metrics().probe_reads.add();
   if (!asking_ && probe_.should_send()) {
     asking_ = true;
     asio::co_spawn(worker_.io(), ask(), asio::detached);
+  } else if (gathering_ && probe_.worth_sending(reads_under_way_)) {
+    gathered_.cancel();
   }
   while (probe_.state(ticket) == WriterProbe::State::kPending && !session.timed_out && !session.closing) {
     waiting_.push_back(&session);
@@ -50,10 +62,19 @@ void GlobalProbe::on_tick(Clock::time_point now) {
     in_flight_->stream.cancel();
 }
 
+Awaitable<void> GlobalProbe::gather() {
+  gathering_ = true;
+  gathered_.expires_after(kMaxGathering);
+  ErrorCode error;
+  co_await gathered_.async_wait(await_into(error));
+  gathering_ = false;
+}
+
 // Runs for as long as somebody waits. The answer to a question that was sent before the writer changed is the
 // old writer's.
 Awaitable<void> GlobalProbe::ask() {
   while (probe_.should_send()) {
+    if (!probe_.worth_sending(reads_under_way_)) co_await gather();
     const uint64_t writer_epoch = worker_.view().writer_epoch;
     const uint64_t epoch = probe_.sent();
     worker_.metrics().probes_sent.add();

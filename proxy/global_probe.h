@@ -1,6 +1,8 @@
 // Asks the writer for its position on behalf of a worker's GLOBAL reads, one question for all that wait.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,9 +22,22 @@ struct ClientSession;
 // Has one connection to the writer, with the monitor's account, opened when first needed.
 class GlobalProbe {
  public:
-  explicit GlobalProbe(Worker& worker) : worker_(worker) {}
+  explicit GlobalProbe(Worker& worker);
   GlobalProbe(const GlobalProbe&) = delete;
   GlobalProbe& operator=(const GlobalProbe&) = delete;
+
+  // A read that has asked for a position, until it is answered: more of them make it worthwhile to gather
+  // some for one question.
+  class ReadUnderWay {
+   public:
+    explicit ReadUnderWay(GlobalProbe& probe) : probe_(probe) { ++probe_.reads_under_way_; }
+    ReadUnderWay(const ReadUnderWay&) = delete;
+    ReadUnderWay& operator=(const ReadUnderWay&) = delete;
+    ~ReadUnderWay() { --probe_.reads_under_way_; }
+
+   private:
+    GlobalProbe& probe_;
+  };
 
   // The writer's position at a moment after this call; nothing if it cannot be had before the session's
   // deadline, or if there is no writer.
@@ -39,6 +54,7 @@ class GlobalProbe {
   static constexpr size_t kMaxAnswerBytes = size_t{16} << 20;
 
   Awaitable<void> ask();
+  Awaitable<void> gather();
   Awaitable<bool> connect(size_t node);
   Awaitable<std::optional<consistency::Position>> question();
   void settle();
@@ -47,7 +63,10 @@ class GlobalProbe {
   consistency::WriterProbe probe_;
   std::unique_ptr<BackendConnection> connection_;
   std::vector<ClientSession*> waiting_;
+  size_t reads_under_way_ = 0;
   bool asking_ = false;
+  bool gathering_ = false;
+  asio::steady_timer gathered_;
   BackendConnection* in_flight_ = nullptr;  // being opened, or asked
   Clock::time_point asked_at_;
 };

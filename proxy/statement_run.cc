@@ -107,6 +107,7 @@ class Run {
   Clock::time_point start_;
   Pins pins_before_;
   std::optional<Position> probed_;
+  std::optional<GlobalProbe::ReadUnderWay> probing_;
   size_t failed_replica_ = kNoNode;
   std::string lost_node_;            // the writer that went away, for the client's error
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
@@ -190,6 +191,7 @@ consistency::ReadRequest Run::read_request(size_t node) {
 }
 
 Awaitable<ReadPlan> Run::plan_after_probe(size_t node) {
+  probing_.emplace(worker_.probe());
   {
     const DeadlineScope scope(session_, start_ + *session_.listener.read_wait_timeout);
     probed_ = co_await worker_.probe().position(session_);

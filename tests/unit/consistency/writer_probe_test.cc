@@ -50,6 +50,26 @@ TEST(WriterProbe, ReadThatArrivesDuringAQuestionJoinsTheNext) {
   EXPECT_EQ(probe.state(second), WriterProbe::State::kAnswered);
 }
 
+TEST(WriterProbe, WithManyReadsUnderWaySomeAreGatheredFirst) {
+  WriterProbe probe;
+  EXPECT_FALSE(probe.worth_sending(64));  // nobody waits
+  probe.join();
+  EXPECT_TRUE(probe.worth_sending(1));
+  EXPECT_TRUE(probe.worth_sending(7));
+  EXPECT_FALSE(probe.worth_sending(8));
+  probe.join();
+  EXPECT_TRUE(probe.worth_sending(8));
+  EXPECT_FALSE(probe.worth_sending(64));
+  for (int i = 0; i < 5; ++i)
+    probe.join();
+  EXPECT_FALSE(probe.worth_sending(64));
+  probe.join();
+  EXPECT_TRUE(probe.worth_sending(64));
+  EXPECT_TRUE(probe.worth_sending(100'000));
+  probe.sent();
+  EXPECT_FALSE(probe.worth_sending(64));
+}
+
 TEST(WriterProbe, FailureSettlesOnlyWhoAsked) {
   WriterProbe probe;
   const WriterProbe::Ticket first = probe.join();
