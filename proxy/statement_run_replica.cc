@@ -1,0 +1,277 @@
+#include "proxy/statement_run_state.h"
+
+#include <string>
+#include <utility>
+
+namespace causeway::proxy {
+namespace {
+
+using consistency::AfterWait;
+using consistency::Position;
+using consistency::ReadAction;
+using consistency::ReadConsistency;
+using consistency::ReadPlan;
+using consistency::TimeoutPolicy;
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// How often a read is tried on replicas before it goes to the writer.
+constexpr int kMaxReplicaAttempts = 3;
+
+// A wait that the server does not end in time is given this much longer before the replica counts as hanging.
+constexpr milliseconds kWaitGrace{1000};
+
+TimeoutPolicy timeout_policy(OnReadWaitTimeout setting) {
+  switch (setting) {
+    case OnReadWaitTimeout::kWriter:
+      return TimeoutPolicy::kWriter;
+    case OnReadWaitTimeout::kError:
+      return TimeoutPolicy::kError;
+    case OnReadWaitTimeout::kStale:
+      return TimeoutPolicy::kStale;
+  }
+  return TimeoutPolicy::kWriter;
+}
+
+}  // namespace
+
+// The session stays where it is while it can.
+size_t RunningStatement::choose_replica() {
+  const std::optional<milliseconds> max_lag =
+      run_.statement->hints.max_lag ? run_.statement->hints.max_lag : worker_.config().routing.max_lag;
+  const size_t current = session_.replica_node;
+  if (current != kNoNode && current != failed_replica_ && worker_.replica_usable(current, max_lag))
+    return current;
+  const size_t chosen = worker_.pick_replica(max_lag, failed_replica_);
+  if (chosen == kNoNode) return kNoNode;
+  if (current != kNoNode && current != chosen) {
+    session_.saw_newer = true;
+    session_.token_satisfied_version = ~uint64_t{0};
+  }
+  session_.replica_node = chosen;
+  return chosen;
+}
+
+// After a failover a position that the new writer does not have would never arrive; and a token must stay
+// short.
+void RunningStatement::check_token() {
+  const ClusterView& view = worker_.view();
+  const NodeView* writer = view.writer_node();
+  if (writer == nullptr) return;
+  if (session_.writer_epoch != view.writer_epoch) {
+    if (session_.writer_epoch != 0 && session_.token.drop_if_not_in(writer->executed)) {
+      worker_.metrics().tokens_dropped.add();
+      worker_.logger().warning("a position was dropped: the new writer does not have it",
+                               {{"writer", writer->name}});
+    }
+    session_.writer_epoch = view.writer_epoch;
+  }
+  if (session_.token.needs_collapse()) session_.token.collapse(writer->executed);
+}
+
+consistency::ReadRequest RunningStatement::read_request(size_t node) {
+  consistency::ReadRequest request;
+  request.level = level();
+  request.token = &session_.token;
+  request.probed_target = probed_ ? &*probed_ : nullptr;
+  request.replica_executed = &worker_.known_position(node);
+  request.token_known_there = session_.token_satisfied_version == session_.token.version();
+  request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
+  request.monotonic_break = session_.saw_newer;
+  request.timeout = time_left(*session_.listener.read_wait_timeout);
+  request.policy = timeout_policy(*session_.listener.on_read_wait_timeout);
+  return request;
+}
+
+Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
+  probing_.emplace(worker_.probe());
+  {
+    const DeadlineScope scope(session_, start_ + *session_.listener.read_wait_timeout);
+    probed_ = co_await worker_.probe().position(session_);
+  }
+  if (probed_) {
+    session_.token.resolve(*probed_);
+    co_return consistency::plan_read(read_request(node));
+  }
+  // While there is no writer nothing new is committed: what it was last known to have is as good as can be
+  // had, and a session that knows its own writes goes on reading.
+  const Position* last_known = worker_.last_known_writer_position();
+  if (level() == ReadConsistency::kSession && !session_.token.unknown() && last_known != nullptr) {
+    probed_ = session_.token.position();
+    if (probed_->empty()) probed_ = *last_known;
+    if (probed_->merge(*last_known)) co_return consistency::plan_read(read_request(node));
+    probed_.reset();
+  }
+  // Without the writer's word nothing can be promised: as if the time were up.
+  ReadPlan plan;
+  plan.reason = consistency::ReadReason::kNoTimeToWait;
+  switch (timeout_policy(*session_.listener.on_read_wait_timeout)) {
+    case TimeoutPolicy::kWriter:
+      plan.action = ReadAction::kWriter;
+      break;
+    case TimeoutPolicy::kError:
+      plan.action = ReadAction::kError;
+      break;
+    case TimeoutPolicy::kStale:
+      ignore_consistency_ = true;
+      plan.action = ReadAction::kGo;
+      break;
+  }
+  co_return plan;
+}
+
+void RunningStatement::after_replica(BackendConnection& connection, const ExchangeResult& result,
+                                     const ReadPlan& plan) {
+  if (plan.action == ReadAction::kWait) {
+    const auto waited = duration_cast<microseconds>(Clock::now() - start_);
+    worker_.metrics().read_waits.add(waited);
+    if (plan.target != nullptr) worker_.learned_position(connection.node, *plan.target);
+  } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
+    worker_.metrics().reads_without_wait.add();
+  }
+  // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
+  const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
+  if (consistent && (probed_ || level() == ReadConsistency::kSession)) {
+    session_.token_satisfied_version = session_.token.version();
+    if (probed_) session_.saw_newer = false;
+  }
+  after_either(connection, result, Target::kReplica);
+}
+
+Awaitable<RunOutcome> RunningStatement::run_on_replica() {
+  const bool in_transaction = session_.transaction == Target::kReplica;
+  for (int attempt = 0; attempt < kMaxReplicaAttempts; ++attempt) {
+    if (session_.closing) co_return RunOutcome{.close = true};
+    const bool bound =
+        in_transaction || (session_.level == ReadConsistency::kOff && session_.pins.whole_session());
+    const size_t node = bound ? session_.replica_node : choose_replica();
+    if (node == kNoNode) break;
+
+    check_token();
+    ReadPlan read_plan = consistency::plan_read(read_request(node));
+    if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
+    if (read_plan.action == ReadAction::kWriter) {
+      worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
+      worker_.logger().debug("a read goes to the writer",
+                             {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
+      co_return co_await fall_back_to_writer();
+    }
+    if (read_plan.action == ReadAction::kError) {
+      worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
+      const ClientError error =
+          read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
+      co_return co_await fail(error);
+    }
+
+    AcquireResult acquired;
+    acquired.connection = acquire_own(session_, node, session_.replica, false);
+    if (acquired.connection == nullptr) {
+      const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+      acquired = co_await acquire(session_, node, session_.replica, deadline);
+    }
+    if (acquired.connection == nullptr) {
+      if (acquired.failure == AcquireResult::Failure::kRefused && !bound) {
+        co_return co_await fail(*acquired.refusal);
+      }
+      if (bound) {
+        session_.transaction = Target::kNone;
+        const ClientError error = transaction_lost(node_name(node), acquired.reason);
+        co_return co_await fail(error);
+      }
+      if (acquired.failure == AcquireResult::Failure::kNodeDown) worker_.suspect(node);
+      failed_replica_ = node;
+      continue;
+    }
+
+    BackendConnection& connection = *acquired.connection;
+    Exchange exchange = make_exchange();
+    exchange.hold_read_only_error = run_.decision.may_rerun_on_writer;
+    exchange.hold_unknown_schema =
+        run_.statement->cls == StatementClass::kUse && session_.level != ReadConsistency::kOff;
+    if (read_plan.action == ReadAction::kWait && !in_transaction) {
+      exchange.wait_for = read_plan.target;
+      exchange.wait_timeout = read_plan.timeout;
+    }
+    worker_.node_metrics(node).statements.add();
+    ExchangeResult result;
+    if (exchange.wait_for == nullptr) {
+      result = co_await run_exchange(session_, connection, exchange);
+    } else {
+      const DeadlineScope scope(session_, Clock::now() + read_plan.timeout + kWaitGrace);
+      result = co_await run_exchange(session_, connection, exchange);
+    }
+
+    switch (result.outcome) {
+      case ExchangeOutcome::kRelayed:
+        after_replica(connection, result, read_plan);
+        co_return answered(result);
+      case ExchangeOutcome::kClientLost:
+        worker_.abort_statement(connection);
+        worker_.pool(node).close(connection);
+        co_return RunOutcome{.close = true};
+      case ExchangeOutcome::kReadOnlyNode:
+      case ExchangeOutcome::kUnknownSchema:
+        reran_ = true;
+        worker_.pool(node).put_back(connection);
+        co_return co_await fall_back_to_writer();
+      case ExchangeOutcome::kStateRefused: {
+        worker_.pool(node).close(connection);
+        co_return co_await fail(*result.refusal);
+      }
+      case ExchangeOutcome::kWaitFailed: {
+        // What went with it may have begun a transaction there.
+        if (exchange.begin) {
+          worker_.pool(node).close(connection);
+        } else {
+          worker_.pool(node).put_back(connection);
+        }
+        worker_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
+        worker_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+        const auto after = consistency::after_wait(result.wait_verdict,
+                                                   timeout_policy(*session_.listener.on_read_wait_timeout));
+        if (after == AfterWait::kError) {
+          const ClientError error =
+              read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
+          co_return co_await fail(error);
+        }
+        if (after == AfterWait::kRunOnWriter) co_return co_await fall_back_to_writer();
+        ignore_consistency_ = true;
+        continue;
+      }
+      case ExchangeOutcome::kServerLost: {
+        if (session_.closing) {
+          worker_.abort_statement(connection);
+          worker_.pool(node).close(connection);
+          co_return RunOutcome{.close = true};
+        }
+        const std::string reason = session_.timed_out ? "timeout" : result.error.message();
+        worker_.pool(node).close(connection);
+        worker_.suspect(node);
+        if (result.client_has_bytes) co_return RunOutcome{.close = true};
+        if (bound) {
+          session_.transaction = Target::kNone;
+          const ClientError error = transaction_lost(node_name(node), reason);
+          co_return co_await fail(error);
+        }
+        worker_.metrics().read_retries.add();
+        failed_replica_ = node;
+        continue;
+      }
+    }
+  }
+  if (session_.level == ReadConsistency::kOff) co_return co_await fail(no_replica());
+  co_return co_await fall_back_to_writer();
+}
+
+Awaitable<RunOutcome> RunningStatement::fall_back_to_writer() {
+  if (worker_.config().routing.reads_on_writer == ReadsOnWriter::kNever &&
+      run_.statement->cls == StatementClass::kRead && !run_.decision.may_rerun_on_writer) {
+    return fail(no_replica());
+  }
+  return run_on_writer();
+}
+
+}  // namespace causeway::proxy

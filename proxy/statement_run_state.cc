@@ -1,0 +1,139 @@
+#include "proxy/statement_run_state.h"
+
+#include <string>
+#include <utility>
+
+#include "protocol/packet_header.h"
+#include "proxy/local_answers.h"
+#include "proxy/session_tracking.h"
+
+namespace causeway::proxy {
+
+using consistency::ReadConsistency;
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+bool is_write(StatementClass cls) {
+  switch (cls) {
+    case StatementClass::kEmpty:
+    case StatementClass::kRead:
+    case StatementClass::kLockingRead:
+    case StatementClass::kWriterRead:
+    case StatementClass::kDiagnostics:
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+    case StatementClass::kBegin:
+      return false;
+    default:
+      return true;
+  }
+}
+
+ReadConsistency RunningStatement::level() const {
+  if (!run_.decision.wait || ignore_consistency_) return ReadConsistency::kEventual;
+  if (session_.level == ReadConsistency::kOff) return ReadConsistency::kOff;
+  const std::string_view hint = run_.statement->hints.consistency;
+  if (hint.empty()) return session_.level;
+  return consistency::parse_read_consistency(hint).value_or(session_.level);
+}
+
+milliseconds RunningStatement::time_left(milliseconds limit) const {
+  const auto spent = duration_cast<milliseconds>(Clock::now() - start_);
+  return spent >= limit ? milliseconds{0} : limit - spent;
+}
+
+Awaitable<RunOutcome> RunningStatement::fail(ClientError error) {
+  const auto sequence_id = static_cast<uint8_t>(protocol::count_packets(run_.request) + run_.sequence_offset);
+  const bool sent = co_await answer_error(session_, sequence_id, error);
+  co_return RunOutcome{
+      .close = !sent, .is_error = true, .next_sequence_id = static_cast<uint8_t>(sequence_id + 1)};
+}
+
+Awaitable<RunOutcome> RunningStatement::run() {
+  worker_.metrics().count(
+      run_.decision.target == Target::kWriter ? StatementTarget::kWriter : StatementTarget::kReplica,
+      statement_kind(run_.statement->cls));
+  if (run_.decision.target == Target::kWriter) return run_on_writer();
+  return run_on_replica();
+}
+
+Exchange RunningStatement::make_exchange() const {
+  Exchange exchange;
+  exchange.request = run_.request;
+  exchange.kind = run_.kind;
+  exchange.statement = run_.statement;
+  exchange.extra_rows = run_.extra_rows;
+  exchange.sequence_offset = run_.sequence_offset;
+  exchange.more_results_follow = run_.more_results_follow;
+  exchange.add_status = run_.add_status;
+  exchange.begin = session_.deferred.begin;
+  exchange.set_transaction = session_.deferred.sets_transaction();
+  return exchange;
+}
+
+void RunningStatement::update_pins(const ExchangeResult& result, Target target) {
+  if (result.is_error) return;
+  const routing::Statement& statement = *run_.statement;
+  Pins& pins = session_.pins;
+  const Pins before = pins_before_;
+  switch (statement.cls) {
+    case StatementClass::kCreateTemporary:
+      pins.temporary_table = true;
+      break;
+    case StatementClass::kLockTables:
+      pins.table_lock = true;
+      break;
+    case StatementClass::kUnlockTables:
+      pins.table_lock = false;
+      break;
+    case StatementClass::kPrepare:
+      pins.prepared_text = true;
+      break;
+    default:
+      break;
+  }
+  if (statement.takes_user_lock) pins.user_lock = true;
+  if (statement.assigns_user_variables && target == Target::kWriter) pins.user_variables = true;
+  worker_.count_pins(before, pins);
+}
+
+void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
+                                    Target target) {
+  session_.last_target = target;
+  if (!session_.initial_sql_mode_known) {
+    session_.initial_sql_mode_known = true;
+    const std::string& mode = connection.baseline.sql_mode;
+    if (session_.variables.find("sql_mode") == nullptr) {
+      session_.lex_mode.ansi_quotes = mode.find("ANSI_QUOTES") != std::string::npos;
+      session_.lex_mode.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+    }
+  }
+  session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0;
+  const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
+  if (in_transaction) {
+    session_.transaction = target;
+  } else if (session_.transaction == target) {
+    session_.transaction = Target::kNone;
+  }
+  if (session_.deferred.begin) {
+    // It went ahead of this statement. After COMMIT AND CHAIN and the like the servers' flags say what is.
+    session_.deferred.begin = false;
+    session_.deferred.begin_sql.clear();
+  }
+  if (session_.deferred.sets_transaction()) {
+    session_.deferred.set_isolation.clear();
+    session_.deferred.set_access_mode.clear();
+    session_.deferred.next_read_only = false;
+  }
+  if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
+  update_pins(result, target);
+  const bool state_lives_there = session_.transaction == target || session_.last_warnings > 0 ||
+                                 (target == Target::kWriter && session_.pins.user_variables) ||
+                                 session_.pins.whole_session();
+  connection.keep = state_lives_there;
+  worker_.pool(connection.node).put_back(connection);
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,77 @@
+// One run of a command: what its ways over a replica (statement_run_replica.cc) and over the writer
+// (statement_run_writer.cc) share. Of no interest outside these files and statement_run.cc.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "consistency/read_plan.h"
+#include "proxy/exchange.h"
+#include "proxy/global_probe.h"
+#include "proxy/lease.h"
+#include "proxy/statement_run.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+
+// Whether statements of this class may change something on the writer.
+bool is_write(routing::StatementClass cls);
+
+// The state of one run; its member functions are the ways it can go.
+class RunningStatement {
+ public:
+  RunningStatement(ClientSession& session, const StatementRun& run)
+      : session_(session),
+        worker_(session.worker),
+        run_(run),
+        start_(Clock::now()),
+        pins_before_(session.pins) {}
+
+  Awaitable<RunOutcome> run();
+
+ private:
+  Awaitable<RunOutcome> run_on_replica();
+  Awaitable<RunOutcome> run_on_writer();
+  Awaitable<RunOutcome> fall_back_to_writer();
+  Awaitable<RunOutcome> fail(ClientError error);
+  Awaitable<void> await_last_insert_id();
+  Exchange make_exchange() const;
+  Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
+                                       bool state_lived_there);
+
+  // The plan for a read on a replica; the second one after kProbeThenDecide.
+  consistency::ReadRequest read_request(size_t node);
+  Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
+  void check_token();
+
+  size_t choose_replica();
+  consistency::ReadConsistency level() const;
+  std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
+  std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
+  RunOutcome answered(const ExchangeResult& result) const {
+    return {.close = false, .is_error = result.is_error, .next_sequence_id = result.next_sequence_id};
+  }
+
+  void after_replica(BackendConnection& connection, const ExchangeResult& result,
+                     const consistency::ReadPlan& plan);
+  void after_writer(BackendConnection& connection, const ExchangeResult& result,
+                    uint64_t token_version_before, bool was_in_transaction);
+  void after_either(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
+  void update_pins(const ExchangeResult& result, routing::Target target);
+  void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
+
+  ClientSession& session_;
+  Worker& worker_;
+  const StatementRun& run_;
+  Clock::time_point start_;
+  Pins pins_before_;
+  std::optional<consistency::Position> probed_;
+  std::optional<GlobalProbe::ReadUnderWay> probing_;
+  size_t failed_replica_ = kNoNode;
+  std::string lost_node_;            // the writer that went away, for the client's error
+  bool reran_ = false;               // a replica has refused it: what looked like a read was none
+  bool ignore_consistency_ = false;  // the `stale` policy decided
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,198 @@
+#include "proxy/statement_run_state.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace causeway::proxy {
+
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_version_before,
+                                   bool was_in_transaction) {
+  if (session_.transaction == Target::kWriter) return;  // nothing is committed yet
+  const StatementClass cls = run_.statement->cls;
+  const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
+  if (!wrote) return;
+  const bool has_position = session_.token.version() != token_version_before;
+  const bool without_gtids = worker_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
+  // With GTIDs a write without one has written nothing to the binary log. An error tells nothing: part of the
+  // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
+  if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
+    session_.token.set_unknown();
+    worker_.metrics().unknown_tokens.add();
+  }
+}
+
+void RunningStatement::after_writer(BackendConnection& connection, const ExchangeResult& result,
+                                    uint64_t token_version_before, bool was_in_transaction) {
+  const StatementClass cls = run_.statement->cls;
+  const auto duration = duration_cast<microseconds>(Clock::now() - start_);
+  if (is_write(cls)) {
+    worker_.metrics().forwarded_dml.add(duration);
+  } else {
+    worker_.metrics().forwarded_select.add(duration);
+  }
+  if (!session_.counted_on_writer) worker_.metrics().writer_sessions.add();
+  session_.counted_on_writer = true;
+  after_either(connection, result, Target::kWriter);
+  track_write(result, token_version_before, was_in_transaction);
+  // It may have seen what its replica has not got yet.
+  if (!is_write(cls) || was_in_transaction) session_.saw_newer = true;
+}
+
+Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
+                                                       bool state_lived_there) {
+  const std::string reason = session_.timed_out ? "timeout" : result.error.message();
+  const StatementClass cls = run_.statement->cls;
+  session_.transaction = Target::kNone;
+  if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
+  // A transaction that ends with its connection has committed nothing.
+  if (!was_in_transaction || cls == StatementClass::kCommit || cls == StatementClass::kDdl)
+    session_.token.set_unknown();
+  if (result.client_has_bytes) co_return RunOutcome{.close = true};
+  RunOutcome outcome;
+  if (was_in_transaction && cls != StatementClass::kCommit) {
+    const ClientError error = transaction_lost(lost_node_, reason);
+    outcome = co_await fail(error);
+  } else {
+    const ClientError error = outcome_unknown(lost_node_, reason);
+    outcome = co_await fail(error);
+  }
+  // What lived in the connection (temporary tables, locks, user variables) is gone; a server would have
+  // closed the connection too.
+  if (state_lived_there) outcome.close = true;
+  co_return outcome;
+}
+
+// Whoever took over the session's former connection asks it first: that takes a round trip.
+Awaitable<void> RunningStatement::await_last_insert_id() {
+  const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+  while (session_.last_insert_id->pending && !session_.closing && Clock::now() < deadline) {
+    const DeadlineScope scope(session_, Clock::now());
+    co_await worker_.wait_for_change(session_);
+  }
+}
+
+Awaitable<RunOutcome> RunningStatement::run_on_writer() {
+  const Clock::time_point deadline = start_ + worker_.config().forwarding.writer_wait;
+  const bool was_in_transaction = session_.transaction == Target::kWriter;
+  const bool state_lives_there = session_.pins.whole_session() || session_.pins.user_variables;
+  for (;;) {
+    if (session_.closing) co_return RunOutcome{.close = true};
+    const int writer = worker_.view().writer;
+    if ((was_in_transaction || state_lives_there) && !session_.writer) {
+      const ExchangeResult lost{.error = asio::error::connection_reset};
+      if (was_in_transaction || session_.pins.whole_session()) {
+        co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
+      }
+    }
+    const bool bound = was_in_transaction || session_.pins.whole_session();
+    if (writer < 0 && !bound) {
+      if (Clock::now() >= deadline) {
+        const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
+        co_return co_await fail(error);
+      }
+      const DeadlineScope scope(session_, deadline);
+      co_await worker_.wait_for_change(session_);
+      continue;
+    }
+    const size_t node = bound ? session_.writer.connection->node : static_cast<size_t>(writer);
+    lost_node_ = node_name(node);
+    AcquireResult acquired;
+    acquired.connection = acquire_own(session_, node, session_.writer, is_write(run_.statement->cls));
+    if (acquired.connection == nullptr) {
+      const Clock::time_point queue_deadline =
+          Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+      acquired = co_await acquire(session_, node, session_.writer, queue_deadline);
+    }
+    switch (acquired.failure) {
+      case AcquireResult::Failure::kNone:
+        break;
+      case AcquireResult::Failure::kRefused:
+        co_return co_await fail(*acquired.refusal);
+      case AcquireResult::Failure::kFull:
+        worker_.metrics().errors_session_limit.add();
+        co_return co_await fail(writer_full());
+      case AcquireResult::Failure::kStateLost: {
+        const ExchangeResult lost{.error = asio::error::connection_reset};
+        co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
+      }
+      case AcquireResult::Failure::kNodeDown: {
+        worker_.suspect(node);
+        if (Clock::now() >= deadline) {
+          const ClientError error = node_unreachable(node_name(node), acquired.reason);
+          co_return co_await fail(error);
+        }
+        const DeadlineScope scope(session_, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await worker_.wait_for_change(session_);
+        continue;
+      }
+    }
+
+    const bool needs_last_insert_id =
+        run_.statement->uses_last_insert_id || run_.statement->cls == StatementClass::kDml;
+    if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
+    BackendConnection& connection = *acquired.connection;
+    const uint64_t token_version_before = session_.token.version();
+    Exchange exchange = make_exchange();
+    exchange.tell_last_insert_id = needs_last_insert_id;
+    // A server that has just become read-only has refused the statement, so the new writer may have it.
+    // The session's own READ ONLY is its own affair.
+    const bool own_read_only = session_.deferred.next_read_only || session_.transaction_read_only;
+    exchange.hold_read_only_error = !bound && !own_read_only && Clock::now() < deadline;
+    worker_.node_metrics(node).statements.add();
+    const bool begins = exchange.begin;
+    const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
+    switch (result.outcome) {
+      case ExchangeOutcome::kRelayed:
+        after_writer(connection, result, token_version_before, was_in_transaction || begins);
+        co_return answered(result);
+      case ExchangeOutcome::kClientLost:
+        worker_.abort_statement(connection);
+        worker_.pool(node).close(connection);
+        co_return RunOutcome{.close = true};
+      case ExchangeOutcome::kStateRefused:
+        worker_.pool(node).close(connection);
+        co_return co_await fail(*result.refusal);
+      case ExchangeOutcome::kReadOnlyNode: {
+        worker_.pool(node).close(connection);
+        worker_.suspect(node);
+        worker_.metrics().write_retries.add();
+        const DeadlineScope scope(session_, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await worker_.wait_for_change(session_);
+        continue;
+      }
+      case ExchangeOutcome::kWaitFailed:
+      case ExchangeOutcome::kUnknownSchema:
+        break;
+      case ExchangeOutcome::kServerLost:
+        if (session_.closing) {
+          worker_.abort_statement(connection);
+          worker_.pool(node).close(connection);
+          co_return RunOutcome{.close = true};
+        }
+        worker_.pool(node).close(connection);
+        worker_.suspect(node);
+        if (!bound && !result.client_has_bytes && (!result.command_sent || !is_write(run_.statement->cls)) &&
+            !begins && Clock::now() < deadline) {
+          worker_.metrics().write_retries.add();
+          continue;
+        }
+        if (begins) {
+          // Only BEGIN and this statement were sent: the transaction is gone with them.
+          session_.deferred.begin = false;
+          session_.deferred.begin_sql.clear();
+        }
+        co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
+    }
+    worker_.pool(node).close(connection);
+    co_return RunOutcome{.close = true};
+  }
+}
+
+}  // namespace causeway::proxy
