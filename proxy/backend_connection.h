@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "protocol/byte_writer.h"
 #include "protocol/capability_flags.h"
@@ -70,6 +71,11 @@ struct BackendConnection : boost::intrusive::list_base_hook<> {
   std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
   bool needs_reset = false;                             // somebody else's session lived in it
+
+  // Another number after every reset: prepared statements live as long as it stays the same.
+  uint64_t incarnation = 0;
+  size_t statements = 0;                      // prepared on it
+  std::vector<uint32_t> statements_to_close;  // told to the server ahead of the next command
 
   BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
   bool in_use = false;            // not in the pool's idle list

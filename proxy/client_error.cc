@@ -87,6 +87,32 @@ ClientError packet_too_large(uint64_t max_packet_bytes) {
                          std::to_string(max_packet_bytes), ")"));
 }
 
+ClientError unknown_prepared_statement(std::string_view id, std::string_view function) {
+  return make_error(1243, "HY000", text("Unknown prepared statement handler (", id, ") given to ", function));
+}
+
+ClientError too_many_prepared_statements(uint32_t limit) {
+  return make_error(1461, "42000",
+                    text("Can't create more than max_prepared_stmt_count statements (current value: ",
+                         std::to_string(limit), ", which is limits.max_prepared_statements)"));
+}
+
+ClientError wrong_arguments(std::string_view function) {
+  return make_error(1210, "HY000", text("Incorrect arguments to ", function));
+}
+
+ClientError long_data_too_long() {
+  return make_error(
+      1105, "HY000",
+      "Parameter of prepared statement which is set through mysql_send_long_data() is longer than "
+      "'max_allowed_packet' bytes (limits.max_packet)");
+}
+
+ClientError no_open_cursor(uint32_t statement_id) {
+  return make_error(1421, "HY000",
+                    text("The statement (", std::to_string(statement_id), ") has no open cursor."));
+}
+
 ClientError packets_out_of_order() {
   return make_error(1156, "08S01", "Got packets out of order");
 }

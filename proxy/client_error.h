@@ -36,11 +36,16 @@ ClientError unknown_command();                                // 1047 08S01
 ClientError command_not_supported(std::string_view command);  // 1235 42000; "COM_STMT_PREPARE"
 ClientError malformed_packet();                               // 1835 HY000
 ClientError packet_too_large(uint64_t max_packet_bytes);      // 1153 08S01
-ClientError packets_out_of_order();                           // 1156 08S01
-ClientError network_read_error();                             // 1158 08S01
-ClientError network_read_timeout();                           // 1159 08S01
-ClientError network_write_error();                            // 1160 08S01
-ClientError network_write_timeout();                          // 1161 08S01
+ClientError unknown_prepared_statement(std::string_view id, std::string_view function);  // 1243 HY000
+ClientError too_many_prepared_statements(uint32_t limit);                                // 1461 42000
+ClientError wrong_arguments(std::string_view function);                                  // 1210 HY000
+ClientError long_data_too_long();                                                        // 1105 HY000
+ClientError no_open_cursor(uint32_t statement_id);                                       // 1421 HY000
+ClientError packets_out_of_order();                                                      // 1156 08S01
+ClientError network_read_error();                                                        // 1158 08S01
+ClientError network_read_timeout();                                                      // 1159 08S01
+ClientError network_write_error();                                                       // 1160 08S01
+ClientError network_write_timeout();                                                     // 1161 08S01
 
 // Statements that are not forwarded
 ClientError not_supported_with_forwarding(std::string_view operation);  // 1235 42000

@@ -18,6 +18,7 @@
 #include "proxy/backend_connection.h"
 #include "proxy/config.h"
 #include "proxy/mysql_stream.h"
+#include "proxy/prepared_statements.h"
 #include "proxy/wake_up.h"
 #include "routing/classifier.h"
 #include "routing/route_decision.h"
@@ -51,10 +52,12 @@ struct Pins {
   bool prepared_text = false;   // PREPARE of SQL, which lives on the connection
   bool untrackable = false;     // state that cannot be replayed
   bool user_variables = false;  // the lease must not be given away; other reads may go to replicas
+  routing::Target where = routing::Target::kNone;  // of the others
 
   bool whole_session() const {
     return temporary_table || table_lock || user_lock || prepared_text || untrackable;
   }
+  bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
 
 // The list hook is for the worker's watchdog.
@@ -96,6 +99,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   Pins pins;
   std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
 
+  PreparedStatements prepared;
+
   // Its transaction.
   DeferredTransaction deferred;
   routing::Target transaction = routing::Target::kNone;  // where one is open
@@ -119,6 +124,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   routing::Classified classified;
   protocol::Buffer scratch;
   protocol::Buffer local_answer;
+  protocol::Buffer command;  // rewritten for a server
   std::string sql_scratch;
 };
 

@@ -118,9 +118,9 @@ struct RoutingConfig {
 };
 
 struct LimitsConfig {
-  uint32_t max_connections = 10'000;        // client sessions over all workers
-  uint64_t max_packet_bytes = 64ull << 20;  // longest command of a client
-  uint32_t idle_server_connections = 64;    // kept per worker, node and account
+  uint32_t max_connections = 10'000;          // client sessions over all workers
+  uint64_t max_packet_bytes = 64ull << 20;    // longest command of a client
+  uint32_t max_prepared_statements = 16'382;  // of one client session
 
   friend bool operator==(const LimitsConfig&, const LimitsConfig&) = default;
 };

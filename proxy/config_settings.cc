@@ -325,12 +325,12 @@ constexpr std::array kSettings = {
                 [](Config& config, std::string_view text) {
                   return set_bytes(config.limits.max_packet_bytes, text, 1ull << 14, 1ull << 30);
                 }},
-    Setting{.name = "limits.idle_server_connections",
+    Setting{.name = "limits.max_prepared_statements",
             .kind = kInteger,
             .value = "NUMBER",
-            .default_value = "64",
-            .help = "Idle connections that a worker keeps per server and account.",
-            .apply = number<&Config::limits, &LimitsConfig::idle_server_connections, 0, 10'000>},
+            .default_value = "16382",
+            .help = "Prepared statements of one client session; the next one gets error 1461.",
+            .apply = number<&Config::limits, &LimitsConfig::max_prepared_statements, 0, 1'000'000>},
 
     Setting{.name = "timeouts.connect",
             .kind = kDuration,

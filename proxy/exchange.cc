@@ -125,6 +125,10 @@ class Run {
   void on_prefix_ok(PrefixStep step, const ScanStep& scan);
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
+  void on_prepared(Bytes payload, PreparedStatement& statement);
+  Bytes command();
+  void after_prepared_command();
+  Awaitable<void> refuse_execute();
   bool hold_error(Bytes payload);
   void on_result_end(const ScanStep& scan, size_t& packet_bytes);
   void server_lost(ErrorCode error);
@@ -141,6 +145,7 @@ class Run {
   bool ended_ = false;
   std::optional<ClientError> refusal_;
   bool wait_failed_ = false;
+  protocol::Buffer prepare_error_;  // why the statement of an execute cannot be prepared there
 };
 
 void Run::server_lost(ErrorCode error) {
@@ -198,8 +203,24 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kSetTransaction:
     case PrefixStep::kBegin:
     case PrefixStep::kWait:
+    case PrefixStep::kPrepare:
       break;
   }
+}
+
+void Run::on_prepared(Bytes payload, PreparedStatement& statement) {
+  const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
+  if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+  const routing::Target target = target_of(session_, connection_);
+  PreparedThere& there = statement.there[PreparedStatements::side(target)];
+  there.incarnation = connection_.incarnation;
+  there.id = ok->statement_id;
+  there.knows_types = false;
+  ++connection_.statements;
+  session_.prepared.used(there, target);
+  if (exchange_.prepare == nullptr) return;
+  statement.parameters = ok->parameters;
+  statement.columns = ok->columns;
 }
 
 void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value) {
@@ -222,6 +243,10 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
     wait_failed_ = true;
     return;
   }
+  if (step == PrefixStep::kPrepare) {
+    prepare_error_.assign(payload.begin(), payload.end());
+    return;
+  }
   if (refusal_) return;
   const auto err = protocol::parse_err_packet(payload);
   refusal_ =
@@ -230,12 +255,21 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
                   .message = err ? std::string(err->message) : std::string("malformed answer of a server")};
 }
 
+protocol::ResponseKind answer_kind(PrefixStep step) {
+  switch (step) {
+    case PrefixStep::kReset:
+    case PrefixStep::kSchema:
+      return protocol::ResponseKind::kOk;
+    case PrefixStep::kPrepare:
+      return protocol::ResponseKind::kPrepare;
+    default:
+      return protocol::ResponseKind::kQuery;
+  }
+}
+
 // An answer to a step is small and is looked at only when it is complete.
 Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
-  const auto kind = step == PrefixStep::kReset || step == PrefixStep::kSchema
-                        ? protocol::ResponseKind::kOk
-                        : protocol::ResponseKind::kQuery;
-  ResponseScanner scanner(kind, connection_.capabilities);
+  ResponseScanner scanner(answer_kind(step), connection_.capabilities);
   size_t scanned = 0;
   for (;;) {
     const ScanStep scan = scanner.scan(buffer_.unread().subspan(scanned));
@@ -256,6 +290,12 @@ Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
       case ScanEvent::kResultSetEnd:
         on_prefix_ok(step, scan);
         on_prefix_value(step, single_value(buffer_.unread().first(scanned), connection_.capabilities));
+        break;
+      case ScanEvent::kPrepareOk:
+        on_prepared(scan.packet_payload, *exchange_.prepared->statement);
+        if (ended_) co_return;
+        break;
+      case ScanEvent::kEnd:
         break;
       default:
         server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
@@ -291,10 +331,12 @@ bool Run::hold_error(Bytes payload) {
 }
 
 // Appends rows of names and values; returns the sequence id that follows.
-uint8_t append_rows(protocol::Buffer& out, const std::vector<NameAndValue>& rows, uint8_t sequence_id) {
+uint8_t append_rows(protocol::Buffer& out, const std::vector<NameAndValue>& rows, bool binary,
+                    uint8_t sequence_id) {
   for (const NameAndValue& row : rows) {
     const size_t start = protocol::begin_packet(out, sequence_id++);
     protocol::ByteWriter writer(out);
+    if (binary) writer.zeros(2);  // header, and a bitmap without a NULL
     writer.text_lenenc(row.first);
     writer.text_lenenc(row.second);
     protocol::finish_packet(out, start);
@@ -341,7 +383,10 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   protocol::Buffer& packet = session_.local_answer;
   packet.clear();
   uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
-  if (add_rows) sequence_id = append_rows(packet, *exchange_.extra_rows, sequence_id);
+  if (add_rows) {
+    const bool binary = exchange_.kind == protocol::ResponseKind::kExecute;
+    sequence_id = append_rows(packet, *exchange_.extra_rows, binary, sequence_id);
+  }
   if (ends_rows) {
     protocol::append_result_set_end(packet, ok, sequence_id, session_.capabilities);
   } else {
@@ -405,6 +450,11 @@ Awaitable<void> Run::relay() {
         session_.worker.metrics().statement_errors.add();
         break;
       case ScanEvent::kPrepareOk:
+        on_prepared(scan.packet_payload, *exchange_.prepare);
+        if (ended_) co_return;
+        protocol::set_statement_id(buffer_.unread().subspan(scan.pass_bytes + protocol::kPacketHeaderBytes),
+                                   exchange_.prepare->id);
+        break;
       case ScanEvent::kEnd:
         break;
       case ScanEvent::kLocalInfile:
@@ -448,6 +498,63 @@ Awaitable<void> Run::discard() {
   }
 }
 
+// The command's packets as this connection is to get them. A prepared statement is prepared there by now.
+Bytes Run::command() {
+  if (exchange_.prepared == nullptr) return exchange_.request;
+  const PreparedCommand& prepared = *exchange_.prepared;
+  const routing::Target target = target_of(session_, connection_);
+  PreparedThere& there = prepared.statement->there[PreparedStatements::side(target)];
+  session_.prepared.used(there, target);
+  append_long_data_ahead(session_, connection_, exchange_, connection_.out);
+  const protocol::ExecuteTarget execute_target{
+      .statement_id = there.id, .capabilities = connection_.capabilities, .knows_types = there.knows_types};
+  protocol::Buffer payload;
+  if (prepared.execute != nullptr && !fits_unchanged(*prepared.execute, execute_target)) {
+    // What cannot be read is left to the server to refuse.
+    if (!append_com_stmt_execute(payload, *prepared.execute, execute_target)) payload.clear();
+  } else if (prepared.bulk != nullptr && !prepared.bulk->has_types() && !there.knows_types) {
+    append_com_stmt_bulk_execute(payload, *prepared.bulk, there.id, prepared.statement->types);
+  }
+  if (payload.empty()) {
+    protocol::set_statement_id(prepared.wire.subspan(protocol::kPacketHeaderBytes), there.id);
+    return prepared.wire;
+  }
+  session_.command.clear();
+  protocol::append_packets(session_.command, payload, 0);
+  return session_.command;
+}
+
+void Run::after_prepared_command() {
+  PreparedStatement& statement = *exchange_.prepared->statement;
+  const routing::Target target = target_of(session_, connection_);
+  const bool executed = exchange_.prepared->execute != nullptr || exchange_.prepared->bulk != nullptr;
+  // An error may have come before the server took the types.
+  if (executed) statement.there[PreparedStatements::side(target)].knows_types = !result_.is_error;
+  if (result_.is_error) {
+    if (executed) session_.prepared.set_cursor(statement, routing::Target::kNone);
+    return;
+  }
+  const bool open = (connection_.status & protocol::status::kCursorExists) != 0 &&
+                    (connection_.status & protocol::status::kLastRowSent) == 0;
+  session_.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
+}
+
+// The statement could be prepared elsewhere and not here: that is the answer to its execute.
+Awaitable<void> Run::refuse_execute() {
+  if (hold_error(prepare_error_)) co_return;
+  const auto sequence_id =
+      static_cast<uint8_t>(protocol::count_packets(exchange_.request) + exchange_.sequence_offset);
+  session_.local_answer.clear();
+  protocol::append_packets(session_.local_answer, prepare_error_, sequence_id);
+  ErrorCode error;
+  result_.client_has_bytes = true;
+  result_.is_error = true;
+  result_.next_sequence_id = static_cast<uint8_t>(sequence_id + 1);
+  session_.worker.metrics().statement_errors.add();
+  co_await session_.stream.write_all(session_.local_answer, {}, error);
+  end(error ? ExchangeOutcome::kClientLost : ExchangeOutcome::kRelayed);
+}
+
 Awaitable<ExchangeResult> Run::run() {
   connection_.out.clear();
   connection_.replied = false;
@@ -455,21 +562,29 @@ Awaitable<ExchangeResult> Run::run() {
   if (needs_prefix(session_, connection_, exchange_))
     prefix = append_prefix(session_, connection_, exchange_);
 
+  const Bytes request = prefix.must_succeed_first ? Bytes{} : command();
   const Bytes ahead = connection_.out;
-  const Bytes request = prefix.must_succeed_first ? Bytes{} : exchange_.request;
   size_t written = 0;
   if (!send_now(ahead, request, written)) co_await send_rest(ahead, request, written);
   for (size_t i = 0; i < prefix.size() && !ended_; ++i)
     co_await read_prefix_answer(prefix[i]);
   if (ended_) co_return result_;
   const bool failed = refusal_.has_value() || wait_failed_;
+  if (!failed && !prepare_error_.empty()) {
+    co_await refuse_execute();
+    co_return result_;
+  }
   if (prefix.must_succeed_first && !failed) {
-    if (!send_now(exchange_.request, {}, written)) co_await send_rest(exchange_.request, {}, written);
-    result_.command_sent = true;
+    connection_.out.clear();
+    const Bytes now = command();
+    const Bytes ahead_of_it = connection_.out;
+    if (!send_now(ahead_of_it, now, written)) co_await send_rest(ahead_of_it, now, written);
     if (ended_) co_return result_;
   }
   if (!failed) {
     co_await relay();
+    if (exchange_.prepared != nullptr && result_.outcome == ExchangeOutcome::kRelayed)
+      after_prepared_command();
     co_return result_;
   }
   if (!prefix.must_succeed_first) co_await discard();

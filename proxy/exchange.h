@@ -21,6 +21,12 @@ struct Exchange {
   protocol::ResponseKind kind = protocol::ResponseKind::kQuery;
   const routing::Statement* statement = nullptr;
 
+  // The command is COM_STMT_PREPARE of this statement (not owned), which learns where it is prepared.
+  PreparedStatement* prepare = nullptr;
+  // The command is about this prepared statement (not owned): it is prepared first where it is not, and
+  // `request` is rewritten for the connection.
+  const PreparedCommand* prepared = nullptr;
+
   // A wait for this position goes ahead (not owned; null for none).
   const consistency::Position* wait_for = nullptr;
   std::chrono::milliseconds wait_timeout{0};
@@ -37,7 +43,7 @@ struct Exchange {
   bool hold_read_only_error = false;
   bool hold_unknown_schema = false;
 
-  // Put behind the rows of a result set of two columns (not owned; null for none).
+  // Put behind the rows of a result set of two text columns (not owned; null for none).
   const std::vector<NameAndValue>* extra_rows = nullptr;
 
   // Added to the sequence ids towards the client.

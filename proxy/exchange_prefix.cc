@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "consistency/wait_statement.h"
+#include "protocol/com_stmt.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
 #include "proxy/worker.h"
@@ -23,6 +24,52 @@ void append_command(protocol::Buffer& out, protocol::Command command, std::strin
   }
   writer.text(argument);
   protocol::finish_packet(out, start);
+}
+
+// Of any length, and without query attributes.
+void append_prepare(protocol::Buffer& out, std::string_view sql) {
+  protocol::Buffer payload;
+  payload.reserve(sql.size() + 1);
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(protocol::Command::kStmtPrepare));
+  writer.text(sql);
+  protocol::append_packets(out, payload, 0);
+}
+
+void append_closes(protocol::Buffer& out, BackendConnection& connection) {
+  for (const uint32_t id : connection.statements_to_close) {
+    const size_t start = protocol::begin_packet(out, 0);
+    protocol::append_statement_command(out, protocol::Command::kStmtClose, id);
+    protocol::finish_packet(out, start);
+  }
+  connection.statements_to_close.clear();
+}
+
+// One more statement is going to be prepared: another one may have to make room for it.
+void make_room_for_statement(ClientSession& session, BackendConnection& connection) {
+  if (connection.statements < PreparedStatements::kMaxPerConnection) return;
+  PreparedThere* oldest =
+      session.prepared.least_recently_used(target_of(session, connection), connection.incarnation);
+  if (oldest == nullptr) return;
+  connection.statements_to_close.push_back(oldest->id);
+  --connection.statements;
+  oldest->incarnation = 0;
+  oldest->unlink();
+}
+
+void append_long_data(protocol::Buffer& out, const PreparedStatement& statement, uint32_t id) {
+  protocol::Buffer payload;
+  for (const LongData& piece : statement.long_data) {
+    payload.clear();
+    protocol::append_com_stmt_send_long_data(
+        payload, {.statement_id = id, .parameter = piece.parameter, .data = piece.bytes});
+    protocol::append_packets(out, payload, 0);
+  }
+}
+
+bool must_prepare(const ClientSession& session, const BackendConnection& connection,
+                  const Exchange& exchange) {
+  return exchange.prepared != nullptr && prepared_there(session, connection, exchange) == nullptr;
 }
 
 bool schema_differs(const ClientSession& session, const BackendConnection& connection) {
@@ -47,6 +94,24 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
 
 }  // namespace
 
+routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
+  return connection.lease == &session.writer ? routing::Target::kWriter : routing::Target::kReplica;
+}
+
+PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,
+                              const Exchange& exchange) {
+  if (exchange.prepared == nullptr || connection.needs_reset) return nullptr;
+  PreparedThere& there =
+      exchange.prepared->statement->there[PreparedStatements::side(target_of(session, connection))];
+  return there.incarnation == connection.incarnation ? &there : nullptr;
+}
+
+void append_long_data_ahead(const ClientSession& session, const BackendConnection& connection,
+                            const Exchange& exchange, protocol::Buffer& out) {
+  const PreparedThere* there = prepared_there(session, connection, exchange);
+  if (there != nullptr) append_long_data(out, *exchange.prepared->statement, there->id);
+}
+
 void append_baseline_sql(std::string& sql, const BackendConnection& connection) {
   sql.append("SET session_track_system_variables='*', session_track_schema=1");
   if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
@@ -57,7 +122,8 @@ void append_baseline_sql(std::string& sql, const BackendConnection& connection) 
 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
-  return connection.needs_reset || exchange.wait_for != nullptr || exchange.begin ||
+  return connection.needs_reset || !connection.statements_to_close.empty() ||
+         must_prepare(session, connection, exchange) || exchange.wait_for != nullptr || exchange.begin ||
          exchange.set_transaction || connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection);
 }
@@ -70,6 +136,14 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   const protocol::CapabilityFlags capabilities = connection.capabilities;
   WorkerMetrics& metrics = session.worker.metrics();
 
+  const bool will_prepare = exchange.prepare != nullptr || must_prepare(session, connection, exchange);
+  if (connection.needs_reset) {
+    connection.incarnation = session.worker.next_incarnation();
+    connection.statements = 0;
+    connection.statements_to_close.clear();
+  }
+  if (will_prepare) make_room_for_statement(session, connection);
+  append_closes(out, connection);
   if (connection.former_last_insert_id != nullptr) {
     append_command(out, Command::kQuery, "SELECT LAST_INSERT_ID()", capabilities);
     prefix.push_back(PrefixStep::kFormerLastInsertId);
@@ -128,6 +202,13 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, session.deferred.begin_sql, capabilities);
     prefix.push_back(PrefixStep::kBegin);
     metrics.replay(ReplayedState::kTransaction);
+  }
+  if (must_prepare(session, connection, exchange)) {
+    // Its id is not known before the server has answered.
+    append_prepare(out, exchange.prepared->statement->server_sql);
+    prefix.push_back(PrefixStep::kPrepare);
+    prefix.must_succeed_first = true;
+    metrics.replay(ReplayedState::kStatement);
   }
   return prefix;
 }

@@ -19,12 +19,13 @@ enum class PrefixStep : uint8_t {
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
   kWait,                // the wait for a position
+  kPrepare,             // COM_STMT_PREPARE of the statement that is executed
 };
 
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 10;
+  static constexpr size_t kMaxSteps = 11;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }
@@ -45,6 +46,19 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
 // The statement that switches session tracking on, for a server of this kind, and puts the baseline's
 // character set back if it is known.
 void append_baseline_sql(std::string& sql, const BackendConnection& connection);
+
+// Which of the session's servers this connection is to.
+routing::Target target_of(const ClientSession& session, const BackendConnection& connection);
+
+// Where the exchange's prepared statement is on this connection; null if it has none, or is not prepared
+// there.
+PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,
+                              const Exchange& exchange);
+
+// Appends what goes directly ahead of a command about a prepared statement: the long data of its parameters.
+// Only if the statement is prepared on the connection.
+void append_long_data_ahead(const ClientSession& session, const BackendConnection& connection,
+                            const Exchange& exchange, protocol::Buffer& out);
 
 // Whether anything at all has to precede a command; the common answer is no.
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,

@@ -40,6 +40,7 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   }
   session.in_flight = nullptr;
   if (opened.connection) {
+    opened.connection->incarnation = worker.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
     co_return acquired;
   }

@@ -86,6 +86,8 @@ std::string_view to_string(ReplayedState value) {
       return "character_set";
     case ReplayedState::kTransaction:
       return "transaction";
+    case ReplayedState::kStatement:
+      return "statement";
   }
   return "";
 }

@@ -53,13 +53,20 @@ enum class PinReason : uint8_t {
   kOther,
 };
 enum class RejectReason : uint8_t { kTooManyConnections, kShuttingDown, kTlsRequired, kHandshake };
-enum class ReplayedState : uint8_t { kSchema, kVariables, kUserVariables, kCharacterSet, kTransaction };
+enum class ReplayedState : uint8_t {
+  kSchema,
+  kVariables,
+  kUserVariables,
+  kCharacterSet,
+  kTransaction,
+  kStatement
+};
 
 inline constexpr size_t kStatementTargets = 4;
 inline constexpr size_t kStatementKinds = 7;
 inline constexpr size_t kPinReasons = 8;
 inline constexpr size_t kRejectReasons = 4;
-inline constexpr size_t kReplayedStates = 5;
+inline constexpr size_t kReplayedStates = 6;
 inline constexpr size_t kTimeoutPolicies = 3;
 
 std::string_view to_string(StatementTarget value);

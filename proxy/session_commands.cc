@@ -3,6 +3,7 @@
 #include "protocol/command.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
+#include "proxy/statement_commands.h"
 #include "proxy/statement_run.h"
 #include "proxy/worker.h"
 
@@ -32,6 +33,7 @@ Awaitable<bool> reset_connection(ClientSession& session) {
   for (BackendLease* lease : {&session.writer, &session.replica}) {
     if (*lease) worker.pool(lease->connection->node).abandon(*lease);
   }
+  forget_prepared_statements(session);
   session.variables.clear();
   session.token.clear();
   worker.count_pins(session.pins, Pins{});
@@ -56,9 +58,10 @@ Awaitable<bool> reset_connection(ClientSession& session) {
 
 }  // namespace
 
-Awaitable<bool> run_command(ClientSession& session, Bytes payload, Bytes wire) {
+Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
   if (payload.empty()) return answer_error(session, 1, unknown_command());
   const auto command = static_cast<Command>(payload[0]);
+  if (is_statement_command(command)) return run_statement_command(session, payload, wire);
   switch (command) {
     case Command::kQuery:
       return run_query(session, payload, wire);
@@ -82,11 +85,6 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, Bytes wire) {
     case Command::kProcessKill:
     case Command::kDebug:
     case Command::kSetOption:
-    case Command::kStmtPrepare:
-    case Command::kStmtExecute:
-    case Command::kStmtReset:
-    case Command::kStmtFetch:
-    case Command::kMariadbStmtBulkExecute:
     case Command::kShutdown:
     case Command::kRefresh:
     case Command::kRegisterSlave:

@@ -25,7 +25,7 @@ class CommandBuffer {
   explicit CommandBuffer(BufferPool& pool) : pool_(pool) {}
 
   bool empty() const { return end_ == 0; }
-  Bytes bytes() { return {data(), end_}; }
+  std::span<uint8_t> bytes() { return {data(), end_}; }
   std::span<uint8_t> room() { return {data() + end_, size() - end_}; }
   void added(size_t bytes) { end_ += bytes; }
 
@@ -112,24 +112,12 @@ Awaitable<bool> end_wait(ClientSession& session) {
   co_return true;
 }
 
-// Nothing to answer: the client leaves, or sent what has no answer.
-enum class Unanswered : uint8_t { kNo, kGoOn, kLeave };
-
-Unanswered unanswered(Bytes payload) {
-  if (payload.empty()) return Unanswered::kNo;
-  switch (static_cast<protocol::Command>(payload[0])) {
-    case protocol::Command::kQuit:
-      return Unanswered::kLeave;
-    case protocol::Command::kStmtClose:
-    case protocol::Command::kStmtSendLongData:
-      return Unanswered::kGoOn;
-    default:
-      return Unanswered::kNo;
-  }
+bool leaves(Bytes payload) {
+  return !payload.empty() && static_cast<protocol::Command>(payload[0]) == protocol::Command::kQuit;
 }
 
 // The rare command of 16 MiB and more. False: the session ends.
-Awaitable<bool> answer_split_command(ClientSession& session, Bytes wire) {
+Awaitable<bool> answer_split_command(ClientSession& session, std::span<uint8_t> wire) {
   protocol::Buffer assembled;
   protocol::assemble(wire, assembled);
   const bool open = co_await run_command(session, assembled, wire);
@@ -167,15 +155,12 @@ Awaitable<void> answer_commands(ClientSession& session) {
         break;
       }
       case PacketStatus::State::kComplete: {
-        const Bytes wire = buffer.bytes().first(packet.total_bytes);
-        const Unanswered without_answer = unanswered(packet.payload);
-        if (without_answer == Unanswered::kLeave) co_return;
-        if (without_answer == Unanswered::kNo) {
-          if (packet.split) {
-            open = co_await answer_split_command(session, wire);
-          } else {
-            open = co_await run_command(session, packet.payload, wire);
-          }
+        const std::span<uint8_t> wire = buffer.bytes().first(packet.total_bytes);
+        if (leaves(packet.payload)) co_return;
+        if (packet.split) {
+          open = co_await answer_split_command(session, wire);
+        } else {
+          open = co_await run_command(session, packet.payload, wire);
         }
         buffer.consume(packet.total_bytes);
         break;

@@ -16,8 +16,8 @@ routing::SessionView session_view(const ClientSession& session) {
   view.autocommit = session.autocommit;
   view.transaction_read_only = session.transaction_read_only;
   view.next_transaction_read_only = session.deferred.next_read_only;
-  view.pinned_to_writer = view.forwarding && session.pins.whole_session();
-  view.pinned_to_replica = !view.forwarding && session.pins.whole_session();
+  view.pinned_to_writer = view.forwarding && session.pins.whole_session_on(Target::kWriter);
+  view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
   view.has_user_variables = session.pins.user_variables;
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
   view.last_target = session.last_target;

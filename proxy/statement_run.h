@@ -18,6 +18,11 @@ struct StatementRun {
   protocol::Bytes request;     // the command's packets
   protocol::ResponseKind kind = protocol::ResponseKind::kQuery;
   const std::vector<NameAndValue>* extra_rows = nullptr;  // see Exchange
+  PreparedStatement* prepare = nullptr;                   // likewise
+  const PreparedCommand* prepared = nullptr;              // likewise
+  // Not the execution of a statement but something about one (COM_STMT_PREPARE, _FETCH, _RESET): no
+  // transaction begins with it and nothing is written by it.
+  bool auxiliary = false;
   uint8_t sequence_offset = 0;
   protocol::StatusFlags add_status =
       0;  // shown to the client in the last OK or EOF, whatever the server says

@@ -141,12 +141,27 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   after_either(connection, result, Target::kReplica);
 }
 
+// What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
+// a new session can have again.
+Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
+  const bool in_transaction = session_.transaction == Target::kReplica;
+  session_.transaction = Target::kNone;
+  session_.prepared.lose_cursors(Target::kReplica);
+  const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
+                                           : connection_to_node_lost(node_name(node), reason);
+  RunOutcome outcome = co_await fail(error);
+  if (session_.pins.whole_session_on(Target::kReplica)) outcome.close = true;
+  co_return outcome;
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.transaction == Target::kReplica;
   for (int attempt = 0; attempt < kMaxReplicaAttempts; ++attempt) {
     if (session_.closing) co_return RunOutcome{.close = true};
-    const bool bound =
-        in_transaction || (session_.level == ReadConsistency::kOff && session_.pins.whole_session());
+    const bool bound = bound_to(Target::kReplica);
+    if (bound && !session_.replica) {
+      co_return co_await on_replica_lost(session_.replica_node, "the connection was closed");
+    }
     const size_t node = bound ? session_.replica_node : choose_replica();
     if (node == kNoNode) break;
 
@@ -176,11 +191,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       if (acquired.failure == AcquireResult::Failure::kRefused && !bound) {
         co_return co_await fail(*acquired.refusal);
       }
-      if (bound) {
-        session_.transaction = Target::kNone;
-        const ClientError error = transaction_lost(node_name(node), acquired.reason);
-        co_return co_await fail(error);
-      }
+      if (bound) co_return co_await on_replica_lost(node, acquired.reason);
       if (acquired.failure == AcquireResult::Failure::kNodeDown) worker_.suspect(node);
       failed_replica_ = node;
       continue;
@@ -251,11 +262,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         worker_.pool(node).close(connection);
         worker_.suspect(node);
         if (result.client_has_bytes) co_return RunOutcome{.close = true};
-        if (bound) {
-          session_.transaction = Target::kNone;
-          const ClientError error = transaction_lost(node_name(node), reason);
-          co_return co_await fail(error);
-        }
+        if (bound) co_return co_await on_replica_lost(node, reason);
         worker_.metrics().read_retries.add();
         failed_replica_ = node;
         continue;

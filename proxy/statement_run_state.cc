@@ -68,8 +68,10 @@ Exchange RunningStatement::make_exchange() const {
   exchange.sequence_offset = run_.sequence_offset;
   exchange.more_results_follow = run_.more_results_follow;
   exchange.add_status = run_.add_status;
-  exchange.begin = session_.deferred.begin;
-  exchange.set_transaction = session_.deferred.sets_transaction();
+  exchange.prepare = run_.prepare;
+  exchange.prepared = run_.prepared;
+  exchange.begin = session_.deferred.begin && !run_.auxiliary;
+  exchange.set_transaction = session_.deferred.sets_transaction() && !run_.auxiliary;
   return exchange;
 }
 
@@ -99,8 +101,21 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   worker_.count_pins(before, pins);
 }
 
+bool RunningStatement::bound_to(Target target) const {
+  return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
+         session_.pins.whole_session_on(target);
+}
+
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
                                     Target target) {
+  if (!run_.auxiliary) after_statement(connection, result, target);
+  connection.keep = bound_to(target) || session_.last_warnings > 0 ||
+                    (target == Target::kWriter && session_.pins.user_variables);
+  worker_.pool(connection.node).put_back(connection);
+}
+
+void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,
+                                       Target target) {
   session_.last_target = target;
   if (!session_.initial_sql_mode_known) {
     session_.initial_sql_mode_known = true;
@@ -129,11 +144,11 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   }
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   update_pins(result, target);
-  const bool state_lives_there = session_.transaction == target || session_.last_warnings > 0 ||
-                                 (target == Target::kWriter && session_.pins.user_variables) ||
-                                 session_.pins.whole_session();
-  connection.keep = state_lives_there;
-  worker_.pool(connection.node).put_back(connection);
+  if (!session_.pins.whole_session()) {
+    session_.pins.where = Target::kNone;
+  } else if (session_.pins.where == Target::kNone) {
+    session_.pins.where = target;
+  }
 }
 
 }  // namespace causeway::proxy

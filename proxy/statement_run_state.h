@@ -34,6 +34,7 @@ class RunningStatement {
   Awaitable<RunOutcome> run_on_replica();
   Awaitable<RunOutcome> run_on_writer();
   Awaitable<RunOutcome> fall_back_to_writer();
+  Awaitable<RunOutcome> on_replica_lost(size_t node, const std::string& reason);
   Awaitable<RunOutcome> fail(ClientError error);
   Awaitable<void> await_last_insert_id();
   Exchange make_exchange() const;
@@ -49,6 +50,8 @@ class RunningStatement {
   consistency::ReadConsistency level() const;
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
   std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
+  // Something lives in the session's connection to this server that another one does not have.
+  bool bound_to(routing::Target target) const;
   RunOutcome answered(const ExchangeResult& result) const {
     return {.close = false, .is_error = result.is_error, .next_sequence_id = result.next_sequence_id};
   }
@@ -58,6 +61,7 @@ class RunningStatement {
   void after_writer(BackendConnection& connection, const ExchangeResult& result,
                     uint64_t token_version_before, bool was_in_transaction);
   void after_either(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
+  void after_statement(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 

@@ -30,6 +30,7 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
 
 void RunningStatement::after_writer(BackendConnection& connection, const ExchangeResult& result,
                                     uint64_t token_version_before, bool was_in_transaction) {
+  if (run_.auxiliary) return after_either(connection, result, Target::kWriter);
   const StatementClass cls = run_.statement->cls;
   const auto duration = duration_cast<microseconds>(Clock::now() - start_);
   if (is_write(cls)) {
@@ -51,18 +52,20 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   const StatementClass cls = run_.statement->cls;
   session_.transaction = Target::kNone;
   if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
+  session_.prepared.lose_cursors(Target::kWriter);
+  const bool sent = result.command_sent && !run_.auxiliary;
   // A transaction that ends with its connection has committed nothing.
-  if (!was_in_transaction || cls == StatementClass::kCommit || cls == StatementClass::kDdl)
-    session_.token.set_unknown();
+  const bool may_have_committed =
+      sent && (!was_in_transaction || cls == StatementClass::kCommit || cls == StatementClass::kDdl);
+  if (may_have_committed) session_.token.set_unknown();
   if (result.client_has_bytes) co_return RunOutcome{.close = true};
-  RunOutcome outcome;
-  if (was_in_transaction && cls != StatementClass::kCommit) {
-    const ClientError error = transaction_lost(lost_node_, reason);
-    outcome = co_await fail(error);
-  } else {
-    const ClientError error = outcome_unknown(lost_node_, reason);
-    outcome = co_await fail(error);
+  ClientError error = connection_to_node_lost(lost_node_, reason);
+  if (was_in_transaction && !(sent && cls == StatementClass::kCommit)) {
+    error = transaction_lost(lost_node_, reason);
+  } else if (sent) {
+    error = outcome_unknown(lost_node_, reason);
   }
+  RunOutcome outcome = co_await fail(error);
   // What lived in the connection (temporary tables, locks, user variables) is gone; a server would have
   // closed the connection too.
   if (state_lived_there) outcome.close = true;
@@ -81,17 +84,22 @@ Awaitable<void> RunningStatement::await_last_insert_id() {
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const Clock::time_point deadline = start_ + worker_.config().forwarding.writer_wait;
   const bool was_in_transaction = session_.transaction == Target::kWriter;
-  const bool state_lives_there = session_.pins.whole_session() || session_.pins.user_variables;
+  const bool has_user_variables = session_.pins.user_variables;
+  const bool was_bound = bound_to(Target::kWriter);
+  const bool state_lives_there = session_.pins.whole_session_on(Target::kWriter) || has_user_variables;
   for (;;) {
     if (session_.closing) co_return RunOutcome{.close = true};
     const int writer = worker_.view().writer;
-    if ((was_in_transaction || state_lives_there) && !session_.writer) {
+    const bool lease_lost = !session_.writer;
+    // User variables do not bind the session to a former writer, but they are nowhere else.
+    const bool elsewhere =
+        !lease_lost && writer >= 0 && session_.writer.connection->node != static_cast<size_t>(writer);
+    if (lease_lost ? was_bound || has_user_variables : elsewhere && !was_bound && has_user_variables) {
       const ExchangeResult lost{.error = asio::error::connection_reset};
-      if (was_in_transaction || session_.pins.whole_session()) {
-        co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
-      }
+      if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
+      co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
     }
-    const bool bound = was_in_transaction || session_.pins.whole_session();
+    const bool bound = was_bound;
     if (writer < 0 && !bound) {
       if (Clock::now() >= deadline) {
         const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));

@@ -77,6 +77,9 @@ class Worker {
   // deadline is over.
   Awaitable<void> wait_for_change(ClientSession& session);
 
+  // For BackendConnection::incarnation: never the same twice.
+  uint64_t next_incarnation() { return ++incarnation_; }
+
   // A connection failed or could not be opened: the monitor looks at once.
   void suspect(size_t node);
 
@@ -121,6 +124,7 @@ class Worker {
   SessionList sessions_;
   std::vector<ClientSession*> waiting_;  // in wait_for_change()
   std::minstd_rand random_;
+  uint64_t incarnation_ = 0;
   Clock::time_point next_idle_sweep_;
   std::atomic<uint32_t> assigned_{0};
   bool stopping_ = false;

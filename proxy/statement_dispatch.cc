@@ -1,0 +1,212 @@
+#include "proxy/statement_dispatch.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "protocol/command.h"
+#include "protocol/packet_header.h"
+#include "proxy/local_answers.h"
+#include "proxy/worker.h"
+#include "routing/temporary_tables.h"
+
+namespace causeway::proxy {
+namespace {
+
+using routing::Action;
+using routing::Decision;
+using routing::Statement;
+using routing::StatementClass;
+using routing::Target;
+
+// Of so many the names are kept; of more, permanent DML is not looked through for the rest.
+constexpr size_t kMaxTemporaryTables = 1000;
+
+void keep_begin(ClientSession& session, const Statement& statement) {
+  DeferredTransaction& deferred = session.deferred;
+  // COMMIT AND CHAIN of a transaction of which nothing was sent leaves it as it is.
+  if (statement.cls == StatementClass::kBegin) {
+    const bool by_default = deferred.next_read_only || session.transaction_read_only;
+    deferred.read_only = statement.read_only || (!statement.read_write && by_default);
+    deferred.begin_sql.assign(statement.text);
+  } else if (!deferred.begin) {
+    deferred.read_only = false;
+    deferred.begin_sql = "BEGIN";
+  }
+  deferred.begin = true;
+}
+
+Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  keep_begin(session, statement);
+  return local_ok(session, statement, place);
+}
+
+// The OK of the COMMIT is the one of the BEGIN.
+Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement& statement, Target target,
+                                        AnswerPlace place) {
+  Statement commit;
+  commit.cls = StatementClass::kCommit;
+  protocol::Buffer wire;
+  make_query_packet(session, "COMMIT", wire);
+  StatementRun run;
+  run.statement = &commit;
+  run.decision = Decision{.action = Action::kRun, .target = target, .reason = "begin elsewhere"};
+  run.request = wire;
+  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - 1);
+  run.add_status = protocol::status::kInTransaction;
+  run.more_results_follow = place.more_results_follow;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  if (!outcome.is_error) keep_begin(session, statement);
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  session.deferred = DeferredTransaction{};
+  RunOutcome outcome = co_await local_ok(session, statement, place);
+  outcome.close = outcome.close || statement.release;
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
+                                                AnswerPlace place) {
+  DeferredTransaction& deferred = session.deferred;
+  if (statement.read_only || statement.read_write) {
+    deferred.set_access_mode.assign(statement.text);
+    deferred.next_read_only = statement.read_only;
+  } else {
+    deferred.set_isolation.assign(statement.text);
+  }
+  return local_ok(session, statement, place);
+}
+
+// What would be rejected is rejected when it is prepared.
+void reject_what_is_prepared(const ClientSession& session, const Statement& prepare,
+                             const routing::RoutingPolicy& policy, Decision& decision) {
+  if (prepare.prepared_literal.empty()) return;
+  routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
+  const std::string text = routing::unquote(lexer.next(), session.lex_mode);
+  routing::Classified inner;
+  routing::classify(text, session.lex_mode, inner);
+  const Decision of_inner = routing::decide(inner.statements.front(), session_view(session), policy);
+  if (of_inner.action == Action::kReject) decision = of_inner;
+}
+
+// Their names are needed only where permanent DML that reads one is rejected.
+void note_temporary_table(ClientSession& session, const Statement& statement) {
+  if (session.worker.config().statements.temporary_table == StatementPolicy::kForward) return;
+  std::string name = routing::created_temporary_table(statement.text, session.lex_mode);
+  if (!name.empty() && session.temporary_tables.size() < kMaxTemporaryTables)
+    session.temporary_tables.push_back(std::move(name));
+}
+
+}  // namespace
+
+RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place) {
+  return {
+      .close = !sent, .is_error = is_error, .next_sequence_id = static_cast<uint8_t>(place.sequence_id + 1)};
+}
+
+Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
+  const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow);
+  co_return local_outcome(sent, false, place);
+}
+
+Awaitable<RunOutcome> local_error(ClientSession& session, AnswerPlace place, ClientError error) {
+  const bool sent = co_await answer_error(session, place.sequence_id, error);
+  co_return local_outcome(sent, true, place);
+}
+
+void make_query_packet(const ClientSession& session, std::string_view sql, protocol::Buffer& out) {
+  out.clear();
+  protocol::Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
+  if (protocol::has(session.capabilities, protocol::capability::kQueryAttributes)) {
+    writer.int_lenenc(0);
+    writer.int_lenenc(1);
+  }
+  writer.text(sql);
+  protocol::append_packets(out, payload, 0);
+}
+
+routing::RoutingPolicy routing_policy(const StatementsConfig& config) {
+  const auto forwards = [](StatementPolicy policy) { return policy == StatementPolicy::kForward; };
+  return {.forward_savepoint = forwards(config.savepoint),
+          .forward_xa = forwards(config.xa),
+          .forward_load_data = forwards(config.load_data),
+          .forward_plugin = forwards(config.plugin),
+          .forward_ddl = forwards(config.ddl)};
+}
+
+Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch) {
+  const Statement& statement = *dispatch.statement;
+  const AnswerPlace place = dispatch.place;
+  if (session.transaction_timed_out) {
+    session.transaction_timed_out = false;
+    ClientError error =
+        transaction_idle_timeout(session.worker.config().forwarding.aurora_fwd_writer_idle_timeout);
+    co_return co_await local_error(session, place, std::move(error));
+  }
+  if (statement.cls == StatementClass::kKill) {
+    co_return co_await local_error(session, place, command_not_supported("KILL"));
+  }
+  const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
+  Decision decision = routing::decide(statement, session_view(session), policy);
+  if (statement.cls == StatementClass::kPrepare)
+    reject_what_is_prepared(session, statement, policy, decision);
+  switch (decision.action) {
+    case Action::kRun:
+      break;
+    case Action::kReject:
+      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
+    case Action::kReadOnlyError:
+      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_server(session.worker.view().flavor));
+    case Action::kLeaveReadOnly:
+      if (session.replica) session.worker.pool(session.replica.connection->node).abandon(session.replica);
+      session.transaction = Target::kNone;
+      session.deferred = DeferredTransaction{};
+      break;
+    case Action::kReadOnlyTransactionError:
+      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_transaction(session.worker.view().flavor));
+    case Action::kCommitThenBegin:
+      co_return co_await commit_then_begin(session, statement, decision.target, place);
+    case Action::kDeferBegin:
+      co_return co_await defer_begin(session, statement, place);
+    case Action::kEndDeferred:
+      co_return co_await end_deferred(session, statement, place);
+    case Action::kNothingOpen: {
+      RunOutcome outcome = co_await local_ok(session, statement, place);
+      outcome.close = outcome.close || statement.release;
+      co_return outcome;
+    }
+    case Action::kRememberNextTransaction:
+      co_return co_await remember_next_transaction(session, statement, place);
+  }
+  if (statement.cls == StatementClass::kDml && !session.temporary_tables.empty() &&
+      routing::reads_temporary_table_into_permanent(statement.text, session.lex_mode,
+                                                    session.temporary_tables)) {
+    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    co_return co_await local_error(session, place,
+                                   not_supported_with_forwarding("DML that reads a temporary table"));
+  }
+  StatementRun run;
+  run.statement = &statement;
+  run.decision = decision;
+  run.request = dispatch.wire;
+  run.kind = dispatch.kind;
+  run.prepared = dispatch.prepared;
+  run.extra_rows = dispatch.extra_rows;
+  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(dispatch.wire));
+  run.more_results_follow = place.more_results_follow;
+  RunOutcome outcome = co_await run_statement(session, run);
+  if (statement.release && !outcome.is_error) outcome.close = true;
+  if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)
+    note_temporary_table(session, statement);
+  co_return outcome;
+}
+
+}  // namespace causeway::proxy
