@@ -1,6 +1,12 @@
 #include "protocol/binary_value.h"
 
 namespace causeway::protocol {
+namespace {
+
+// MySQL 9.7 takes 13 too: with a time zone.
+constexpr uint8_t kMaxTimestampBytes = 13;
+
+}  // namespace
 
 Bytes read_binary_value(ByteReader& reader, FieldType type) {
   switch (type) {
@@ -18,6 +24,7 @@ Bytes read_binary_value(ByteReader& reader, FieldType type) {
     case FieldType::kTime:
     case FieldType::kDatetime:
     case FieldType::kTimestamp:
+      if (reader.peek() > kMaxTimestampBytes) reader.fail();
       return reader.bytes(size_t{1} + reader.peek());
     case FieldType::kBool:
       reader.fail();

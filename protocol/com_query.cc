@@ -3,8 +3,6 @@
 namespace causeway::protocol {
 namespace {
 
-constexpr uint16_t kUnsignedFlag = 0x8000;
-
 bool bit_is_set(Bytes bitmap, size_t index) {
   return (bitmap[index / 8] >> (index % 8) & 1) != 0;
 }
@@ -13,11 +11,12 @@ bool bit_is_set(Bytes bitmap, size_t index) {
 
 std::optional<QueryAttribute> QueryAttributeReader::next() {
   if (index_ == count_ || !ok()) return std::nullopt;
-  const uint16_t type_and_flag = types_.int2();
+  const ParameterType type{types_.int2()};
+  if (!type.is_valid()) types_.fail();
   QueryAttribute attribute;
   attribute.name = types_.text_lenenc();
-  attribute.type = static_cast<FieldType>(type_and_flag & 0xff);
-  attribute.is_unsigned = (type_and_flag & kUnsignedFlag) != 0;
+  attribute.type = type.type();
+  attribute.is_unsigned = type.is_unsigned();
   attribute.is_null = bit_is_set(null_bitmap_, index_);
   if (!attribute.is_null) attribute.value = read_binary_value(values_, attribute.type);
   ++index_;

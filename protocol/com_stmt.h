@@ -73,18 +73,6 @@ struct ComStmtFetch {
 };
 Result<ComStmtFetch> parse_com_stmt_fetch(Bytes payload);
 
-// A parameter's type as the wire has it: enum_field_types, and whether the number is unsigned.
-struct ParameterType {
-  uint16_t wire = 0;
-
-  FieldType type() const { return static_cast<FieldType>(wire & 0xff); }
-  bool is_unsigned() const { return (wire & 0x8000) != 0; }
-  // The bits between have no meaning; MySQL takes them as part of the type, MariaDB does not look at them.
-  bool is_valid() const { return (wire & 0x7f00) == 0; }
-
-  friend bool operator==(const ParameterType&, const ParameterType&) = default;
-};
-
 // MariaDB: executes a statement once for each row of parameters.
 // https://mariadb.com/kb/en/com_stmt_bulk_execute/
 struct ComStmtBulkExecute {

@@ -108,5 +108,21 @@ TEST(ComQuery, HostileCountsAreRefused) {
   EXPECT_FALSE(parse_com_query(one_attribute(244, {1}), kWith));
 }
 
+// MySQL 9.7 reads a string for the first, and takes 0xfc for the start of a longer length in the second: with
+// the lengths that these bytes seem to have, the text would begin elsewhere for it than here.
+TEST(ComQuery, AttributesThatServersReadInOtherWaysAreRefused) {
+  Buffer unknown_bits{1, 1, 0, 1, 1, 1, 1, 'a', 1, 'D', 'O', ' ', '0'};
+  EXPECT_EQ(parse_com_query(unknown_bits, kWith).error(), ProtocolError::kMalformed);
+  unknown_bits[5] = 0x80;
+  EXPECT_EQ(parse_com_query(unknown_bits, kWith)->text, "DO 0");
+
+  Buffer date{0xfc, 4, 0};
+  date.resize(300, 'x');
+  for (const FieldType type :
+       {FieldType::kDate, FieldType::kTime, FieldType::kDatetime, FieldType::kTimestamp})
+    EXPECT_EQ(parse_com_query(one_attribute(static_cast<uint8_t>(type), date), kWith).error(),
+              ProtocolError::kMalformed);
+}
+
 }  // namespace
 }  // namespace causeway::protocol
