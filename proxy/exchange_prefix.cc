@@ -86,6 +86,16 @@ void append_charset(std::string& sql, std::string_view variable, std::string_vie
   }
 }
 
+// As after a handshake. Then SET NAMES ... COLLATE is as good as the handshake was; with a character set
+// alone, its default collation would stand in the column definitions of results.
+bool is_of_one_collation(const ConnectionBaseline& baseline) {
+  const std::string_view charset = baseline.character_set_client;
+  const std::string_view collation = baseline.collation_connection;
+  if (charset.empty() || charset != baseline.character_set_results) return false;
+  const bool of_charset = collation.starts_with(charset) && collation.substr(charset.size()).starts_with('_');
+  return of_charset || (charset == "binary" && collation == charset);
+}
+
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
   return exchange.tell_last_insert_id && session.last_insert_id->value != 0 &&
@@ -115,9 +125,15 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
 void append_baseline_sql(std::string& sql, const BackendConnection& connection) {
   sql.append("SET session_track_system_variables='*', session_track_schema=1");
   if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
-  append_charset(sql, "character_set_client", connection.baseline.character_set_client);
-  append_charset(sql, "character_set_results", connection.baseline.character_set_results);
-  append_charset(sql, "collation_connection", connection.baseline.collation_connection);
+  const ConnectionBaseline& baseline = connection.baseline;
+  if (is_of_one_collation(baseline)) {
+    sql.append(", NAMES '").append(baseline.character_set_client);
+    sql.append("' COLLATE '").append(baseline.collation_connection).append("'");
+    return;
+  }
+  append_charset(sql, "character_set_client", baseline.character_set_client);
+  append_charset(sql, "character_set_results", baseline.character_set_results);
+  append_charset(sql, "collation_connection", baseline.collation_connection);
 }
 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
