@@ -118,6 +118,7 @@ ScanStep ResponseScanner::scan(std::span<uint8_t> input) {
     const size_t packet_bytes = kPacketHeaderBytes + payload_bytes;
     if (packet_bytes > kMaxHeldPacketBytes) return broken(at);
     if (available < packet_bytes) return {.pass_bytes = at};
+    const bool columns_eof = state_ == State::kColumnsEof && first_byte == kEofHeader;
     ScanStep step{.packet_bytes = packet_bytes,
                   .packet_payload = {header + kPacketHeaderBytes, payload_bytes}};
     read_held_packet(step.packet_payload, step);
@@ -125,6 +126,7 @@ ScanStep ResponseScanner::scan(std::span<uint8_t> input) {
     begin_packet(header);
     payload_left_ = 0;
     if (step.event == ScanEvent::kNeedMore) {  // nothing to report: it passes too
+      if (columns_eof) patch_columns_eof(header + kPacketHeaderBytes);
       at += packet_bytes;
       continue;
     }
@@ -305,6 +307,14 @@ void ResponseScanner::end_result(Bytes payload, ScanEvent event, ScanStep& step)
   const bool several_results = kind_ == ResponseKind::kQuery || kind_ == ResponseKind::kExecute;
   const bool more = several_results && (step.status_flags & status::kMoreResultsExist) != 0;
   state_ = more ? State::kFirstPacket : State::kDone;
+}
+
+void ResponseScanner::patch_columns_eof(uint8_t* payload) const {
+  uint8_t* const flags = payload + kEofPayloadBytes - 2;
+  const auto patched =
+      static_cast<StatusFlags>((flags[0] | (flags[1] << 8) | columns_eof_added_) & ~columns_eof_removed_);
+  flags[0] = static_cast<uint8_t>(patched);
+  flags[1] = static_cast<uint8_t>(patched >> 8);
 }
 
 ScanStep ResponseScanner::broken(size_t pass_bytes) {

@@ -73,6 +73,13 @@ class ResponseScanner {
   // is answered with several responses, one behind the other.
   void set_sequence_offset(uint8_t offset) { sequence_offset_ = offset; }
 
+  // For the EOF packets between column definitions and rows, scanned from now on: these status flags are
+  // added and those taken away, in place.
+  void set_columns_eof_flags(StatusFlags added, StatusFlags removed) {
+    columns_eof_added_ = added;
+    columns_eof_removed_ = removed;
+  }
+
   // The sequence id, offset included, that the next packet to the client has to have.
   uint8_t next_sequence_id() const { return static_cast<uint8_t>(next_sequence_id_ + sequence_offset_); }
 
@@ -113,6 +120,7 @@ class ResponseScanner {
   void read_columns_eof(Bytes payload, ScanStep& step);
   void read_err(Bytes payload, ScanStep& step);
   void end_result(Bytes payload, ScanEvent event, ScanStep& step);
+  void patch_columns_eof(uint8_t* payload) const;
   void expect_rows();
   ScanStep broken(size_t pass_bytes);
 
@@ -125,6 +133,8 @@ class ResponseScanner {
   bool first_ = true;       // no packet of the server's turn has been scanned
   uint8_t next_sequence_id_;
   uint8_t sequence_offset_ = 0;
+  StatusFlags columns_eof_added_ = 0;
+  StatusFlags columns_eof_removed_ = 0;
   StatusFlags out_params_flags_ = 0;  // of the EOF before the rows, if they are OUT parameters
   uint32_t payload_left_ = 0;         // bytes of the packet that is passing, still to come
   uint32_t definitions_left_ = 0;     // see State

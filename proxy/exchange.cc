@@ -371,8 +371,11 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
     if (exchange_.more_results_follow) added |= protocol::status::kMoreResultsExist;
   }
   const bool add_rows = exchange_.extra_rows != nullptr && scan.event == ScanEvent::kResultSetEnd;
-  const bool state_changed = !is_eof && (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
-  if (state_changed) apply_session_state(session_, connection_, ok, *exchange_.statement);
+  // An EOF packet has no room for more than the flag, which speaks of what only Causeway has asked to be
+  // told.
+  const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
+  if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
+  if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
   if (!state_changed && added == 0 && !add_rows) return;
 
   protocol::Buffer& scratch = session_.scratch;
@@ -421,6 +424,8 @@ Awaitable<void> Run::relay() {
   ResponseScanner scanner(exchange_.kind, connection_.capabilities,
                           protocol::count_packets(exchange_.request));
   if (exchange_.sequence_offset != 0) scanner.set_sequence_offset(exchange_.sequence_offset);
+  scanner.set_columns_eof_flags(exchange_.more_results_follow ? protocol::status::kMoreResultsExist : 0,
+                                protocol::status::kSessionStateChanged);
   size_t ready = 0;  // bytes at the front of the buffer that may go to the client
   for (;;) {
     ScanStep scan = scanner.scan(buffer_.unread().subspan(ready));

@@ -166,6 +166,20 @@ TEST(ResponseScanner, OffsetIsAddedToEverySequenceIdOnce) {
   }
 }
 
+TEST(ResponseScanner, FlagsOfTheEofBehindColumnsAreChangedAndNoOthers) {
+  const Buffer changed{0xfe, 0, 0, 2, 0x40};
+  const Buffer patched{0xfe, 0, 0, 10, 0};
+  for (const size_t piece_bytes : {size_t{1}, size_t{7}, size_t{1000}}) {
+    ResponseScanner scanner(ResponseKind::kQuery, kOld);
+    scanner.set_columns_eof_flags(status::kMoreResultsExist, status::kSessionStateChanged);
+    Recording recording;
+    feed(
+        scanner, wire({kOneColumn, kColumn, changed, kRow, changed}), [&](size_t) { return piece_bytes; },
+        recording);
+    EXPECT_EQ(recording.forwarded, wire({kOneColumn, kColumn, patched, kRow, changed}));
+  }
+}
+
 TEST(ResponseScanner, StepTellsWhereThePacketIs) {
   Buffer bytes = wire({kOneColumn, kColumn, kRow, kEndOk});
   ResponseScanner scanner(ResponseKind::kQuery, kNew);
