@@ -360,7 +360,10 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   session_.last_warnings = ok.warnings;
   const bool inserted = scan.event == ScanEvent::kOk && ok.last_insert_id != 0;
   if (inserted) session_.last_insert_id->value = ok.last_insert_id;
-  const bool may_have_set = exchange_.tell_last_insert_id && exchange_.statement->uses_last_insert_id;
+  const routing::Statement& statement = *exchange_.statement;
+  const bool may_have_set =
+      exchange_.tell_last_insert_id &&
+      (statement.uses_last_insert_id || statement.calls_procedure || statement.compound);
   if (inserted || may_have_set) {
     session_.last_insert_id->certain = false;
     connection_.last_insert_id = session_.last_insert_id;

@@ -137,6 +137,8 @@ Awaitable<bool> run_several(ClientSession& session, Bytes wire) {
     if (statement.cls == StatementClass::kDml) together.cls = StatementClass::kDml;
     together.takes_user_lock |= statement.takes_user_lock;
     together.assigns_user_variables |= statement.assigns_user_variables;
+    together.uses_last_insert_id |= statement.uses_last_insert_id;
+    together.calls_procedure |= statement.calls_procedure;
   }
   StatementRun run;
   run.statement = &together;

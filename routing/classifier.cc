@@ -57,6 +57,7 @@ void classify_statement_after_for(std::string_view text, const LexMode& mode, St
   statement.shows_variables = inner.shows_variables;
   statement.uses_diagnostics = inner.uses_diagnostics;
   statement.uses_last_insert_id = inner.uses_last_insert_id;
+  statement.calls_procedure = inner.calls_procedure;
   statement.uses_user_variables |= inner.uses_user_variables;
   statement.assigns_user_variables |= inner.assigns_user_variables;
 }

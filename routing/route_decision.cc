@@ -164,6 +164,7 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       }
       if (statement.calls_writer_function || statement.has_locking_clause)
         return run_on_writer("calls a writer's function");
+      if (statement.sets_connection_bound) return run_on_writer("sets what pins the session");
       if (statement.sets_role) return run_on_writer("sets a role, which pins the session");
       // USE of a schema that was created a moment ago needs the wait; SET may hold a subquery.
       return run_on_replica("session state", true);

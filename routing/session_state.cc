@@ -104,6 +104,10 @@ bool is_replayable_variable(std::string_view name) {
   return is_name(name) && !contains(kResults, name) && !contains(kConnectionBound, name);
 }
 
+bool is_connection_bound_variable(std::string_view name) {
+  return contains(kConnectionBound, name);
+}
+
 SessionVariables::Change SessionVariables::set(std::string_view name, std::string_view value, bool null) {
   if (contains(kResults, name)) return Change::kIgnored;
   if (!is_replayable_variable(name)) return Change::kUntrackable;

@@ -15,6 +15,10 @@ namespace causeway::routing {
 // those that hold for one statement, and those that speak of one connection. Any case.
 bool is_replayable_variable(std::string_view name);
 
+// Whether a session that sets the variable has to stay on the connection where it did: what the servers
+// report does not tell how to get the same state elsewhere (timestamp, insert_id, rand_seed1, ...).
+bool is_connection_bound_variable(std::string_view name);
+
 class SessionVariables {
  public:
   static constexpr size_t kMaxVariables = 512;

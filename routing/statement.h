@@ -95,8 +95,10 @@ struct Statement {
   bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
   bool sets_role = false;         // SET ROLE
-  bool has_placeholders = false;  // ?
-  bool compound = false;          // has a body, so `text` reaches to the end of the whole text
+  bool sets_connection_bound = false;      // SET timestamp, insert_id, ... (is_connection_bound_variable())
+  bool has_placeholders = false;           // ?
+  bool calls_procedure = false;            // CALL, EXECUTE IMMEDIATE: what it does is not in its text
+  bool compound = false;                   // has a body, so `text` reaches to the end of the whole text
   bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
 
   // kBegin, kSetTransaction

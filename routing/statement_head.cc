@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "routing/causeway_variables.h"
+#include "routing/session_state.h"
 #include "routing/set_statement.h"
 
 namespace causeway::routing {
@@ -325,7 +326,8 @@ Class classify_prepare(StatementScanner& scanner, Statement& statement) {
 }
 
 Class classify_execute(StatementScanner& scanner, Statement& statement) {
-  if (scanner.keyword() == "IMMEDIATE"_kw) return Class::kDml;
+  statement.calls_procedure = scanner.keyword() == "IMMEDIATE"_kw;
+  if (statement.calls_procedure) return Class::kDml;
   statement.name = scanner.token().name;
   return Class::kExecute;
 }
@@ -351,6 +353,7 @@ Class classify_use(StatementScanner& scanner, Statement& statement) {
 Class classify_call(StatementScanner& scanner, Statement& statement) {
   scanner.skip_to_end();
   statement.assigns_user_variables = statement.uses_user_variables;
+  statement.calls_procedure = true;
   return Class::kDml;
 }
 
@@ -511,6 +514,7 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
     switch (assignment->kind) {
       case SetKind::kSessionVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
+        if (is_connection_bound_variable(assignment->name)) statement.sets_connection_bound = true;
         break;
       case SetKind::kGlobalVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;

@@ -69,10 +69,10 @@ TEST(ClassifierTable, DataChanges) {
        C::kDml},
       {"WITH c AS (SELECT 1) INSERT INTO t SELECT * FROM c", C::kDml},
       {"WITH c AS (SELECT 1) REPLACE INTO t SELECT * FROM c", C::kDml},
-      {"CALL p()", C::kDml},
-      {"CALL p", C::kDml},
-      {"CALL db.p(1, @out)", C::kDml, "uses@ sets@"},
-      {"CALL p(?)", C::kDml, "placeholders"},
+      {"CALL p()", C::kDml, "calls"},
+      {"CALL p", C::kDml, "calls"},
+      {"CALL db.p(1, @out)", C::kDml, "uses@ sets@ calls"},
+      {"CALL p(?)", C::kDml, "placeholders calls"},
       {"DO SLEEP(1)", C::kDml},
       {"DO GET_LOCK('a', 1)", C::kDml, "takes_lock writer_function"},
       {"DO RELEASE_LOCK('a')", C::kDml, "releases_lock writer_function"},
@@ -82,8 +82,8 @@ TEST(ClassifierTable, DataChanges) {
       {"HANDLER t CLOSE", C::kDml},
       {"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'x'", C::kDml},
       {"RESIGNAL", C::kDml},
-      {"EXECUTE IMMEDIATE 'DELETE FROM t'", C::kDml},
-      {"EXECUTE IMMEDIATE @a", C::kDml, "uses@"},
+      {"EXECUTE IMMEDIATE 'DELETE FROM t'", C::kDml, "calls"},
+      {"EXECUTE IMMEDIATE @a", C::kDml, "uses@ calls"},
   });
 }
 

@@ -42,6 +42,8 @@ TEST(RouteDecision, EachClassOfAForwardingSessionGoesWhereTheContractSays) {
       {"SET @a = 1", "writer"},
       {"SELECT 1 INTO @a", "writer"},
       {"SET ROLE r", "writer"},
+      {"SET timestamp = 5", "writer"},
+      {"SET @@session.Insert_Id = 5, sql_mode = ''", "writer"},
       {"CREATE TEMPORARY TABLE t (a INT)", "writer"},
       {"LOCK TABLES t READ", "writer"},
       {"PREPARE s FROM 'SELECT 1'", "writer"},
