@@ -105,6 +105,12 @@ std::optional<Decision> common_decision(ClientSession& session) {
   return common;
 }
 
+// Servers take an empty statement for a syntax error where others follow, and quote them: this one's text and
+// theirs.
+std::string_view with_those_behind(const Statement& empty, const Statement& last) {
+  return {empty.text.data(), static_cast<size_t>(last.text.data() + last.text.size() - empty.text.data())};
+}
+
 // One by one: the first error ends it, as on a server.
 Awaitable<bool> run_each(ClientSession& session, uint8_t first_sequence_id) {
   const routing::Classified classified = session.classified;
@@ -117,7 +123,12 @@ Awaitable<bool> run_each(ClientSession& session, uint8_t first_sequence_id) {
       outcome = co_await run_own(session, statement, place);
     } else {
       protocol::Buffer wire;
-      make_query_packet(session, statement.text, wire);
+      const bool refused = statement.cls == StatementClass::kEmpty && place.more_results_follow;
+      make_query_packet(
+          session,
+          refused ? with_those_behind(statement, classified.statements[classified.statements.size() - 1])
+                  : statement.text,
+          wire);
       outcome = co_await run_one(session, statement, wire, place);
     }
     if (outcome.close) co_return false;
@@ -168,6 +179,13 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
     co_return open;
   }
   Statement statement = session.classified.statements.front();
+  if (session.classified.multi) {
+    // The client may not send several: a server refuses all of it, and none of the first one's treatment
+    // applies.
+    statement = Statement{};
+    statement.cls = StatementClass::kUnknown;
+    statement.text = query->text;
+  }
   if (query->attribute_count > 0) apply_attributes(*query, statement.hints);
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   RunOutcome outcome;
