@@ -4,6 +4,7 @@
 
 #include "protocol/err_packet.h"
 #include "protocol/ok_packet.h"
+#include "protocol/session_track.h"
 #include "protocol/text_resultset.h"
 #include "proxy/worker.h"
 
@@ -36,13 +37,19 @@ StatusFlags local_status(const ClientSession& session) {
   return flags;
 }
 
-Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow) {
+Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
+                          TransactionChange change) {
+  session.scratch.clear();
+  if (change != TransactionChange::kNone && session.worker.view().flavor == ServerFlavor::kMysql) {
+    const std::string_view state = change == TransactionChange::kBegun ? "T_______" : "________";
+    protocol::append_session_track_transaction_state(session.scratch, state);
+  }
   const protocol::OkPacket ok{.affected_rows = 0,
                               .last_insert_id = 0,
                               .status_flags = with_more_results(local_status(session), more_results_follow),
                               .warnings = 0,
                               .info = {},
-                              .session_state = {}};
+                              .session_state = session.scratch};
   session.local_answer.clear();
   protocol::append_ok_packet(session.local_answer, ok, sequence_id, protocol::kOkHeader,
                              session.capabilities);

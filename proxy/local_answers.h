@@ -18,7 +18,11 @@ namespace causeway::proxy {
 protocol::StatusFlags local_status(const ClientSession& session);
 
 // Each sends one answer, whose first packet has this sequence id, and gives false if the client is gone.
-Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false);
+// A MySQL server reports without being asked that a transaction begins or ends (9.7, with
+// session_track_transaction_info=OFF), MariaDB does not.
+enum class TransactionChange : uint8_t { kNone, kBegun, kEnded };
+Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false,
+                          TransactionChange change = TransactionChange::kNone);
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);
 
 // Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them.

@@ -102,10 +102,12 @@ void apply_unreported_state(ClientSession& session, BackendConnection& connectio
   }
 }
 
-void append_client_session_state(protocol::Bytes session_state, protocol::Buffer& out) {
+void append_client_session_state(protocol::Bytes session_state, bool transaction_goes_on,
+                                 protocol::Buffer& out) {
   protocol::SessionTrackReader reader(session_state);
   while (const auto item = reader.next()) {
     const bool shown = item->type == SessionTrackType::kSchema ||
+                       (item->type == SessionTrackType::kTransactionState && !transaction_goes_on) ||
                        (item->type == SessionTrackType::kSystemVariable &&
                         std::ranges::find(kTrackedByDefault, item->name) != kTrackedByDefault.end());
     if (shown) protocol::append_session_track(out, *item);

@@ -16,9 +16,11 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,
                             const routing::Statement& statement);
 
-// The entries that the client would see of a server with its default settings: schema changes, and of the
-// variables those in the default of session_track_system_variables. Everything else is tracked for the proxy
-// only. The result is appended to `out`.
-void append_client_session_state(protocol::Bytes session_state, protocol::Buffer& out);
+// The entries that the client would see of a server with its default settings: schema changes, the state of
+// the transaction (unless it goes on for the client: `transaction_goes_on`), and of the variables those in
+// the default of session_track_system_variables. Everything else is tracked for the proxy only. The result is
+// appended to `out`.
+void append_client_session_state(protocol::Bytes session_state, bool transaction_goes_on,
+                                 protocol::Buffer& out);
 
 }  // namespace causeway::proxy

@@ -37,8 +37,9 @@ void keep_begin(ClientSession& session, const Statement& statement) {
 }
 
 Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  const bool begun = session.deferred.begin;
   keep_begin(session, statement);
-  return local_ok(session, statement, place);
+  return local_ok(session, statement, place, begun ? TransactionChange::kNone : TransactionChange::kBegun);
 }
 
 // The OK of the COMMIT is the one of the BEGIN.
@@ -62,7 +63,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
   session.deferred = DeferredTransaction{};
-  RunOutcome outcome = co_await local_ok(session, statement, place);
+  RunOutcome outcome = co_await local_ok(session, statement, place, TransactionChange::kEnded);
   outcome.close = outcome.close || statement.release;
   co_return outcome;
 }
@@ -106,9 +107,10 @@ RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place) {
       .close = !sent, .is_error = is_error, .next_sequence_id = static_cast<uint8_t>(place.sequence_id + 1)};
 }
 
-Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statement, AnswerPlace place) {
+Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statement, AnswerPlace place,
+                               TransactionChange change) {
   session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
-  const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow);
+  const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow, change);
   co_return local_outcome(sent, false, place);
 }
 

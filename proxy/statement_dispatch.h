@@ -36,8 +36,8 @@ struct Dispatch {
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch);
 
 // Answers of our own to a statement.
-Awaitable<RunOutcome> local_ok(ClientSession& session, const routing::Statement& statement,
-                               AnswerPlace place);
+Awaitable<RunOutcome> local_ok(ClientSession& session, const routing::Statement& statement, AnswerPlace place,
+                               TransactionChange change = TransactionChange::kNone);
 Awaitable<RunOutcome> local_error(ClientSession& session, AnswerPlace place, ClientError error);
 RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place);
 
