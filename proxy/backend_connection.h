@@ -63,6 +63,7 @@ struct BackendConnection : boost::intrusive::list_base_hook<> {
   protocol::CapabilityFlags capabilities = 0;  // negotiated
   uint32_t thread_id = 0;
   bool mariadb = false;
+  bool multi_statements = false;  // as the handshake or COM_SET_OPTION said last
   ConnectionBaseline baseline;
 
   protocol::StatusFlags status = 0;              // of the last OK or EOF
@@ -82,6 +83,7 @@ struct BackendConnection : boost::intrusive::list_base_hook<> {
   bool keep = false;              // idle, but something of its session lives in it: not to be given away
   size_t index = 0;               // in the pool
   Clock::time_point idle_since;
+  bool doomed = false;   // a KILL is on its way to it: nobody else may have it
   bool replied = false;  // something came back since the last request was sent
 
   protocol::Buffer out;  // what is about to be sent ahead of a statement

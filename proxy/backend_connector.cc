@@ -228,6 +228,8 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   connection->thread_id = phase.profile().thread_id;
   connection->status = phase.profile().status;
   connection->mariadb = phase.profile().mariadb;
+  connection->multi_statements =
+      protocol::has(connection->capabilities, protocol::capability::kMultiStatements);
   result.reason = co_await set_up(*connection);
   in_flight = nullptr;
   if (result.reason.empty()) result.connection = std::move(connection);

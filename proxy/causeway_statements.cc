@@ -126,17 +126,16 @@ OwnStatement apply_set(ClientSession& session, const routing::Statement& stateme
   return own;
 }
 
-OwnStatement rewrite_reads(ClientSession& session, const routing::Statement& statement) {
-  OwnStatement own;
-  own.kind = OwnStatement::Kind::kRewritten;
-  own.sql = routing::replace_causeway_variables(
-      statement.text, session.lex_mode,
+// The values of now in the places of the variables.
+std::string with_values(ClientSession& session, std::string_view sql) {
+  return routing::replace_causeway_variables(
+      sql, session.lex_mode,
       [&session](CausewayVariable variable, VariableScope) -> std::optional<std::string> {
         const std::string value = value_of(session, variable);
         // Values are made here and hold no quotes.
         return is_number(variable) ? value : "'" + value + "'";
-      });
-  return own;
+      },
+      session.id);
 }
 
 // Only names and patterns with our prefix are ours alone; others may mean a server's variables too.
@@ -174,13 +173,26 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
 
 }  // namespace
 
+bool is_own_statement(const routing::Statement& statement) {
+  if (statement.uses_causeway_variables || statement.shows_variables) return true;
+  // What a stored routine or a view has in it is meant for whoever calls it.
+  return statement.uses_connection_id && statement.cls != StatementClass::kDdl;
+}
+
 OwnStatement apply_own_statement(ClientSession& session, const routing::Statement& statement) {
-  if (statement.cls == StatementClass::kSet) return apply_set(session, statement);
-  if (!statement.uses_causeway_variables) {
+  OwnStatement own;
+  if (statement.cls == StatementClass::kSet) {
+    own = apply_set(session, statement);
+    if (statement.uses_connection_id) own.sql = with_values(session, own.sql);
+    return own;
+  }
+  if (statement.shows_variables && !statement.uses_causeway_variables) {
     const auto filter = routing::parse_show_filter(statement.text, session.lex_mode);
     if (filter) return show(session, statement, *filter);
   }
-  return rewrite_reads(session, statement);
+  own.kind = OwnStatement::Kind::kRewritten;
+  own.sql = with_values(session, statement.text);
+  return own;
 }
 
 }  // namespace causeway::proxy

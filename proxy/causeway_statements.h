@@ -1,5 +1,6 @@
-// Statements about Causeway's own variables and counters: SET and SELECT of aurora_replica_read_consistency
-// and the like, SHOW VARIABLES and SHOW STATUS of them. They never reach a server as they are.
+// Statements about Causeway's own variables and counters, and the session's id: SET and SELECT of
+// aurora_replica_read_consistency and the like, SHOW VARIABLES and SHOW STATUS of them. They never reach a
+// server as they are.
 #pragma once
 
 #include <string>
@@ -23,7 +24,10 @@ struct OwnStatement {
   std::string sql;
 };
 
-// Carries the statement out: one that uses_causeway_variables or shows_variables.
+// Whether the statement is one that Causeway answers or rewrites.
+bool is_own_statement(const routing::Statement& statement);
+
+// Carries such a statement out.
 OwnStatement apply_own_statement(ClientSession& session, const routing::Statement& statement);
 
 }  // namespace causeway::proxy

@@ -113,6 +113,14 @@ ClientError no_open_cursor(uint32_t statement_id) {
                     text("The statement (", std::to_string(statement_id), ") has no open cursor."));
 }
 
+ClientError query_interrupted() {
+  return make_error(1317, "70100", "Query execution was interrupted");
+}
+
+ClientError not_owner_of_thread(uint64_t id) {
+  return make_error(1095, "HY000", text("You are not owner of thread ", std::to_string(id)));
+}
+
 ClientError packets_out_of_order() {
   return make_error(1156, "08S01", "Got packets out of order");
 }

@@ -117,7 +117,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // For the worker's watchdog: at the deadline what the session waits for is cancelled and timed_out set.
   Clock::time_point deadline = Clock::time_point::max();
   bool timed_out = false;
-  bool closing = false;  // the worker wants it to end
+  bool closing = false;       // the worker wants it to end
+  bool query_killed = false;  // KILL QUERY: what it is doing is to end with an error
   WakeUp wake_up;
 
   // Reused by every statement.

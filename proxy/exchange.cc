@@ -189,6 +189,10 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kReset:
       connection_.needs_reset = false;
       break;
+    case PrefixStep::kOption:
+      connection_.multi_statements =
+          protocol::has(session_.capabilities, protocol::capability::kMultiStatements);
+      break;
     case PrefixStep::kSchema:
       connection_.schema = session_.schema;
       break;
@@ -258,6 +262,7 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
 protocol::ResponseKind answer_kind(PrefixStep step) {
   switch (step) {
     case PrefixStep::kReset:
+    case PrefixStep::kOption:
     case PrefixStep::kSchema:
       return protocol::ResponseKind::kOk;
     case PrefixStep::kPrepare:

@@ -67,6 +67,11 @@ void append_long_data(protocol::Buffer& out, const PreparedStatement& statement,
   }
 }
 
+bool option_differs(const ClientSession& session, const BackendConnection& connection) {
+  return protocol::has(session.capabilities, protocol::capability::kMultiStatements) !=
+         connection.multi_statements;
+}
+
 bool must_prepare(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
   return exchange.prepared != nullptr && prepared_there(session, connection, exchange) == nullptr;
@@ -139,8 +144,9 @@ void append_baseline_sql(std::string& sql, const BackendConnection& connection) 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
   return connection.needs_reset || !connection.statements_to_close.empty() ||
-         must_prepare(session, connection, exchange) || exchange.wait_for != nullptr || exchange.begin ||
-         exchange.set_transaction || connection.applied_version != session.variables.version() ||
+         must_prepare(session, connection, exchange) || option_differs(session, connection) ||
+         exchange.wait_for != nullptr || exchange.begin || exchange.set_transaction ||
+         connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection);
 }
 
@@ -173,6 +179,14 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.push_back(PrefixStep::kBaseline);
     connection.applied_version = 0;
     session.worker.node_metrics(connection.node).resets.add();
+  }
+  if (option_differs(session, connection)) {
+    const size_t start = protocol::begin_packet(out, 0);
+    protocol::ByteWriter writer(out);
+    writer.int1(static_cast<uint8_t>(Command::kSetOption));
+    writer.int2(connection.multi_statements ? 1 : 0);  // MYSQL_OPTION_MULTI_STATEMENTS_OFF : _ON
+    protocol::finish_packet(out, start);
+    prefix.push_back(PrefixStep::kOption);
   }
   if (schema_differs(session, connection)) {
     append_command(out, Command::kInitDb, session.schema, capabilities);

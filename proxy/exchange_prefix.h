@@ -13,6 +13,7 @@ enum class PrefixStep : uint8_t {
   kFormerLastInsertId,  // LAST_INSERT_ID() of the session that had the connection before
   kReset,               // COM_RESET_CONNECTION: somebody else's session lived in the connection
   kBaseline,            // SET of session tracking and of the handshake's character set
+  kOption,              // COM_SET_OPTION: whether several statements may come at once
   kSchema,              // COM_INIT_DB
   kVariables,           // SET of the session's variables
   kLastInsertId,        // SET last_insert_id
@@ -25,7 +26,7 @@ enum class PrefixStep : uint8_t {
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 11;
+  static constexpr size_t kMaxSteps = 12;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

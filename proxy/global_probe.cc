@@ -38,7 +38,8 @@ Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session)
   } else if (gathering_ && probe_.worth_sending(reads_under_way_)) {
     gathered_.cancel();
   }
-  while (probe_.state(ticket) == WriterProbe::State::kPending && !session.timed_out && !session.closing) {
+  while (probe_.state(ticket) == WriterProbe::State::kPending && !session.timed_out && !session.closing &&
+         !session.query_killed) {
     waiting_.push_back(&session);
     session.wake_up.reset();
     co_await session.wake_up.wait();

@@ -1,5 +1,7 @@
 #include "proxy/kill.h"
 
+#include <boost/asio/co_spawn.hpp>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -12,7 +14,7 @@
 
 namespace causeway::proxy {
 
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id) {
+Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, KillScope scope) {
   const auto key = std::make_shared<const PoolKey>(PoolKey{
       .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
   const auto credentials = worker.environment().monitor_credentials;
@@ -28,7 +30,7 @@ Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id) 
   const size_t start = protocol::begin_packet(out, 0);
   protocol::ByteWriter writer(out);
   writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
-  writer.text("KILL " + id);
+  writer.text((scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id);
   protocol::finish_packet(out, start);
   ErrorCode error;
   co_await opened.connection->stream.write_all(out, {}, error);
@@ -42,6 +44,26 @@ Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id) 
     worker.logger().warning("cannot kill a statement whose client is gone",
                             {{"thread", id}, {"reason", err->message}});
   }
+}
+
+namespace {
+
+Awaitable<KillOutcome> kill_on_worker(Worker& worker, uint32_t id, std::string user, KillScope scope) {
+  co_return worker.kill(id, user, scope);
+}
+
+}  // namespace
+
+Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScope scope) {
+  if (id == killer.id) co_return KillOutcome::kSelf;
+  const auto& workers = killer.worker.environment().workers;
+  if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
+  Worker& owner = *workers[id % workers.size()];
+  const auto known_id = static_cast<uint32_t>(id);
+  if (&owner == &killer.worker) co_return owner.kill(known_id, killer.user, scope);
+  const KillOutcome outcome = co_await asio::co_spawn(
+      owner.io(), kill_on_worker(owner, known_id, killer.user, scope), asio::use_awaitable_t<Executor>{});
+  co_return outcome;
 }
 
 }  // namespace causeway::proxy

@@ -1,17 +1,32 @@
-// Ends what a server does on a connection that nobody waits for any more.
+// KILL: of other sessions by their clients, and of what a server does for a client that is gone.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "proxy/io.h"
 
 namespace causeway::proxy {
 
 class Worker;
+struct ClientSession;
 
-// KILL of the connection with this id, on a connection of its own with the monitor's account. What fails is
-// logged: the server then notices by itself when it writes its answer.
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id);
+enum class KillScope : uint8_t { kQuery, kConnection };
+
+// KILL of the connection with this id, or of what it is doing, on a connection of its own with the monitor's
+// account. What fails is logged: the server then notices by itself when it writes its answer.
+Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, KillScope scope);
+
+enum class KillOutcome : uint8_t {
+  kKilled,    // done, or on its way
+  kSelf,      // the session is the killer's own: nothing was done
+  kUnknown,   // no session has this id
+  kNotOwner,  // it is another user's
+};
+
+// Ends the session with this id of any worker, or the statement it runs. A session may end those of its own
+// user.
+Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScope scope);
 
 }  // namespace causeway::proxy

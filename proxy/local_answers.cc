@@ -4,6 +4,7 @@
 
 #include "protocol/err_packet.h"
 #include "protocol/ok_packet.h"
+#include "protocol/result_set_end.h"
 #include "protocol/session_track.h"
 #include "protocol/text_resultset.h"
 #include "proxy/worker.h"
@@ -53,6 +54,13 @@ Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more
   session.local_answer.clear();
   protocol::append_ok_packet(session.local_answer, ok, sequence_id, protocol::kOkHeader,
                              session.capabilities);
+  return send_answer(session);
+}
+
+Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
+  session.local_answer.clear();
+  protocol::append_result_set_end(session.local_answer, {.status_flags = local_status(session)}, sequence_id,
+                                  session.capabilities);
   return send_answer(session);
 }
 

@@ -23,6 +23,8 @@ protocol::StatusFlags local_status(const ClientSession& session);
 enum class TransactionChange : uint8_t { kNone, kBegun, kEnded };
 Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false,
                           TransactionChange change = TransactionChange::kNone);
+// What ends rows, where a command is answered with it: EOF, or OK that looks like it.
+Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id);
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);
 
 // Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them.

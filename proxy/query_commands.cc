@@ -84,17 +84,13 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
   co_return outcome;
 }
 
-bool is_own(const Statement& statement) {
-  return statement.uses_causeway_variables || statement.shows_variables;
-}
-
 // Several statements that all just run on one server go there as they came.
 std::optional<Decision> common_decision(ClientSession& session) {
   const routing::SessionView view = session_view(session);
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.classified.statements) {
-    if (is_own(statement) || statement.cls == StatementClass::kKill) return std::nullopt;
+    if (is_own_statement(statement) || statement.cls == StatementClass::kKill) return std::nullopt;
     const Decision decision = routing::decide(statement, view, policy);
     const bool plain = statement.cls == StatementClass::kRead || statement.cls == StatementClass::kDml ||
                        statement.cls == StatementClass::kLockingRead;
@@ -119,7 +115,7 @@ Awaitable<bool> run_each(ClientSession& session, uint8_t first_sequence_id) {
     const Statement& statement = classified.statements[i];
     place.more_results_follow = i + 1 < classified.statements.size();
     RunOutcome outcome;
-    if (is_own(statement)) {
+    if (is_own_statement(statement)) {
       outcome = co_await run_own(session, statement, place);
     } else {
       protocol::Buffer wire;
@@ -189,7 +185,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
   if (query->attribute_count > 0) apply_attributes(*query, statement.hints);
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   RunOutcome outcome;
-  if (is_own(statement) && !session.transaction_timed_out) {
+  if (is_own_statement(statement) && !session.transaction_timed_out) {
     outcome = co_await run_own(session, statement, place);
   } else {
     outcome = co_await run_one(session, statement, wire, place);
@@ -206,6 +202,10 @@ Awaitable<bool> run_own_text(ClientSession& session, const std::string& sql, uin
 }
 
 Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t first_sequence_id) {
+  if (const auto pending = take_pending_error(session)) {
+    const bool sent = co_await answer_error(session, first_sequence_id, *pending);
+    co_return InitDbOutcome{.close = !sent, .is_error = true};
+  }
   Statement statement;
   statement.cls = StatementClass::kUse;
   StatementRun run;

@@ -1,9 +1,14 @@
 #include "proxy/session_commands.h"
 
+#include <string>
+
+#include "protocol/byte_reader.h"
 #include "protocol/command.h"
+#include "protocol/packet_header.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
 #include "proxy/statement_commands.h"
+#include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
 #include "proxy/worker.h"
 
@@ -25,6 +30,48 @@ Awaitable<bool> run_read_command(ClientSession& session, Bytes wire, protocol::R
   run.kind = kind;
   const RunOutcome outcome = co_await run_statement(session, run);
   co_return !outcome.close;
+}
+
+// Towards servers it takes effect with the next command there.
+Awaitable<bool> set_option(ClientSession& session, Bytes payload) {
+  protocol::ByteReader reader(payload.subspan(1));
+  const uint16_t option = reader.int2();
+  if (!reader.ok() || option > 1) return answer_error(session, 1, unknown_command());
+  if (option == 0) {
+    session.capabilities |= protocol::capability::kMultiStatements;
+  } else {
+    session.capabilities &= ~protocol::capability::kMultiStatements;
+  }
+  return answer_eof(session, 1);
+}
+
+Awaitable<bool> debug(ClientSession& session, Bytes wire) {
+  routing::Statement statement;
+  statement.cls = routing::StatementClass::kAdmin;
+  StatementRun run;
+  run.statement = &statement;
+  run.decision = {.action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "COM_DEBUG"};
+  run.request = wire;
+  run.kind = protocol::ResponseKind::kOk;
+  run.auxiliary = true;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  co_return !outcome.close;
+}
+
+// Commands that a statement says as well.
+Awaitable<bool> run_as_text(ClientSession& session, std::string sql) {
+  protocol::Buffer wire;
+  make_query_packet(session, sql, wire);
+  const Bytes payload = Bytes(wire).subspan(protocol::kPacketHeaderBytes);
+  const bool open = co_await run_query(session, payload, wire);
+  co_return open;
+}
+
+Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
+  protocol::ByteReader reader(payload.subspan(1));
+  const uint32_t id = reader.int4();
+  if (!reader.ok()) return answer_error(session, 1, malformed_packet());
+  return run_as_text(session, "KILL " + std::to_string(id));
 }
 
 // As after the login: what the session has on servers is given up, and its state forgotten.
@@ -80,11 +127,15 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uin
       };
       return init_db(session, wire);
     }
-    case Command::kChangeUser:
     case Command::kProcessInfo:
+      return run_as_text(session, "SHOW PROCESSLIST");
     case Command::kProcessKill:
-    case Command::kDebug:
+      return process_kill(session, payload);
     case Command::kSetOption:
+      return set_option(session, payload);
+    case Command::kDebug:
+      return debug(session, wire);
+    case Command::kChangeUser:
     case Command::kShutdown:
     case Command::kRefresh:
     case Command::kRegisterSlave:

@@ -120,10 +120,6 @@ Awaitable<bool> answer_prepared(ClientSession& session, const PreparedStatement&
   co_return !error;
 }
 
-bool is_own(const routing::Statement& statement) {
-  return statement.uses_causeway_variables || statement.shows_variables;
-}
-
 // Where a statement is prepared: where it would run now. What is refused when it runs (a write in a session
 // that does not forward) can be prepared nevertheless, as on a server.
 Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
@@ -151,11 +147,15 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
         too_many_prepared_statements(session.worker.config().limits.max_prepared_statements);
     co_return co_await answer_error(session, place.sequence_id, error);
   }
+  if (const auto pending = take_pending_error(session)) {
+    const bool sent = co_await answer_error(session, place.sequence_id, *pending);
+    co_return sent;
+  }
   std::unique_ptr<PreparedStatement> prepared = session.prepared.make();
   prepared->client_sql.assign(protocol::as_text(payload.subspan(1)));
   classify_prepared(session, *prepared);
   const routing::Statement& statement = prepared->statement;
-  const bool own = is_own(statement);
+  const bool own = is_own_statement(statement);
   if (own && statement.cls == StatementClass::kSet) {
     prepared->parameters = static_cast<uint16_t>(count_placeholders(session, prepared->client_sql));
     const bool sent = co_await answer_prepared(session, *prepared, place.sequence_id);
@@ -283,7 +283,7 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
   routing::Statement statement = prepared.statement;
   if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;
-  if (is_own(statement)) rows = refresh_own(session, prepared);
+  if (is_own_statement(statement)) rows = refresh_own(session, prepared);
   Dispatch dispatch;
   dispatch.statement = &statement;
   dispatch.wire = command.wire;
@@ -320,7 +320,7 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
   protocol::ComStmtExecute execute = *parsed;
   statement->types = std::move(types);
   execute.statement.types = statement->types;
-  if (statement->statement.cls == StatementClass::kSet && is_own(statement->statement)) {
+  if (statement->statement.cls == StatementClass::kSet && is_own_statement(statement->statement)) {
     const bool open = co_await execute_own_set(session, *statement, execute, place);
     co_return open;
   }

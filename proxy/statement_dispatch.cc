@@ -6,8 +6,10 @@
 
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/kill.h"
 #include "proxy/local_answers.h"
 #include "proxy/worker.h"
+#include "routing/kill_statement.h"
 #include "routing/temporary_tables.h"
 
 namespace causeway::proxy {
@@ -141,17 +143,39 @@ routing::RoutingPolicy routing_policy(const StatementsConfig& config) {
           .forward_ddl = forwards(config.ddl)};
 }
 
+namespace {
+
+Awaitable<RunOutcome> answer_kill(ClientSession& session, const Statement& statement, KillOutcome killed,
+                                  routing::KillTarget target, AnswerPlace place) {
+  if (killed == KillOutcome::kKilled) co_return co_await local_ok(session, statement, place);
+  const ClientError error =
+      killed == KillOutcome::kSelf ? query_interrupted() : not_owner_of_thread(target.id);
+  RunOutcome outcome = co_await local_error(session, place, error);
+  // Who kills itself gets this error, and is gone.
+  if (killed == KillOutcome::kSelf && !target.query_only) outcome.close = true;
+  co_return outcome;
+}
+
+}  // namespace
+
+std::optional<ClientError> take_pending_error(ClientSession& session) {
+  if (!session.transaction_timed_out) return std::nullopt;
+  session.transaction_timed_out = false;
+  return transaction_idle_timeout(session.worker.config().forwarding.aurora_fwd_writer_idle_timeout);
+}
+
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch) {
   const Statement& statement = *dispatch.statement;
   const AnswerPlace place = dispatch.place;
-  if (session.transaction_timed_out) {
-    session.transaction_timed_out = false;
-    ClientError error =
-        transaction_idle_timeout(session.worker.config().forwarding.aurora_fwd_writer_idle_timeout);
-    co_return co_await local_error(session, place, std::move(error));
-  }
+  if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
   if (statement.cls == StatementClass::kKill) {
-    co_return co_await local_error(session, place, command_not_supported("KILL"));
+    const auto target = routing::parse_kill(statement.text, session.lex_mode);
+    if (target) {
+      const KillScope scope = target->query_only ? KillScope::kQuery : KillScope::kConnection;
+      const KillOutcome killed = co_await kill_session(session, target->id, scope);
+      if (killed != KillOutcome::kUnknown)
+        co_return co_await answer_kill(session, statement, killed, *target, place);
+    }
   }
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   Decision decision = routing::decide(statement, session_view(session), policy);

@@ -2,6 +2,7 @@
 // run on a server.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,10 @@ struct Dispatch {
 
 // Answers the client, except where the outcome says that the connection has to be closed.
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch);
+
+// What the next command is to be answered with instead of being run: that a transaction was rolled back
+// because it was idle for too long. Said once.
+std::optional<ClientError> take_pending_error(ClientSession& session);
 
 // Answers of our own to a statement.
 Awaitable<RunOutcome> local_ok(ClientSession& session, const routing::Statement& statement, AnswerPlace place,

@@ -158,6 +158,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.transaction == Target::kReplica;
   for (int attempt = 0; attempt < kMaxReplicaAttempts; ++attempt) {
     if (session_.closing) co_return RunOutcome{.close = true};
+    if (session_.query_killed) {
+      const ClientError error = query_interrupted();
+      co_return co_await fail(error);
+    }
     const bool bound = bound_to(Target::kReplica);
     if (bound && !session_.replica) {
       co_return co_await on_replica_lost(session_.replica_node, "the connection was closed");

@@ -111,7 +111,12 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (!run_.auxiliary) after_statement(connection, result, target);
   connection.keep = bound_to(target) || session_.last_warnings > 0 ||
                     (target == Target::kWriter && session_.pins.user_variables);
-  worker_.pool(connection.node).put_back(connection);
+  BackendPool& pool = worker_.pool(connection.node);
+  if (connection.doomed && !connection.keep) {
+    pool.close(connection);
+  } else {
+    pool.put_back(connection);
+  }
 }
 
 void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,

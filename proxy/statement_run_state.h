@@ -26,7 +26,9 @@ class RunningStatement {
         worker_(session.worker),
         run_(run),
         start_(Clock::now()),
-        pins_before_(session.pins) {}
+        pins_before_(session.pins) {
+    session.query_killed = false;
+  }
 
   Awaitable<RunOutcome> run();
 

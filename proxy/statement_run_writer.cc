@@ -89,6 +89,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const bool state_lives_there = session_.pins.whole_session_on(Target::kWriter) || has_user_variables;
   for (;;) {
     if (session_.closing) co_return RunOutcome{.close = true};
+    if (session_.query_killed) {
+      const ClientError error = query_interrupted();
+      co_return co_await fail(error);
+    }
     const int writer = worker_.view().writer;
     const bool lease_lost = !session_.writer;
     // User variables do not bind the session to a former writer, but they are nowhere else.

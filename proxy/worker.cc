@@ -30,6 +30,7 @@ constexpr std::chrono::milliseconds kReadPatience{1000};
 
 Worker::Worker(Environment& environment, size_t index)
     : environment_(environment),
+      index_(static_cast<uint32_t>(index)),
       io_(1),
       watch_timer_(io_),
       metrics_(environment.metrics->worker(index)),
@@ -112,7 +113,9 @@ void Worker::drain() {
 
 Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, std::string peer_host) {
   const auto session = std::make_unique<ClientSession>(*this, std::move(socket), listener);
-  session->id = environment_.next_connection_id.fetch_add(1, std::memory_order_relaxed);
+  // The id tells the worker: see kill_session().
+  const uint32_t number = environment_.next_connection_id.fetch_add(1, std::memory_order_relaxed);
+  session->id = number * static_cast<uint32_t>(environment_.workers.size()) + index_;
   session->host = std::move(peer_host);
   session->level = *listener.read_consistency;
   session->lex_mode.mariadb = view().flavor == ServerFlavor::kMariadb;
@@ -214,7 +217,31 @@ void Worker::look_for_lost_clients(Clock::time_point now) {
 }
 
 void Worker::abort_statement(const BackendConnection& connection) {
-  asio::co_spawn(io_, kill_on_server(*this, connection.node, connection.thread_id), asio::detached);
+  asio::co_spawn(io_, kill_on_server(*this, connection.node, connection.thread_id, KillScope::kConnection),
+                 asio::detached);
+}
+
+KillOutcome Worker::kill(uint32_t id, const std::string& user, KillScope scope) {
+  for (ClientSession& session : sessions_) {
+    if (session.id != id) continue;
+    if (session.user != user) return KillOutcome::kNotOwner;
+    if (scope == KillScope::kConnection) {
+      session.closing = true;
+      cancel(session);
+      return KillOutcome::kKilled;
+    }
+    session.query_killed = true;
+    if (session.in_flight != nullptr && session.in_flight->lease != nullptr) {
+      // A late KILL must not hit the next one who has the connection.
+      session.in_flight->doomed = true;
+      asio::co_spawn(io_, kill_on_server(*this, session.in_flight->node, session.in_flight->thread_id, scope),
+                     asio::detached);
+    } else {
+      session.wake_up.set();
+    }
+    return KillOutcome::kKilled;
+  }
+  return KillOutcome::kUnknown;
 }
 
 const consistency::Position* Worker::last_known_writer_position() {

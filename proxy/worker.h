@@ -19,6 +19,7 @@
 #include "proxy/environment.h"
 #include "proxy/global_probe.h"
 #include "proxy/io.h"
+#include "proxy/kill.h"
 #include "proxy/metrics.h"
 
 namespace causeway::proxy {
@@ -83,6 +84,9 @@ class Worker {
   // A connection failed or could not be opened: the monitor looks at once.
   void suspect(size_t node);
 
+  // KILL of the session with this id: see kill_session(), which finds the worker.
+  KillOutcome kill(uint32_t id, const std::string& user, KillScope scope);
+
   // What a server does for a client that is gone is ended, its locks are freed: by KILL with the monitor's
   // account. The connection is closed by the caller.
   void abort_statement(const BackendConnection& connection);
@@ -106,6 +110,7 @@ class Worker {
   static void cancel(ClientSession& session);
 
   Environment& environment_;
+  uint32_t index_;
   asio::io_context io_;
   asio::steady_timer watch_timer_;
   WorkerMetrics& metrics_;

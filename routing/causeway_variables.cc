@@ -230,8 +230,28 @@ void append_alias(std::string& sql, std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+// A call without arguments, whose name was the lexer's last token: the lexer is moved behind it.
+bool skip_empty_parentheses(SqlLexer& lexer) {
+  SqlLexer ahead = lexer;
+  if (ahead.next().text != "(" || ahead.next().text != ")") return false;
+  lexer = ahead;
+  return true;
+}
+
+bool is_connection_id(const Token& token, SqlLexer& lexer) {
+  if (token.kind == TokenKind::kSystemVariable) {
+    return token.scope <= VariableScope::kSession && equals_ignoring_case(token.name, "pseudo_thread_id");
+  }
+  return token.kind == TokenKind::kWord && !token.after_dot &&
+         equals_ignoring_case(token.text, "CONNECTION_ID") && skip_empty_parentheses(lexer);
+}
+
+}  // namespace
+
 std::string replace_causeway_variables(std::string_view sql, const LexMode& mode,
-                                       const CausewayLookup& lookup) {
+                                       const CausewayLookup& lookup, uint64_t connection_id) {
   std::string out;
   size_t copied = 0;
   SelectListTracker tracker;
@@ -239,19 +259,23 @@ std::string replace_causeway_variables(std::string_view sql, const LexMode& mode
   for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
     const bool at_item_start = tracker.at_item_start();
     tracker.feed(token);
-    if (token.kind != TokenKind::kSystemVariable) continue;
-    const std::optional<CausewayVariable> variable = causeway_variable(token.name);
-    if (!variable) continue;
-    const std::optional<std::string> literal = lookup(*variable, token.scope);
+    std::optional<std::string> literal;
+    if (is_connection_id(token, lexer)) {
+      literal = std::to_string(connection_id);
+    } else if (token.kind == TokenKind::kSystemVariable) {
+      const std::optional<CausewayVariable> variable = causeway_variable(token.name);
+      if (variable) literal = lookup(*variable, token.scope);
+    }
     if (!literal) continue;
     const size_t at = static_cast<size_t>(token.text.data() - sql.data());
     out += sql.substr(copied, at - copied);
     // Without a blank, SELECT@@a would run into the literal.
-    if (!token.space_before) out += ' ';
+    if (token.kind == TokenKind::kSystemVariable && !token.space_before) out += ' ';
     out += *literal;
     SqlLexer ahead = lexer;
-    if (at_item_start && ends_select_item(ahead.next())) append_alias(out, token.text);
-    copied = at + token.text.size();
+    const size_t end = lexer.position();
+    if (at_item_start && ends_select_item(ahead.next())) append_alias(out, sql.substr(at, end - at));
+    copied = end;
   }
   out += sql.substr(copied);
   return out;

@@ -100,11 +100,13 @@ TEST(CausewayAssignments, NothingForOtherStatements) {
 TEST(CausewayReads, AreReplacedByLiterals) {
   const auto replace = [](std::string_view sql) {
     return replace_causeway_variables(
-        sql, {}, [](CausewayVariable variable, VariableScope scope) -> std::optional<std::string> {
+        sql, {},
+        [](CausewayVariable variable, VariableScope scope) -> std::optional<std::string> {
           if (variable == CausewayVariable::kPosition) return {};
           if (variable == CausewayVariable::kIdleTimeout) return "60";
           return scope == VariableScope::kGlobal ? "'SESSION'" : "'GLOBAL'";
-        });
+        },
+        7);
   };
   struct Case {
     std::string_view sql;
@@ -118,6 +120,14 @@ TEST(CausewayReads, AreReplacedByLiterals) {
       {"SELECT @@session.`aurora_server_id`", "SELECT 'GLOBAL' AS `@@session.``aurora_server_id```"},
       {"SELECT 1, @@aurora_fwd_writer_idle_timeout, 2",
        "SELECT 1, 60 AS `@@aurora_fwd_writer_idle_timeout`, 2"},
+      {"SELECT CONNECTION_ID()", "SELECT 7 AS `CONNECTION_ID()`"},
+      {"SELECT connection_id ( ), 1", "SELECT 7 AS `connection_id ( )`, 1"},
+      {"SELECT(CONNECTION_ID())", "SELECT(7)"},
+      {"SELECT@@pseudo_thread_id", "SELECT 7 AS `@@pseudo_thread_id`"},
+      {"SELECT @@global.pseudo_thread_id", "SELECT @@global.pseudo_thread_id"},
+      {"KILL QUERY CONNECTION_ID()", "KILL QUERY 7"},
+      {"SELECT a.CONNECTION_ID(), connection_id, CONNECTION_ID(1), 'CONNECTION_ID()'",
+       "SELECT a.CONNECTION_ID(), connection_id, CONNECTION_ID(1), 'CONNECTION_ID()'"},
       {"SELECT @@aurora_server_id AS s", "SELECT 'GLOBAL' AS s"},
       {"SELECT @@aurora_server_id s", "SELECT 'GLOBAL' s"},
       {"SELECT @@aurora_server_id 's'", "SELECT 'GLOBAL' 's'"},

@@ -1,0 +1,170 @@
+"""Commands about sessions: KILL with Causeway's own ids, CONNECTION_ID(), COM_SET_OPTION and their kin."""
+
+import threading
+
+import pymysql
+import pytest
+from cluster import accounts, wait_until
+from conftest import run
+from support import SqlError, attempt, one
+from wire import Wire
+
+COM_SET_OPTION = b"\x1b"
+COM_PROCESS_KILL = b"\x0c"
+COM_DEBUG = b"\x0d"
+
+
+def test_connection_id_is_the_greetings(proxy, connect, table):
+    connection = connect()
+    own = connection.thread_id()
+    assert one(connection, "SELECT CONNECTION_ID()") == own
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT connection_id()")
+        assert cursor.description[0][0] == "connection_id()" and cursor.fetchall() == ((own,),)
+    assert one(connection, "SELECT @@pseudo_thread_id") == own
+    run(connection, f"INSERT INTO {table} VALUES (CONNECTION_ID() + 100, 'mine')")
+    assert one(connection, f"SELECT id FROM {table} WHERE value = 'mine'") == own + 100
+    run(connection, "SET @id = CONNECTION_ID()")
+    assert one(connection, "SELECT @id") == own
+    other = connect()
+    assert one(other, "SELECT CONNECTION_ID()") == other.thread_id() != own
+
+
+def _in_background(connection, statement):
+    """Runs it in a thread; the function that is returned waits for its end and gives its rows or error."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(attempt(connection, statement)))
+    thread.start()
+
+    def result():
+        thread.join(30)
+        assert answers, "the statement did not end"
+        return answers[0]
+
+    return result
+
+
+def _runs(cluster, text):
+    """Whether some server executes a statement with this text now."""
+    condition = f"info LIKE '%{text}%' AND info NOT LIKE '%PROCESSLIST%'"
+    return any(cluster.query(node, f"SELECT 1 FROM information_schema.PROCESSLIST WHERE {condition}")
+               for node in range(len(cluster.servers)))  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["replica", "writer"])
+def test_kill_query_ends_the_statement_and_nothing_else(cluster, connect, table, where):
+    busy, killer = connect(), connect()
+    if where == "writer":
+        run(busy, "BEGIN")
+        run(busy, f"UPDATE {table} SET value = 'kept' WHERE id = 1")
+    sleeping = f"SELECT SLEEP(25), 'kill {where}'"
+    answer = _in_background(busy, sleeping)
+    wait_until(lambda: _runs(cluster, f"kill {where}"), 10, "it runs")
+    run(killer, f"KILL QUERY {busy.thread_id()}")
+    ended = answer()
+    # SLEEP() alone may end with 1 in place of an error: so do the servers.
+    assert isinstance(ended, SqlError) and ended.errno == 1317 or ended[0][0] == 1
+    assert not _runs(cluster, f"kill {where}")
+    if where == "writer":
+        assert one(busy, f"SELECT value FROM {table} WHERE id = 1") == "kept"
+        run(busy, "COMMIT")
+    assert one(busy, "SELECT 7") == 7
+    assert one(killer, "SELECT 8") == 8
+
+
+def test_kill_ends_the_session_and_frees_its_locks(cluster, connect, table):
+    holder, killer = connect(), connect()
+    run(holder, "BEGIN")
+    run(holder, f"UPDATE {table} SET value = 'held' WHERE id = 1")
+    run(killer, f"KILL {holder.thread_id()}")
+    run(killer, "SET innodb_lock_wait_timeout = 10")
+    run(killer, f"UPDATE {table} SET value = 'free' WHERE id = 1")
+    with pytest.raises(pymysql.err.OperationalError):
+        run(holder, "COMMIT")
+    assert one(killer, f"SELECT value FROM {table} WHERE id = 1") == "free"
+
+
+def test_kill_of_what_waits_for_a_lock(cluster, connect, table):
+    holder, waiting, killer = connect(), connect(), connect()
+    run(holder, "BEGIN")
+    run(holder, f"UPDATE {table} SET value = 'held' WHERE id = 1")
+    answer = _in_background(waiting, f"UPDATE {table} SET value = 'waiting for it' WHERE id = 1")
+    wait_until(lambda: _runs(cluster, "waiting for it"), 10, "it waits")
+    run(killer, f"KILL QUERY {waiting.thread_id()}")
+    assert answer().errno == 1317
+    run(holder, "ROLLBACK")
+    assert one(waiting, f"SELECT value FROM {table} WHERE id = 1") != "waiting for it"
+
+
+def test_kill_of_oneself(connect):
+    connection = connect()
+    assert attempt(connection, "KILL QUERY CONNECTION_ID()").errno == 1317
+    assert one(connection, "SELECT 1") == 1
+    assert attempt(connection, "KILL CONNECTION_ID()").errno == 1317
+    with pytest.raises(pymysql.err.OperationalError):
+        run(connection, "SELECT 1")
+
+
+def test_kill_of_others(proxy, connect):
+    """Another user's session is not ended by an ordinary user; an id that nobody has is the server's own error."""
+    ordinary = connect()
+    other = connect(account=accounts.ADMIN)
+    assert attempt(ordinary, f"KILL {other.thread_id()}").errno == 1095
+    assert one(other, "SELECT 1") == 1
+    assert attempt(ordinary, "KILL 4000000000").errno == 1094
+    assert attempt(ordinary, "KILL QUERY 4000000000").errno == 1094
+
+
+def test_kill_reaches_sessions_of_all_workers(cluster, start_proxy, connect):
+    proxy = start_proxy(cluster, {"workers": 2})
+    connections = [connect(to=proxy) for _ in range(6)]
+    killer = connections.pop()
+    for connection in connections:
+        assert one(connection, "SELECT CONNECTION_ID()") == connection.thread_id()
+        run(killer, f"KILL {connection.thread_id()}")
+    for connection in connections:
+        with pytest.raises(pymysql.err.OperationalError):
+            run(connection, "SELECT 1")
+    assert one(killer, "SELECT 1") == 1
+
+
+def test_process_kill_command(proxy, connect):
+    victim = connect()
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP)
+        wire.send_packet(COM_PROCESS_KILL + victim.thread_id().to_bytes(4, "little"))
+        assert wire.read_packet()[1][:1] == b"\x00"
+        with pytest.raises(pymysql.err.OperationalError):
+            run(victim, "SELECT 1")
+        wire.send_packet(COM_PROCESS_KILL + (4_000_000_000).to_bytes(4, "little"))
+        assert wire.read_packet()[1][1:3] == (1094).to_bytes(2, "little")
+
+
+def test_set_option_switches_several_statements_on_and_off(proxy, connect, table):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP)
+        two = b"\x03INSERT INTO " + table.encode() + b" VALUES (71, 'a'); INSERT INTO " + table.encode() + b" VALUES (72, 'b')"
+        wire.send_packet(two)
+        assert wire.read_packet()[1][1:3] == (1064).to_bytes(2, "little")
+        wire.send_packet(COM_SET_OPTION + b"\x00\x00")
+        assert wire.read_packet()[1][:1] == b"\xfe"
+        wire.send_packet(two)
+        assert [wire.read_packet()[1][:1] for _ in range(2)] == [b"\x00", b"\x00"]
+        wire.send_packet(COM_SET_OPTION + b"\x01\x00")
+        assert wire.read_packet()[1][:1] == b"\xfe"
+        wire.send_packet(two)
+        assert wire.read_packet()[1][1:3] == (1064).to_bytes(2, "little")
+        wire.send_packet(COM_SET_OPTION + b"\x07\x00")
+        assert wire.read_packet()[1][1:3] == (1047).to_bytes(2, "little")
+    reader = connect()
+    assert one(reader, f"SELECT COUNT(*) FROM {table} WHERE id IN (71, 72)") == 2
+
+
+def test_unknown_commands(proxy):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP)
+        for command in (0x00, 0x05, 0x06, 0x0B, 0x0F, 0x10, 0x14, 0x1D, 0x7F, 0xFB):
+            wire.send_packet(bytes([command]))
+            assert wire.read_packet()[1][1:3] == (1047).to_bytes(2, "little"), hex(command)
+        wire.send_packet(b"\x0e")
+        assert wire.read_packet()[1][:1] == b"\x00"
