@@ -64,7 +64,7 @@ class Wire:
             elif payload == b"\x01\x04":
                 self.send_packet(b"\x02", sequence_id + 1, by_byte)
                 sequence_id, payload = self.read_packet()
-                self.send_packet(_encrypted(account.password, nonce, payload[1:]), sequence_id + 1, by_byte)
+                self.send_packet(rsa_encrypted(account.password, nonce, payload[1:]), sequence_id + 1, by_byte)
 
     def is_closed(self):
         """Reads to the end; True if the other side closes (or resets) within the timeout."""
@@ -116,7 +116,7 @@ def _nonce(greeting):
     return first + second
 
 
-def _encrypted(password, nonce, key):
+def rsa_encrypted(password, nonce, key):
     from pymysql import _auth
 
     return _auth.sha2_rsa_encrypt(password.encode(), nonce, key)

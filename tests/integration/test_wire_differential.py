@@ -1,0 +1,225 @@
+"""The bytes that a client gets through Causeway are those that it gets from the server.
+
+The same sessions (wire_statements.py) run on a direct connection to the writer and, from the same data, on one through
+Causeway, with several sets of capabilities, as text and as prepared statements; the answers are compared packet by packet,
+sequence ids included. What may differ is said by `comparable`, and by nothing else.
+"""
+
+import pytest
+import wire_client
+import wire_statements
+from cluster import accounts
+from wire_client import Packet, WireClient, read_length
+
+BASIC = wire_client.BASIC | wire_client.LONG_PASSWORD
+RESULTS = wire_client.MULTI_STATEMENTS | wire_client.MULTI_RESULTS | wire_client.PS_MULTI_RESULTS
+# What drivers of today ask for.
+USUAL = BASIC | RESULTS | wire_client.DEPRECATE_EOF | wire_client.SESSION_TRACK | wire_client.PLUGIN_AUTH
+
+FORWARD = {
+    "statements.savepoint": "forward", "statements.xa": "forward", "statements.load_data": "forward",
+    "forwarding.read_wait_timeout": "20s", "forwarding.on_read_wait_timeout": "error", "workers": 1}  # fmt: skip
+
+# Everything that a session can track, switched on by the client.
+TRACK_ALL = [
+    "SET session_track_system_variables = '*'",
+    "SET session_track_schema = ON",
+    "SET session_track_state_change = ON",
+    "SET session_track_transaction_info = 'CHARACTERISTICS'",
+]
+
+# With the collation of the handshake.
+CAPABILITIES = {
+    "plain": (BASIC | RESULTS, 45),
+    "deprecate eof": (BASIC | RESULTS | wire_client.DEPRECATE_EOF, 8),
+    "usual": (USUAL, 255),
+    "one statement": (BASIC | wire_client.MULTI_RESULTS | wire_client.DEPRECATE_EOF, 33),
+    "found rows": (BASIC | RESULTS | wire_client.FOUND_ROWS | wire_client.SESSION_TRACK, 224),
+    "query attributes": (USUAL | wire_client.QUERY_ATTRIBUTES, 46),
+    "optional metadata": (USUAL | wire_client.OPTIONAL_RESULTSET_METADATA, 45),
+    "mariadb": ((USUAL | wire_client.EXTENDED_METADATA | wire_client.CACHE_METADATA) & ~wire_client.LONG_PASSWORD, 45),
+}
+
+
+# --- what may differ --------------------------------------------------------------------------------------------------
+# Each rule takes something out of the packets of both sides, as little as it can.
+
+
+def comparable(packets, statement, capabilities):
+    """The packets of an answer without what may differ."""
+    if statement.differs == "row":
+        packets = packets[:-2] + packets[-1:]
+    if statement.differs == "definitions and rows":
+        packets = [packets[0], Packet((), packets[-1].payload)]
+    if statement.text_only:
+        packets = [_without_quotation_of_the_rest(packet) for packet in packets]
+    if capabilities & wire_client.SESSION_TRACK:
+        packets = [_with_sorted_trackers(packet, capabilities) for packet in packets]
+    return packets
+
+
+def _without_quotation_of_the_rest(packet):
+    """Of several statements in one packet each is sent alone where they run on different servers, so that a syntax error
+    in one cannot quote those behind it."""
+    payload = packet.payload
+    if payload[:3] != b"\xff\x28\x04" or b"near '" not in payload:
+        return packet
+    head, _, quoted = payload.partition(b"near '")
+    return Packet(packet.sequence_ids, head + quoted.partition(b";")[0].partition(b"'")[0])
+
+
+def _with_sorted_trackers(packet, capabilities):
+    """Servers report tracked variables in the order of a hash table, which depends on how many they track. And MySQL sets
+    SERVER_SESSION_STATE_CHANGED without saying what has changed where a transaction is followed by the next."""
+    payload = packet.payload
+    is_end = payload[:1] == b"\xfe" and 7 <= len(payload) < 0xFFFFFF and capabilities & wire_client.DEPRECATE_EOF
+    if not (payload[:1] == b"\x00" and len(payload) >= 7 or is_end):
+        return packet
+    at = read_length(payload, read_length(payload, 1)[1])[1]
+    flags = int.from_bytes(payload[at : at + 2], "little")
+    if not flags & wire_client.SESSION_STATE_CHANGED:
+        return packet
+    length, start = read_length(payload, at + 4)
+    length, start = read_length(payload, start + length)
+    if length == 0:
+        flags &= ~wire_client.SESSION_STATE_CHANGED
+        return Packet(packet.sequence_ids, payload[:at] + flags.to_bytes(2, "little") + payload[at + 2 : at + 4])
+    assert start + length == len(payload), payload
+    return Packet(packet.sequence_ids, payload[:start] + b"".join(sorted(_trackers(payload[start:]))))
+
+
+def _trackers(state):
+    at = 0
+    while at < len(state):
+        length, start = read_length(state, at + 1)
+        yield state[at : start + length]
+        at = start + length
+
+
+# --- the two sides ----------------------------------------------------------------------------------------------------
+
+
+class Side:
+    """One of the two ways to the data: the writer itself or Causeway."""
+
+    def __init__(self, cluster, port):
+        self._cluster, self.port = cluster, port
+
+    def restore(self):
+        """The same data for every run."""
+        cluster = self._cluster
+        with cluster.connect(cluster.writer) as connection, connection.cursor() as cursor:
+            for schema in accounts.SCHEMAS:
+                cursor.execute(f"DROP DATABASE {schema}")
+                cursor.execute(f"CREATE DATABASE {schema}")
+            cursor.execute("USE app")
+            for statement in wire_statements.FIXTURES:
+                cursor.execute(statement)
+        self.wait_synced()
+
+    def wait_synced(self):
+        self._cluster.wait_synced()
+
+    def connect(self, capabilities, collation=45):
+        return WireClient(self.port, accounts.APP, capabilities, collation=collation)
+
+
+def text_answers(side, capabilities, group, collation=45, before=()):
+    """[(statement, packets)] of a group, in one session."""
+    with side.connect(capabilities, collation) as client:
+        for statement in before:
+            client.query(statement)
+        return [(statement, client.query(statement.sql)) for statement in wire_statements.statements(group)]
+
+
+def prepared_answers(side, capabilities, group, collation=45, before=()):
+    """Likewise, each prepared, executed twice and closed, or what the server says to the attempt."""
+    answers = []
+    with side.connect(capabilities, collation) as client:
+        for statement in before:
+            client.query(statement)
+        for statement in wire_statements.statements(group):
+            if statement.text_only:
+                continue
+            statement_id, packets = client.prepare(statement.sql)
+            answers.append((wire_statements.as_prepared(statement), without_statement_id(packets)))
+            if statement_id is not None:
+                answers.append((statement, client.execute(statement_id)))
+                client.close_statement(statement_id)
+    return answers
+
+
+def without_statement_id(packets):
+    first = packets[0]
+    if first.payload[:1] != b"\x00":
+        return packets
+    return [Packet(first.sequence_ids, first.payload[:1] + bytes(4) + first.payload[5:]), *packets[1:]]
+
+
+# --- differences ------------------------------------------------------------------------------------------------------
+
+
+def difference(expected, got):
+    """The first packet that differs, in words; None if there is none."""
+    for number, (one, other) in enumerate(zip(expected, got, strict=False)):
+        if one != other:
+            return f"packet {number}:\n      server   {shown(one)}\n      Causeway {shown(other)}"
+    if len(expected) != len(got):
+        more, who = (expected, "server") if len(expected) > len(got) else (got, "Causeway")
+        return f"{len(expected)} packets, Causeway sent {len(got)}; only of the {who}: {shown(more[min(len(expected), len(got))])}"
+    return None
+
+
+def shown(packet):
+    payload = packet.payload
+    text = payload if len(payload) <= 300 else payload[:280] + b"... " + str(len(payload)).encode()
+    return f"{packet.sequence_ids} {text}"
+
+
+def differences(group, expected, got, capabilities):
+    """One text for each statement whose answer differs."""
+    found = []
+    for (statement, one), (_, other) in zip(expected, got, strict=True):
+        what = difference(comparable(one, statement, capabilities), comparable(other, statement, capabilities))
+        if what:
+            found.append(f"{group}: {statement.sql[:200]}\n    {what}")
+    return found
+
+
+# --- tests ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sides(cluster, start_proxy):
+    """The writer and Causeway."""
+    return Side(cluster, cluster.servers[cluster.writer].port), Side(cluster, start_proxy(cluster, FORWARD).port)
+
+
+def common_capabilities(sides, wanted):
+    """Those of `wanted` that both have; a client asks for no others. What Causeway does not offer is not translated."""
+    for side in sides:
+        with side.connect(BASIC) as client:
+            wanted &= client.greeting.capabilities | wire_client.LONG_PASSWORD
+    return wanted
+
+
+def run_both(sides, capabilities, answers, **options):
+    """The differences of all groups, from the same data on both sides."""
+    of_sides = []
+    for side in sides:
+        side.restore()
+        of_sides.append({})
+        for group in wire_statements.GROUPS:
+            side.wait_synced()  # a new session sees no more than its replica has
+            of_sides[-1][group] = answers(side, capabilities, group, **options)
+    found = []
+    for group in wire_statements.GROUPS:
+        found += differences(group, of_sides[0][group], of_sides[1][group], capabilities)
+    return found
+
+
+@pytest.mark.parametrize("name", CAPABILITIES)
+def test_text_answers_are_those_of_the_server(sides, name):
+    wanted, collation = CAPABILITIES[name]
+    found = run_both(sides, common_capabilities(sides, wanted), text_answers, collation=collation)
+    assert not found, "\n".join(found)
