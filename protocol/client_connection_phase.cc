@@ -24,6 +24,20 @@ ClientAction ClientConnectionPhase::start(Buffer& out) {
   return ClientAction::kReadPacket;
 }
 
+ClientAction ClientConnectionPhase::change_user(const ComChangeUser& change, CapabilityFlags negotiated,
+                                                uint8_t collation, bool tls) {
+  profile_.capabilities = negotiated;
+  // The connection phase towards servers has one byte for it.
+  const bool fits = change.collation && *change.collation != 0 && *change.collation <= 0xff;
+  profile_.collation = fits ? static_cast<uint8_t>(*change.collation) : collation;
+  profile_.user = change.user;
+  profile_.database = change.database;
+  profile_.connect_attributes.assign(change.connect_attributes.begin(), change.connect_attributes.end());
+  profile_.tls = tls;
+  next_sequence_id_ = 1;
+  return authenticate(change.auth_plugin, change.auth_response, /*nonce_is_spent=*/true);
+}
+
 ClientAction ClientConnectionPhase::on_packet(Bytes payload, uint8_t sequence_id, Buffer& out) {
   if (state_ == State::kFailed) return ClientAction::kFailed;
   if (auth_) return auth_->on_packet(payload, sequence_id, out);
@@ -93,14 +107,17 @@ ClientAction ClientConnectionPhase::on_response(Bytes payload, Buffer& out) {
   profile_.database = parsed->database;
   profile_.connect_attributes.assign(parsed->connect_attributes.begin(), parsed->connect_attributes.end());
   profile_.zstd_level = parsed->zstd_level;
+  return authenticate(parsed->auth_plugin, parsed->auth_response, /*nonce_is_spent=*/false);
+}
 
+ClientAction ClientConnectionPhase::authenticate(std::string_view plugin, Bytes response,
+                                                 bool nonce_is_spent) {
   auth_.emplace(ClientAuthSettings{.client_host = identity_.client_host,
                                    .default_plugin = identity_.default_plugin,
                                    .capabilities = profile_.capabilities,
                                    .secure_transport = identity_.secure_transport || profile_.tls,
                                    .rsa_key = identity_.rsa_key},
-                parsed->user, parsed->auth_plugin, parsed->auth_response, identity_.nonce,
-                /*nonce_is_spent=*/false, next_sequence_id_);
+                profile_.user, plugin, response, identity_.nonce, nonce_is_spent, next_sequence_id_);
   return ClientAction::kLookupAccount;
 }
 

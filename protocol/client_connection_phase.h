@@ -10,6 +10,7 @@
 #include <string>
 
 #include "protocol/client_auth_exchange.h"
+#include "protocol/com_change_user.h"
 #include "protocol/handshake.h"
 
 namespace causeway::protocol {
@@ -46,6 +47,12 @@ class ClientConnectionPhase {
 
   // Appends the greeting. First call.
   ClientAction start(Buffer& out);
+
+  // Instead of start(): COM_CHANGE_USER on a connection with these negotiated capabilities, its collation
+  // where the command has none, and TLS or not. The nonce of the identity is a new one, by which the client
+  // is asked again.
+  ClientAction change_user(const ComChangeUser& change, CapabilityFlags negotiated, uint8_t collation,
+                           bool tls);
 
   // Answers kReadPacket: one whole packet. A misplaced call (nothing was to be read) fails like a malformed
   // packet.
@@ -84,6 +91,7 @@ class ClientConnectionPhase {
   };
 
   ClientAction on_response(Bytes payload, Buffer& out);
+  ClientAction authenticate(std::string_view plugin, Bytes response, bool nonce_is_spent);
   ClientAction fail_malformed(Buffer& out);
   ClientAction fail(ClientFailure failure, uint16_t code, std::string_view sqlstate, std::string_view message,
                     Buffer& out);

@@ -165,12 +165,15 @@ protocol::CapabilityFlags required_backend_capabilities() {
          capability::kSessionTrack;
 }
 
-protocol::CapabilityFlags passed_on_capabilities() {
+protocol::CapabilityFlags passed_on_capabilities(const StatementsConfig& statements) {
   namespace capability = protocol::capability;
-  return capability::kFoundRows | capability::kLongFlag | capability::kNoSchema | capability::kOdbc |
-         capability::kIgnoreSpace | capability::kInteractive | capability::kMultiStatements |
-         capability::kMultiResults | capability::kPsMultiResults | capability::kDeprecateEof |
-         capability::kQueryAttributes;
+  // A server may then ask for a file of the client's.
+  const protocol::CapabilityFlags local_files =
+      statements.load_data == StatementPolicy::kForward ? capability::kLocalFiles : 0;
+  return local_files | capability::kFoundRows | capability::kLongFlag | capability::kNoSchema |
+         capability::kOdbc | capability::kIgnoreSpace | capability::kInteractive |
+         capability::kMultiStatements | capability::kMultiResults | capability::kPsMultiResults |
+         capability::kDeprecateEof | capability::kQueryAttributes;
 }
 
 Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,

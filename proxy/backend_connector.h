@@ -33,6 +33,6 @@ protocol::CapabilityFlags required_backend_capabilities();
 
 // What is passed on from a client's capabilities, since it changes the wire format or the meaning of
 // statements.
-protocol::CapabilityFlags passed_on_capabilities();
+protocol::CapabilityFlags passed_on_capabilities(const StatementsConfig& statements);
 
 }  // namespace causeway::proxy

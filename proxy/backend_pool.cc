@@ -27,8 +27,9 @@ BackendConnection* BackendPool::take_own(BackendLease& lease) {
   return connection;
 }
 
-BackendConnection* BackendPool::take_idle(const PoolKey& key, BackendLease& lease) {
+BackendConnection* BackendPool::take_idle(const PoolKey& key, bool without_schema, BackendLease& lease) {
   for (BackendConnection& connection : idle_) {
+    if (without_schema && !connection.schema.empty()) continue;
     if (connection.keep || (connection.key.get() != &key && *connection.key != key)) continue;
     if (connection.lease != nullptr) connection.lease->connection = nullptr;
     idle_.erase(idle_.iterator_to(connection));

@@ -29,8 +29,9 @@ class BackendPool {
   BackendConnection* take_own(BackendLease& lease);
 
   // An idle connection with this key, the one that was idle longest; its former lease loses it. In use and
-  // marked for a reset.
-  BackendConnection* take_idle(const PoolKey& key, BackendLease& lease);
+  // marked for a reset. `without_schema`: only one that has no current schema, since no command takes it
+  // away.
+  BackendConnection* take_idle(const PoolKey& key, bool without_schema, BackendLease& lease);
 
   // A place for one more connection: from the budget, else by closing an idle one with another key. False:
   // there is none.

@@ -28,15 +28,19 @@ namespace capability = protocol::capability;
 // Shown while no server has been heard of yet.
 constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
 
+// What servers use.
+constexpr int kZlibLevel = 6;
+
 // What can be offered: what all servers have and what passes through, and what the proxy does itself.
 protocol::CapabilityFlags offered_capabilities(Worker& worker) {
-  protocol::CapabilityFlags common = passed_on_capabilities() | capability::kSessionTrack;
+  protocol::CapabilityFlags common =
+      passed_on_capabilities(worker.config().statements) | capability::kSessionTrack;
   for (const NodeView& node : worker.view().nodes) {
     if (node.reachable) common &= node.capabilities;
   }
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
-            capability::kReserved;
+            capability::kReserved | capability::kCompress | capability::kZstdCompression;
   if (worker.environment().client_tls != nullptr) common |= capability::kSsl;
   return common;
 }
@@ -63,7 +67,8 @@ class Login {
     if (environment_.accounts != nullptr) accounts_ = environment_.accounts->current();
   }
 
-  Awaitable<bool> run();
+  // `change` is of a session that has logged in already.
+  Awaitable<bool> run(const protocol::ComChangeUser* change = nullptr);
 
  private:
   protocol::ServerIdentity identity();
@@ -77,6 +82,7 @@ class Login {
   Awaitable<bool> verify_password(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
   void take_profile(const protocol::ClientProfile& profile);
+  void start_compression(const protocol::ClientProfile& profile);
   std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
 
   ClientSession& session_;
@@ -180,7 +186,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
   session_.capabilities = profile.capabilities;
   session_.pool_key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
-              .capabilities = profile.capabilities & passed_on_capabilities(),
+              .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
               .collation = profile.collation,
               .credentials_version =
                   std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string)});
@@ -233,12 +239,24 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   co_return !outcome.close && !outcome.is_error;
 }
 
-Awaitable<bool> Login::run() {
+// Behind the OK. A client that can do both means zlib, as for a server.
+void Login::start_compression(const protocol::ClientProfile& profile) {
+  if (protocol::has(profile.capabilities, capability::kCompress)) {
+    session_.stream.start_compression(CompressionAlgorithm::kZlib, kZlibLevel);
+  } else if (protocol::has(profile.capabilities, capability::kZstdCompression)) {
+    session_.stream.start_compression(CompressionAlgorithm::kZstd, profile.zstd_level);
+  }
+}
+
+Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
   ErrorCode error;
   protocol::Buffer in;
   protocol::Buffer out;
   ClientConnectionPhase phase(identity());
-  ClientAction action = phase.start(out);
+  ClientAction action = change == nullptr
+                            ? phase.start(out)
+                            : phase.change_user(*change, session_.capabilities, session_.pool_key->collation,
+                                                session_.stream.is_tls());
   for (;;) {
     if (!out.empty()) {
       co_await session_.stream.write_all(out, {}, error);
@@ -287,6 +305,7 @@ Awaitable<bool> Login::run() {
       }
       case ClientAction::kDone: {
         const bool finished = co_await finish(phase);
+        if (finished && change == nullptr) start_compression(phase.profile());
         co_return finished;
       }
       case ClientAction::kFailed:
@@ -311,6 +330,16 @@ Awaitable<bool> log_in_client(ClientSession& session) {
   {
     const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
     accepted = co_await login.run();
+  }
+  co_return accepted;
+}
+
+Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUser& change) {
+  Login login(session);
+  bool accepted = false;
+  {
+    const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
+    accepted = co_await login.run(&change);
   }
   co_return accepted;
 }

@@ -1,6 +1,7 @@
 #include "proxy/exchange.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -99,6 +100,48 @@ std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityF
   }
 }
 
+// Follows the packets of a client's file. Their sequence ids are changed in place for the server.
+class LocalFileFramer {
+ public:
+  explicit LocalFileFramer(uint8_t sequence_offset) : offset_(sequence_offset) {}
+
+  bool ended() const { return ended_; }
+  // That the server answers with.
+  uint8_t next_sequence_id() const { return static_cast<uint8_t>(sequence_id_ + 1); }
+
+  // Looks at the next bytes. False: they go on behind the end, which no client does.
+  bool feed(std::span<uint8_t> bytes) {
+    while (!bytes.empty()) {
+      if (ended_) return false;
+      if (payload_left_ > 0) {
+        const size_t part = std::min<size_t>(payload_left_, bytes.size());
+        payload_left_ -= static_cast<uint32_t>(part);
+        bytes = bytes.subspan(part);
+        continue;
+      }
+      header_[header_bytes_++] = bytes[0];
+      if (header_bytes_ == protocol::kPacketHeaderBytes) {
+        const protocol::PacketHeader header = protocol::read_packet_header(header_.data());
+        sequence_id_ = static_cast<uint8_t>(header.sequence_id - offset_);
+        bytes[0] = sequence_id_;
+        payload_left_ = header.payload_bytes;
+        ended_ = payload_left_ == 0;
+        header_bytes_ = 0;
+      }
+      bytes = bytes.subspan(1);
+    }
+    return true;
+  }
+
+ private:
+  uint8_t offset_;
+  uint8_t sequence_id_ = 0;
+  std::array<uint8_t, protocol::kPacketHeaderBytes> header_{};
+  size_t header_bytes_ = 0;
+  uint32_t payload_left_ = 0;
+  bool ended_ = false;
+};
+
 // The state of one exchange; its member functions are the phases, in their order.
 class Run {
  public:
@@ -119,6 +162,7 @@ class Run {
   }
   bool on_read(size_t got, ErrorCode error);
   Awaitable<void> read_prefix_answer(PrefixStep step);
+  Awaitable<void> send_local_file(ResponseScanner& scanner);
   Awaitable<void> relay();
   Awaitable<void> discard();
 
@@ -429,6 +473,25 @@ Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
   buffer_.consume(bytes);
 }
 
+// The client's file, packet by packet, up to the empty one that ends it. Nothing is taken apart but headers.
+Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
+  BufferPool::Lease chunk = session_.worker.buffers().take();
+  const DeadlineScope scope(session_, Clock::now() + session_.worker.config().timeouts.client_idle);
+  LocalFileFramer framer(exchange_.sequence_offset);
+  while (!framer.ended()) {
+    ErrorCode error;
+    const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());
+    const size_t got = co_await session_.stream.read_some(room, error);
+    if (got == 0 || !framer.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
+    session_.worker.metrics().client_bytes_in.add(got);
+    session_.worker.metrics().server_bytes_out.add(got);
+    const Bytes part = room.first(got);
+    co_await connection_.stream.write_all(part, {}, error);
+    if (error) co_return server_lost(error);
+  }
+  scanner.continue_after_local_infile(framer.next_sequence_id());
+}
+
 Awaitable<void> Run::relay() {
   ResponseScanner scanner(exchange_.kind, connection_.capabilities,
                           protocol::count_packets(exchange_.request));
@@ -471,7 +534,15 @@ Awaitable<void> Run::relay() {
         break;
       case ScanEvent::kEnd:
         break;
-      case ScanEvent::kLocalInfile:
+      case ScanEvent::kLocalInfile: {
+        const size_t asked = scan.pass_bytes + packet_bytes;
+        size_t written = 0;
+        if (!flush_now(asked, written)) co_await flush_rest(asked, written);
+        if (!ended_) co_await send_local_file(scanner);
+        if (ended_) co_return;
+        ready = 0;
+        continue;
+      }
       case ScanEvent::kMalformed:
         server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
         co_return;

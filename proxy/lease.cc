@@ -54,8 +54,17 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
 
 }  // namespace
 
+namespace {
+
+// A schema cannot be left, only changed for another.
+bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease) {
+  return session.schema.empty() && !lease.connection->schema.empty() && !lease.connection->keep;
+}
+
+}  // namespace
+
 BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, bool must_be_alive) {
-  if (!lease || lease.connection->node != node) return nullptr;
+  if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
   return session.worker.pool(node).take_own(lease);
@@ -64,13 +73,14 @@ BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease
 Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
                                  Clock::time_point deadline) {
   Worker& worker = session.worker;
-  if (lease && lease.connection->node != node) worker.pool(lease.connection->node).abandon(lease);
+  if (lease && (lease.connection->node != node || has_schema_to_leave(session, lease)))
+    worker.pool(lease.connection->node).abandon(lease);
   BackendPool& pool = worker.pool(node);
   AcquireResult acquired;
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr) connection = pool.take_idle(*session.pool_key, lease);
+    if (connection == nullptr) connection = pool.take_idle(*session.pool_key, session.schema.empty(), lease);
     if (connection != nullptr) {
       if (connection->stream.is_quiet()) {
         acquired.connection = connection;

@@ -1,4 +1,4 @@
-// A connection's byte stream: TCP or Unix socket, plain or TLS.
+// A connection's byte stream: TCP or Unix socket, plain or TLS, compressed or not.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -8,11 +8,13 @@
 #include <string>
 
 #include "protocol/byte_reader.h"
+#include "proxy/compression.h"
 #include "proxy/config.h"
 #include "proxy/io.h"
 
 namespace causeway::proxy {
 
+// The compressed protocol is underneath what is read and written here, and TLS underneath that.
 // Used by its worker's thread only. Every operation has at most one waiter; cancel() makes them all end with
 // operation_aborted. Timeouts are the caller's: a watchdog calls cancel().
 class MysqlStream {
@@ -28,7 +30,7 @@ class MysqlStream {
   Awaitable<void> write_all(protocol::Bytes first, protocol::Bytes second, ErrorCode& error);
 
   // Writes as much as goes without waiting; returns the number of bytes. Plain connections only (0 under
-  // TLS).
+  // TLS or compression).
   size_t write_now(protocol::Bytes first, protocol::Bytes second, ErrorCode& error);
 
   // Handshakes. The context outlives the stream (shared).
@@ -37,6 +39,11 @@ class MysqlStream {
                                       const std::string& host, ErrorCode& error);
 
   bool is_tls() const { return tls_ != nullptr; }
+
+  // From now on both sides compress. Sequence ids of the compressed packets begin with 0 at every command of
+  // the client: begin_command() says that the next one is awaited.
+  void start_compression(CompressionAlgorithm algorithm, int level);
+  void begin_command();
 
   // Whether the peer has closed, or has sent something unasked: for a connection that should be silent. Does
   // not wait.
@@ -53,6 +60,25 @@ class MysqlStream {
  private:
   using TlsStream = asio::ssl::stream<Socket&>;
 
+  struct Compression {
+    Compression(CompressionAlgorithm algorithm, int level)
+        : compressor(algorithm, level), decompressor(algorithm) {}
+
+    Compressor compressor;
+    Decompressor decompressor;
+    uint8_t sequence_id = 0;    // of the next compressed packet, whoever sends it
+    protocol::Buffer received;  // as it came, from `taken` on not yet looked at
+    size_t taken = 0;
+    protocol::Buffer content;  // for a moment
+  };
+
+  Awaitable<size_t> read_wire(std::span<uint8_t> buffer, ErrorCode& error);
+  size_t write_wire_now(protocol::Bytes first, protocol::Bytes second, ErrorCode& error);
+  Awaitable<void> write_wire(protocol::Bytes first, protocol::Bytes second, ErrorCode& error);
+  Awaitable<size_t> read_compressed(std::span<uint8_t> buffer, ErrorCode& error);
+  Awaitable<void> write_compressed(protocol::Bytes first, protocol::Bytes second, ErrorCode& error);
+
+  std::unique_ptr<Compression> compression_;
   Socket socket_;
   std::shared_ptr<asio::ssl::context> tls_context_;
   std::unique_ptr<TlsStream> tls_;

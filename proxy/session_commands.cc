@@ -3,8 +3,10 @@
 #include <string>
 
 #include "protocol/byte_reader.h"
+#include "protocol/com_change_user.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/client_login.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
 #include "proxy/statement_commands.h"
@@ -74,8 +76,8 @@ Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
   return run_as_text(session, "KILL " + std::to_string(id));
 }
 
-// As after the login: what the session has on servers is given up, and its state forgotten.
-Awaitable<bool> reset_connection(ClientSession& session) {
+// What the session has on servers is given up, and its state forgotten.
+void forget_state(ClientSession& session) {
   Worker& worker = session.worker;
   for (BackendLease* lease : {&session.writer, &session.replica}) {
     if (*lease) worker.pool(lease->connection->node).abandon(*lease);
@@ -100,7 +102,24 @@ Awaitable<bool> reset_connection(ClientSession& session) {
   if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.add();
   session.level = *session.listener.read_consistency;
   if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.subtract();
+}
+
+Awaitable<bool> reset_connection(ClientSession& session) {
+  forget_state(session);
   return answer_ok(session, 1);
+}
+
+// As servers do, a failure ends the connection.
+Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
+  const auto change = protocol::parse_com_change_user(payload, session.capabilities);
+  if (!change) {
+    const bool sent = co_await answer_error(session, 1, unknown_command());
+    co_return sent;
+  }
+  forget_state(session);
+  session.schema.clear();
+  const bool accepted = co_await log_in_again(session, *change);
+  co_return accepted;
 }
 
 }  // namespace
@@ -116,6 +135,8 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uin
       return answer_ok(session, 1);
     case Command::kResetConnection:
       return reset_connection(session);
+    case Command::kChangeUser:
+      return change_user(session, payload);
     case Command::kFieldList:
       return run_read_command(session, wire, protocol::ResponseKind::kFieldList);
     case Command::kStatistics:
@@ -135,7 +156,6 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uin
       return set_option(session, payload);
     case Command::kDebug:
       return debug(session, wire);
-    case Command::kChangeUser:
     case Command::kShutdown:
     case Command::kRefresh:
     case Command::kRegisterSlave:

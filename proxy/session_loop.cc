@@ -137,6 +137,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
           co_await answer_error(session, 0, goodbye);
           co_return;
         }
+        if (buffer.empty()) session.stream.begin_command();
         buffer.reserve(packet.total_bytes);
         ErrorCode error;
         const std::span<uint8_t> room = buffer.room();

@@ -9,6 +9,7 @@ import threading
 
 import pymysql
 from cluster import accounts
+from cluster.paths import cache_dir
 
 # CI runs the short form; the long one is asked for by CAUSEWAY_TEST_LONG=1 (or the variable of one test, see README).
 LONG = os.environ.get("CAUSEWAY_TEST_LONG", "") not in ("", "0")
@@ -165,6 +166,17 @@ def run_client(proxy, statements, *arguments, account=accounts.APP, port=None):
         "mariadb", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", f"--port={port or proxy.port}",
         f"--user={account.name}", f"--password={account.password}", "--batch", "--skip-column-names", *arguments]  # fmt: skip
     return subprocess.run(command, input=statements, capture_output=True, text=True, timeout=60)
+
+
+def run_mysql_client(proxy, statements, *arguments, account=accounts.APP):
+    """Runs statements with the `mysql` command line client of MySQL 9; its output."""
+    command = [
+        "chroot", str(cache_dir() / "mysql"), "/usr/bin/mysql", "--no-defaults", "--protocol=tcp", "--host=127.0.0.1",
+        f"--port={proxy.port}", f"--user={account.name}", f"--password={account.password}", "--batch", *arguments,
+        "app"]  # fmt: skip
+    done = subprocess.run(command, input=";\n".join(statements), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 # --- replicas that are behind -----------------------------------------------------------------------------------------

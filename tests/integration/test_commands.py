@@ -6,8 +6,8 @@ import pymysql
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
-from support import SqlError, attempt, one
-from wire import Wire
+from support import SqlError, attempt, one, run_mysql_client
+from wire import LOCAL_FILES, Wire
 
 COM_SET_OPTION = b"\x1b"
 COM_PROCESS_KILL = b"\x0c"
@@ -168,3 +168,114 @@ def test_unknown_commands(proxy):
             assert wire.read_packet()[1][1:3] == (1047).to_bytes(2, "little"), hex(command)
         wire.send_packet(b"\x0e")
         assert wire.read_packet()[1][:1] == b"\x00"
+
+
+# --- change of user -----------------------------------------------------------------------------------------------------
+
+
+def _change_user(wire, account, password=None, database="app"):
+    """COM_CHANGE_USER as a driver does it; the payload of the last packet."""
+    wire.send_packet(b"\x11" + account.name.encode() + b"\x00" + b"\x00" + database.encode() + b"\x00"
+                     + b"\x2d\x00" + b"mysql_native_password\x00")  # fmt: skip
+    return wire.authenticate(account.password if password is None else password)
+
+
+def _value(wire, sql):
+    wire.send_packet(b"\x03" + sql.encode())
+    packets = [wire.read_packet()[1]]
+    assert packets[0][:1] not in (b"\xff", b"\x00"), packets
+    while len(packets) < 5:
+        packets.append(wire.read_packet()[1])
+    row = packets[3]
+    return None if row[:1] == b"\xfb" else row[1 : 1 + row[0]].decode()
+
+
+def test_change_user(cluster, proxy, connect, table):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP)
+        wire.send_packet(b"\x03SET @a = 'mine', aurora_replica_read_consistency = 'GLOBAL', sql_mode = ''")
+        assert wire.read_packet()[1][:1] == b"\x00"
+        wire.send_packet(b"\x03BEGIN")
+        assert wire.read_packet()[1][:1] == b"\x00"
+        wire.send_packet(f"\x03UPDATE {table} SET value = 'not committed'".encode())
+        assert wire.read_packet()[1][:1] == b"\x00"
+        assert _change_user(wire, accounts.ADMIN)[:1] == b"\x00"
+        assert _value(wire, "SELECT CURRENT_USER()").startswith("admin_user@")
+        assert _value(wire, "SELECT @a") is None
+        assert _value(wire, "SELECT @@aurora_replica_read_consistency") == "SESSION"
+        assert _value(wire, f"SELECT COUNT(*) FROM {table} WHERE value = 'not committed'") == "0"
+        assert _change_user(wire, accounts.APP, database="sbtest")[:1] == b"\x00"
+        assert _value(wire, "SELECT CURRENT_USER()").startswith("app@")
+        assert _value(wire, "SELECT DATABASE()") == "sbtest"
+        assert _change_user(wire, accounts.APP, database="")[:1] == b"\x00"
+        assert _value(wire, "SELECT DATABASE()") is None
+        refused = _change_user(wire, accounts.ADMIN, password="wrong")
+        assert refused[:3] == b"\xff" + (1045).to_bytes(2, "little")
+        assert wire.read_packet() is None
+
+
+# --- compression --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("algorithm", ["zlib", "zstd"])
+def test_compression(cluster, connect, proxy, table, algorithm):
+    """By MySQL's command line client, which knows both."""
+    value = "x" * 100_000
+    statements = [
+        f"INSERT INTO {table} VALUES (3, 'compressed')",
+        f"SELECT value FROM {table} WHERE id = 3",
+        f"SELECT '{value}' AS long_value",
+        "WITH RECURSIVE r AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM r WHERE a < 900) SELECT a, REPEAT(a, 40) FROM r",
+    ]  # fmt: skip
+    compressed = run_mysql_client(proxy, statements, f"--compression-algorithms={algorithm}")
+    plain = run_mysql_client(proxy, ["DELETE FROM " + table + " WHERE id = 3", *statements])
+    assert value in compressed and "compressed" in compressed
+    assert compressed == plain
+
+
+# --- LOAD DATA LOCAL ----------------------------------------------------------------------------------------------------
+
+
+FORWARDED = {"statements.load_data": "forward"}
+
+
+def test_load_data_local_streams_the_file(cluster, start_proxy, connect, table, tmp_path):
+    proxy = start_proxy(cluster, FORWARDED)
+    rows = 200_000
+    file = tmp_path / "rows.csv"
+    with open(file, "w") as out:
+        out.writelines(f"{number},value {number}\n" for number in range(10, 10 + rows))
+    connection = connect(to=proxy, local_infile=True)
+    with connection.cursor() as cursor:
+        statement = f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {table} FIELDS TERMINATED BY ','"
+        assert cursor.execute(statement) == rows
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == rows + 2
+    assert one(connection, f"SELECT value FROM {table} WHERE id = 77") == "value 77"
+    # An empty file, a missing one, and an error of the server.
+    (tmp_path / "empty").write_text("")
+    run(connection, f"LOAD DATA LOCAL INFILE '{tmp_path / 'empty'}' INTO TABLE {table}")
+    with pytest.raises(pymysql.err.OperationalError):
+        run(connection, f"LOAD DATA LOCAL INFILE '{tmp_path / 'missing'}' INTO TABLE {table}")
+    assert attempt(connection, f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE no_such_table").errno == 1146
+    assert one(connection, "SELECT 1") == 1
+
+
+def test_load_data_local_needs_the_setting(connect, table, tmp_path):
+    (tmp_path / "file").write_text("9\tnine\n")
+    connection = connect(local_infile=True)
+    assert attempt(connection, f"LOAD DATA LOCAL INFILE '{tmp_path / 'file'}' INTO TABLE {table}").errno == 1235
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
+
+
+def test_client_that_vanishes_in_its_file_has_loaded_nothing(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, FORWARDED)
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP, capabilities=LOCAL_FILES)
+        wire.send_packet(f"\x03LOAD DATA LOCAL INFILE 'f' INTO TABLE {table}".encode())
+        sequence_id, asked = wire.read_packet()
+        assert asked == b"\xfbf"
+        wire.send_packet(b"55\tfirst\n56\tsecond\n", sequence_id + 1)
+    connection = connect(to=proxy)
+    run(connection, "SET innodb_lock_wait_timeout = 10")
+    run(connection, f"INSERT INTO {table} VALUES (55, 'free')")
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 3

@@ -1,6 +1,7 @@
 """DESIGN 4: the client sees one session, whichever server a statement runs on, and nothing of it in the next one."""
 
 import pytest
+from cluster import accounts
 from conftest import run
 from support import SqlError, attempt, one, server_of
 
@@ -32,6 +33,29 @@ def test_no_schema_at_first(proxy, connect):
     assert attempt(connection, "SELECT * FROM t").errno == 1046
     run(connection, "USE app")
     assert _both(connection, "DATABASE()") == ("app", "app")
+
+
+def test_no_schema_where_another_session_had_one(cluster, start_proxy, connect):
+    """Few connections to the writer: the next session gets what was left, and there is no command to leave a schema."""
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1})
+    for _ in range(2):
+        soiled = [connect(to=proxy) for _ in range(2)]
+        for connection in soiled:
+            assert _both(connection, "DATABASE()") == ("app", "app")
+            connection.close()
+        connection = connect(to=proxy, database=None)
+        assert _both(connection, "DATABASE()") == (None, None)
+        assert attempt(connection, f"{WRITER}SELECT * FROM nowhere").errno == 1046
+        connection.close()
+
+
+def test_schema_that_is_dropped_is_left(cluster, connect):
+    connection = connect(account=accounts.ADMIN)
+    run(connection, "CREATE DATABASE dropped_schema")
+    run(connection, "USE dropped_schema")
+    assert _both(connection, "DATABASE()") == ("dropped_schema", "dropped_schema")
+    run(connection, "DROP DATABASE dropped_schema")
+    assert _both(connection, "DATABASE()") == (None, None)
 
 
 def test_unknown_schema(proxy, connect):

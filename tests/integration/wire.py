@@ -11,6 +11,7 @@ PLUGIN_AUTH = 0x80000
 CONNECT_WITH_DB = 0x8
 LONG_PASSWORD = 0x1
 TRANSACTIONS = 0x2000
+LOCAL_FILES = 0x80
 CAPABILITIES = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH | CONNECT_WITH_DB | LONG_PASSWORD | TRANSACTIONS
 
 
@@ -45,26 +46,30 @@ class Wire:
         for position in range(len(data)):
             self.socket.sendall(data[position : position + 1])
 
-    def login(self, account, database="app", by_byte=False):
+    def login(self, account, database="app", by_byte=False, capabilities=0):
         """The connection phase up to OK, in clear: native password, or caching_sha2_password with the server's RSA key."""
         greeting = self.read_packet()[1]
         nonce = _nonce(greeting)
-        response = handshake_response(account, nonce, database)
+        response = handshake_response(account, nonce, database, capabilities=CAPABILITIES | capabilities)
         self.send_packet(response, 1, by_byte)
+        payload = self.authenticate(account.password, nonce, by_byte)
+        if payload[:1] != b"\x00":
+            raise AssertionError(payload)
+
+    def authenticate(self, password, nonce=b"", by_byte=False):
+        """Answers what is asked about the password, up to the OK or the error, which is returned."""
         while True:
             sequence_id, payload = self.read_packet()
-            if payload[:1] == b"\x00":
-                return
-            if payload[:1] == b"\xff":
-                raise AssertionError(payload)
+            if payload[:1] in (b"\x00", b"\xff"):
+                return payload
             if payload[:1] == b"\xfe":
                 plugin, _, nonce = payload[1:].partition(b"\x00")
                 nonce = nonce.rstrip(b"\x00")
-                self.send_packet(scramble(plugin.decode(), account.password, nonce), sequence_id + 1, by_byte)
+                self.send_packet(scramble(plugin.decode(), password, nonce), sequence_id + 1, by_byte)
             elif payload == b"\x01\x04":
                 self.send_packet(b"\x02", sequence_id + 1, by_byte)
                 sequence_id, payload = self.read_packet()
-                self.send_packet(rsa_encrypted(account.password, nonce, payload[1:]), sequence_id + 1, by_byte)
+                self.send_packet(rsa_encrypted(password, nonce, payload[1:]), sequence_id + 1, by_byte)
 
     def is_closed(self):
         """Reads to the end; True if the other side closes (or resets) within the timeout."""
