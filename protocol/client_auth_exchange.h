@@ -111,6 +111,9 @@ class ClientAuthExchange {
 
   ClientFailure failure() const { return failure_; }
 
+  // Whether the client gave a password, right or wrong: what 1045 says.
+  bool used_password() const { return used_password_; }
+
   // After kDone: what was learnt of the password; leaves nothing behind. After a fast path of caching_sha2
   // the SHA256, after mysql_native_password the SHA1, after all others the clear password with both.
   Credentials take_credentials();

@@ -82,6 +82,10 @@ ClientFailure ClientConnectionPhase::failure() const {
   return auth_ ? auth_->failure() : failure_;
 }
 
+bool ClientConnectionPhase::used_password() const {
+  return auth_ && auth_->used_password();
+}
+
 Credentials ClientConnectionPhase::take_credentials() {
   return auth_ ? auth_->take_credentials() : Credentials{};
 }

@@ -75,6 +75,9 @@ class ClientConnectionPhase {
 
   ClientFailure failure() const;
 
+  // Whether the client gave a password, right or wrong: what 1045 says.
+  bool used_password() const;
+
   // After kDone: what was learnt of the password. See ClientAuthExchange.
   Credentials take_credentials();
 

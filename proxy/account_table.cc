@@ -160,8 +160,21 @@ std::string text_at(const NativeRows::Row& row, size_t column) {
   return column < row.size() ? row[column].value_or("") : "";
 }
 
-constexpr size_t kFixedColumns = 7;
+constexpr size_t kFixedColumns = 10;
 constexpr size_t kMaxAlternatives = 4;  // MariaDB: methods read from auth_or
+
+RequiredTls read_required_tls(std::string_view ssl_type) {
+  if (ssl_type.empty()) return RequiredTls::kNone;
+  if (ssl_type == "ANY") return RequiredTls::kEncrypted;
+  return ssl_type == "X509" ? RequiredTls::kCertificate : RequiredTls::kSpecified;
+}
+
+// Whether a password of `lifetime` days (null: the server's default; 0: it never ends), set at `changed`, is
+// too old now.
+std::string is_too_old(const std::string& changed, const std::string& lifetime) {
+  return changed + " + INTERVAL NULLIF(IFNULL(" + lifetime +
+         ", @@global.default_password_lifetime), 0) DAY < NOW()";
+}
 
 Account read_account(const NativeRows::Row& row) {
   Account account;
@@ -171,7 +184,10 @@ Account read_account(const NativeRows::Row& row) {
   account.auth_string = text_at(row, 3);
   account.locked = text_at(row, 4) == "Y";
   account.expired = text_at(row, 5) == "Y";
-  account.require_tls = !text_at(row, 6).empty();
+  account.required_tls = read_required_tls(text_at(row, 6));
+  account.tls_cipher = text_at(row, 7);
+  account.tls_issuer = text_at(row, 8);
+  account.tls_subject = text_at(row, 9);
   for (size_t column = kFixedColumns; column + 1 < row.size(); column += 2)
     if (row[column]) account.alternatives.push_back({*row[column], text_at(row, column + 1)});
   return account;
@@ -208,19 +224,25 @@ const Account* AccountTable::lookup(std::string_view user, std::string_view addr
 
 std::string account_query(ServerFlavor flavor, uint32_t version_number) {
   if (flavor == ServerFlavor::kMysql)
-    return "SELECT User, Host, plugin, authentication_string, account_locked, password_expired, ssl_type "
-           "FROM mysql.user";
+    return "SELECT User, Host, plugin, authentication_string, account_locked, "
+           "IF(@@global.disconnect_on_expired_password AND (password_expired = 'Y' OR " +
+           is_too_old("password_last_changed", "password_lifetime") +
+           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject FROM mysql.user";
   if (version_number < kMariadbGlobalPriv)
     return "SELECT User, Host, IF(plugin = '', 'mysql_native_password', plugin), "
-           "IF(authentication_string = '', Password, authentication_string), 'N', 'N', ssl_type "
-           "FROM mysql.user WHERE is_role <> 'Y'";
+           "IF(authentication_string = '', Password, authentication_string), 'N', 'N', ssl_type, "
+           "ssl_cipher, x509_issuer, x509_subject FROM mysql.user WHERE is_role <> 'Y'";
   // In auth_or the empty object stands for the method at the top, which is the last one that was given.
   std::string sql =
       "SELECT User, Host, IFNULL(JSON_VALUE(Priv, '$.plugin'), 'mysql_native_password'), "
       "IFNULL(JSON_VALUE(Priv, '$.authentication_string'), ''), "
       "IF(JSON_VALUE(Priv, '$.account_locked') IN ('1', 'true'), 'Y', 'N'), "
-      "IF(JSON_VALUE(Priv, '$.password_last_changed') = 0, 'Y', 'N'), "
-      "IF(JSON_VALUE(Priv, '$.ssl_type') > 0, 'ANY', '')";
+      "IF(@@global.disconnect_on_expired_password AND (JSON_VALUE(Priv, '$.password_last_changed') = 0 OR " +
+      is_too_old("FROM_UNIXTIME(JSON_VALUE(Priv, '$.password_last_changed'))",
+                 "NULLIF(JSON_VALUE(Priv, '$.password_lifetime'), -1)") +
+      "), 'Y', 'N'), IFNULL(ELT(JSON_VALUE(Priv, '$.ssl_type'), 'ANY', 'X509', 'SPECIFIED'), ''), "
+      "IFNULL(JSON_VALUE(Priv, '$.ssl_cipher'), ''), IFNULL(JSON_VALUE(Priv, '$.x509_issuer'), ''), "
+      "IFNULL(JSON_VALUE(Priv, '$.x509_subject'), '')";
   for (size_t i = 0; i < kMaxAlternatives; ++i) {
     const std::string path = "JSON_VALUE(Priv, '$.auth_or[" + std::to_string(i) + "].";
     sql.append(", ").append(path).append("plugin'), ").append(path).append("authentication_string')");

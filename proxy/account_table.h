@@ -21,6 +21,14 @@ struct AuthMethod {
   friend bool operator==(const AuthMethod&, const AuthMethod&) = default;
 };
 
+// What REQUIRE asks of a client's connection.
+enum class RequiredTls : uint8_t {
+  kNone,
+  kEncrypted,    // SSL
+  kCertificate,  // X509: and a certificate that was verified
+  kSpecified,    // CIPHER, ISSUER, SUBJECT: those of the three that are not empty
+};
+
 struct Account {
   std::string user;  // empty: any user
   std::string host;  // the pattern
@@ -28,8 +36,12 @@ struct Account {
   std::string auth_string;
   std::vector<AuthMethod> alternatives;  // MariaDB's IDENTIFIED VIA a OR b: all after the first
   bool locked = false;
+  // The password has expired, and the server refuses such logins (disconnect_on_expired_password).
   bool expired = false;
-  bool require_tls = false;  // REQUIRE SSL, X509 or more
+  RequiredTls required_tls = RequiredTls::kNone;
+  std::string tls_cipher = {};  // kSpecified, each may be empty: OpenSSL's name of the cipher,
+  std::string tls_issuer = {};  // and names as X509_NAME_oneline() writes them
+  std::string tls_subject = {};
 
   friend bool operator==(const Account&, const Account&) = default;
 };
@@ -62,8 +74,8 @@ class AccountTable {
 
 // The statement that reads the table. Rights: MySQL SELECT on mysql.user, MariaDB SELECT on
 // mysql.global_priv.
-// Its columns: user, host, plugin, auth_string, locked, expired (Y or N), ssl_type, then plugin and
-// auth_string of alternatives.
+// Its columns: user, host, plugin, auth_string, locked, expired (Y or N), ssl_type (ANY, X509, SPECIFIED or
+// empty), cipher, issuer, subject, then plugin and auth_string of alternatives.
 std::string account_query(ServerFlavor flavor, uint32_t version_number);
 
 // Reads its rows, which are the same for every server. Accounts that cannot log in by a password are in, with

@@ -28,6 +28,7 @@ struct PoolKey {
   protocol::CapabilityFlags capabilities = 0;  // those that change the wire format, or what statements mean
   uint8_t collation = 0;                       // of the handshake
   uint64_t credentials_version = 0;            // a changed password makes new connections
+  bool requires_tls = false;                   // the account does, or its password goes over in clear
 
   friend bool operator==(const PoolKey&, const PoolKey&) = default;
 };

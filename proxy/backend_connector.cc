@@ -32,12 +32,13 @@ bool is_loopback(const Address& address) {
   return error ? address.host == "localhost" : ip.is_loopback();
 }
 
-protocol::TlsMode tls_mode_for(const Address& address, TlsMode mode) {
+protocol::TlsMode tls_mode_for(const Address& address, TlsMode mode, bool required) {
   switch (mode) {
     case TlsMode::kDisabled:
       return protocol::TlsMode::kDisabled;
     // What never leaves the machine gains nothing from encryption.
     case TlsMode::kPreferred:
+      if (required) return protocol::TlsMode::kRequired;
       return is_loopback(address) ? protocol::TlsMode::kDisabled : protocol::TlsMode::kPreferred;
     case TlsMode::kRequired:
     case TlsMode::kVerifyCa:
@@ -208,7 +209,7 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   login.credentials = &credentials;
   login.capabilities = key->capabilities | required_backend_capabilities();
   login.collation = key->collation;
-  login.tls = tls_mode_for(address, worker.config().server_tls.mode);
+  login.tls = tls_mode_for(address, worker.config().server_tls.mode, key->requires_tls);
   login.secure_transport = address.is_unix();
   protocol::BackendConnectionPhase phase(std::move(login));
   result.reason = co_await log_in(worker, *connection, address, phase);

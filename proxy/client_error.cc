@@ -52,6 +52,29 @@ ClientError access_denied(std::string_view user, std::string_view host, bool usi
                          "' (using password: ", using_password ? "YES" : "NO", ")"));
 }
 
+ClientError certificate_not_verifiable(std::string_view user, std::string_view host) {
+  return make_error(
+      1045, "28000",
+      text("Access denied for user '", user, "'@'", host,
+           "': the account requires a client certificate, and Causeway has no authority to verify "
+           "it with (tls.ca)"));
+}
+
+ClientError account_locked(ServerFlavor flavor, std::string_view user, std::string_view host) {
+  if (flavor == ServerFlavor::kMariadb)
+    return make_error(4151, "HY000", "Access denied, this account is locked");
+  return make_error(3118, "HY000",
+                    text("Access denied for user '", user, "'@'", host, "'. Account is locked."));
+}
+
+ClientError password_expired(ServerFlavor flavor) {
+  return make_error(
+      1862, "HY000",
+      text("Your password has expired. To log in you must change it using a client that supports "
+           "expired passwords",
+           flavor == ServerFlavor::kMariadb ? "" : "."));
+}
+
 ClientError secure_transport_required() {
   return make_error(
       3159, "HY000",

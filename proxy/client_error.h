@@ -27,9 +27,14 @@ inline constexpr size_t kMaxClientErrorBytes = 511;
 ClientError too_many_connections();                                                            // 1040 08004
 ClientError bad_handshake();                                                                   // 1043 08S01
 ClientError access_denied(std::string_view user, std::string_view host, bool using_password);  // 1045 28000
-ClientError secure_transport_required();                                                       // 3159 HY000
-ClientError shutting_down();                                                                   // 1053 08S01
-ClientError idle_too_long(std::chrono::milliseconds limit);                                    // 4031 HY000
+// An account that REQUIREs a certificate, where nothing verifies certificates.
+ClientError certificate_not_verifiable(std::string_view user, std::string_view host);  // 1045 28000
+ClientError account_locked(ServerFlavor flavor, std::string_view user,
+                           std::string_view host);           // 3118, MariaDB 4151
+ClientError password_expired(ServerFlavor flavor);           // 1862 HY000
+ClientError secure_transport_required();                     // 3159 HY000
+ClientError shutting_down();                                 // 1053 08S01
+ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 
 // Packets and commands
 ClientError unknown_command();                                // 1047 08S01

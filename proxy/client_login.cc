@@ -13,6 +13,7 @@
 #include "proxy/local_answers.h"
 #include "proxy/packet_io.h"
 #include "proxy/query_commands.h"
+#include "proxy/required_tls.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -79,7 +80,12 @@ class Login {
     return worker_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
            !session_.listener.address.is_unix();
   }
+  // Whether the servers take this account over TLS only.
+  bool requires_server_tls() const {
+    return account_ != nullptr && account_->required_tls != RequiredTls::kNone;
+  }
   Awaitable<bool> verify_password(const ClientConnectionPhase& phase);
+  std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
   void take_profile(const protocol::ClientProfile& profile);
   void start_compression(const protocol::ClientProfile& profile);
@@ -164,8 +170,11 @@ AccountVerifier Login::find_account(const std::string& user) {
 // By logging in to a server as the user.
 Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
   const Credentials credentials = Credentials::from_password(phase.clear_password().text());
-  const auto key = std::make_shared<const PoolKey>(
-      PoolKey{.user = phase.user(), .capabilities = 0, .collation = 45, .credentials_version = 0});
+  const auto key = std::make_shared<const PoolKey>(PoolKey{.user = phase.user(),
+                                                           .capabilities = 0,
+                                                           .collation = 45,
+                                                           .credentials_version = 0,
+                                                           .requires_tls = requires_server_tls()});
   const ClusterView& view = worker_.view();
   std::vector<size_t> nodes;
   for (size_t i = 0; i < view.nodes.size(); ++i) {
@@ -189,7 +198,8 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
               .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
               .collation = profile.collation,
               .credentials_version =
-                  std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string)});
+                  std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string),
+              .requires_tls = requires_server_tls()});
 }
 
 std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& phase) {
@@ -209,18 +219,32 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
   return std::make_shared<const Credentials>(std::move(credentials));
 }
 
+// What the account's owner has done right with the password and may not do all the same.
+std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase& phase) {
+  if (account_ == nullptr) return std::nullopt;
+  const ServerFlavor flavor = worker_.view().flavor;
+  if (account_->locked) return account_locked(flavor, session_.user, session_.host);
+  if (!has_required_tls(*account_, client_tls(session_.stream.native_tls()))) {
+    const bool unverifiable =
+        requires_certificate(*account_) && session_.stream.is_tls() && worker_.config().tls.ca.empty();
+    worker_.logger().info("access denied: the connection has not the TLS that the account requires",
+                          {{"user", session_.user},
+                           {"client", session_.host},
+                           {"reason", unverifiable ? "certificates are not verified without tls.ca"
+                                                   : "no TLS, or another certificate or cipher"}});
+    return unverifiable ? certificate_not_verifiable(session_.user, session_.host)
+                        : access_denied(session_.user, session_.host, phase.used_password());
+  }
+  if (account_->expired) return password_expired(flavor);
+  return std::nullopt;
+}
+
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.
 Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   const uint8_t sequence_id = phase.next_sequence_id();
-  if (account_ != nullptr && account_->locked) {
-    const ClientError error{
-        3118, "HY000",
-        "Access denied for user '" + session_.user + "'@'" + session_.host + "'. Account is locked."};
-    co_await answer_error(session_, sequence_id, error);
-    co_return false;
-  }
-  if (account_ != nullptr && account_->require_tls && !session_.stream.is_tls()) {
-    co_await answer_error(session_, sequence_id, access_denied(session_.user, session_.host, true));
+  const std::optional<ClientError> refusal = refusal_of_account(phase);
+  if (refusal) {
+    co_await answer_error(session_, sequence_id, *refusal);
     co_return false;
   }
   session_.credentials = credentials_of(phase);

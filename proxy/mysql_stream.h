@@ -39,6 +39,8 @@ class MysqlStream {
                                       const std::string& host, ErrorCode& error);
 
   bool is_tls() const { return tls_ != nullptr; }
+  // Null without TLS; lives as long as the stream.
+  SSL* native_tls() { return tls_ ? tls_->native_handle() : nullptr; }
 
   // From now on both sides compress. Sequence ids of the compressed packets begin with 0 at every command of
   // the client: begin_command() says that the next one is awaited.

@@ -154,13 +154,22 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
   // As account_query() got them from MySQL 9.7.4 and from MariaDB 10.11.19.
   const NativeRows mysql{
       .columns = {"User", "Host", "plugin", "authentication_string", "account_locked", "password_expired",
-                  "ssl_type"},
-      .rows = {{"tls", "10.1.0.0/255.255.0.0", "caching_sha2_password", "$A$005$q\f(Vb", "N", "N", "ANY"},
-               {"exp", "%", "caching_sha2_password", "$A$005$&\x12", "N", "Y", ""},
-               {"lock1", "localhost", "caching_sha2_password", "$A$005$", "Y", "N", ""}}};
+                  "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject"},
+      .rows = {{"tls", "10.1.0.0/255.255.0.0", "caching_sha2_password", "$A$005$q\f(Vb", "N", "N", "ANY", "",
+                "", ""},
+               {"exp", "%", "caching_sha2_password", "$A$005$&\x12", "N", "Y", "", "", "", ""},
+               {"lock1", "localhost", "caching_sha2_password", "$A$005$", "Y", "N", "X509", "", "", ""},
+               {"spec", "%", "caching_sha2_password", "$A$005$", "N", "N", "SPECIFIED", "AES", "/CN=ca",
+                "/CN=client"}}};
   std::vector<Account> accounts = read_accounts(mysql);
-  ASSERT_EQ(accounts.size(), 3u);
-  EXPECT_TRUE(accounts[0].require_tls);
+  ASSERT_EQ(accounts.size(), 4u);
+  EXPECT_EQ(accounts[0].required_tls, RequiredTls::kEncrypted);
+  EXPECT_EQ(accounts[1].required_tls, RequiredTls::kNone);
+  EXPECT_EQ(accounts[2].required_tls, RequiredTls::kCertificate);
+  EXPECT_EQ(accounts[3].required_tls, RequiredTls::kSpecified);
+  EXPECT_EQ(accounts[3].tls_cipher, "AES");
+  EXPECT_EQ(accounts[3].tls_issuer, "/CN=ca");
+  EXPECT_EQ(accounts[3].tls_subject, "/CN=client");
   EXPECT_FALSE(accounts[0].expired);
   EXPECT_FALSE(accounts[0].locked);
   EXPECT_TRUE(accounts[1].expired);
@@ -169,8 +178,8 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
 
   NativeRows mariadb;
   mariadb.rows = {{"two", "10.%", "mysql_native_password", "*3FBEFEC33FD8E842761B011670846D73057E67BE", "N",
-                   "N", "", "ed25519", "ZtJ6wxKSBZ1sybxZSBnBgPpsbsmNz12Zxcj6GR1mPOY", std::nullopt,
-                   std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt},
+                   "N", "", "", "", "", "ed25519", "ZtJ6wxKSBZ1sybxZSBnBgPpsbsmNz12Zxcj6GR1mPOY",
+                   std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt},
                   {"too", "few", "columns"}};
   accounts = read_accounts(mariadb);
   ASSERT_EQ(accounts.size(), 1u);
