@@ -60,6 +60,9 @@ BackendAction BackendAuthExchange::on_packet(Bytes payload, uint8_t sequence_id,
       state_ = State::kFinished;
       return BackendAction::kDone;
     case kErrHeader:
+      if (is_password_missing_)
+        return fail(BackendFailure::Reason::kPasswordNotKnown,
+                    "what is known of the password is not enough for any plugin of the account");
       failure_ = refusal(payload);
       state_ = State::kFinished;
       return BackendAction::kFailed;
@@ -94,6 +97,9 @@ bool BackendAuthExchange::can_answer(std::string_view plugin) const {
 SecretBytes BackendAuthExchange::make_response(std::string_view plugin) const {
   const Credentials& known = *credentials_;
   if (plugin == auth_plugin::kClearPassword) return with_nul(known.clear_password);
+  if (plugin == auth_plugin::kEd25519)
+    return known.known_empty ? SecretBytes()
+                             : secret_of(ed25519_sign(known.clear_password.view(), ed25519_nonce_));
   if (plugin == auth_plugin::kNativePassword) {
     if (known.known_empty) return {};
     return secret_of(native_scramble(
@@ -113,16 +119,29 @@ BackendAction BackendAuthExchange::on_auth_switch(Bytes payload, Buffer& out) {
                 "the server sent a malformed AuthSwitchRequest, or too many");
   plugin_ = request->plugin;
   const bool clear = plugin_ == auth_plugin::kClearPassword;
-  if (!clear && plugin_ != auth_plugin::kNativePassword && plugin_ != auth_plugin::kCachingSha2Password)
+  const bool ed25519 = plugin_ == auth_plugin::kEd25519;
+  const bool scrambled =
+      plugin_ == auth_plugin::kNativePassword || plugin_ == auth_plugin::kCachingSha2Password;
+  if (!clear && !ed25519 && !scrambled)
     return fail(BackendFailure::Reason::kUnknownPlugin,
                 "the server asks for the authentication plugin '" + plugin_ + "', which is not supported");
   if (clear && !settings_.secure_transport)
     return fail(BackendFailure::Reason::kInsecureTransport,
                 "the server asks for the clear password over a transport that is not secure");
+  // MariaDB asks for the plugins of an account one after the other, until one is answered right.
+  if (!can_answer(plugin_) && ed25519) {
+    is_password_missing_ = true;
+    state_ = State::kResponseSent;
+    return send(Ed25519Signature{}, out);
+  }
   if (!can_answer(plugin_))
     return fail(BackendFailure::Reason::kPasswordNotKnown,
                 "what is known of the password is not enough for " + plugin_);
-  if (!clear) {
+  if (ed25519) {
+    if (request->data.size() != kEd25519NonceBytes)
+      return fail(BackendFailure::Reason::kBrokenProtocol, "the server sent a malformed nonce");
+    std::ranges::copy(request->data, ed25519_nonce_.begin());
+  } else if (scrambled) {
     const Result<Nonce> nonce = parse_nonce(request->data);
     if (!nonce) return fail(BackendFailure::Reason::kBrokenProtocol, "the server sent a malformed nonce");
     nonce_ = *nonce;

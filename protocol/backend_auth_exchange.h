@@ -102,11 +102,13 @@ class BackendAuthExchange {
   const Credentials* credentials_;
   std::string plugin_;
   Nonce nonce_{};
+  std::array<uint8_t, kEd25519NonceBytes> ed25519_nonce_{};
   SecretBytes response_;
   int switches_ = 0;
   uint8_t next_sequence_id_ = 0;
   State state_ = State::kNew;
   bool full_authentication_ = false;
+  bool is_password_missing_ = false;  // a plugin was given an answer that cannot be right
   BackendFailure failure_;
 };
 

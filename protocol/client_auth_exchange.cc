@@ -30,6 +30,7 @@ std::string_view plugin_of(AccountVerifier::Kind kind) {
   switch (kind) {
     case AccountVerifier::Kind::kCachingSha2:
       return auth_plugin::kCachingSha2Password;
+    case AccountVerifier::Kind::kEd25519:
     case AccountVerifier::Kind::kClearPassword:
       return auth_plugin::kClearPassword;
     case AccountVerifier::Kind::kNative:
@@ -50,6 +51,10 @@ AccountVerifier AccountVerifier::caching_sha2(std::optional<Sha256Digest> double
   return {.kind = Kind::kCachingSha2, .sha256_double_hash = double_hash, .stored_hash = stored};
 }
 
+AccountVerifier AccountVerifier::ed25519(const Ed25519PublicKey& key) {
+  return {.kind = Kind::kEd25519, .ed25519_key = key};
+}
+
 AccountVerifier AccountVerifier::unknown(std::optional<CachingSha2Hash> decoy) {
   return {.kind = Kind::kUnknown, .stored_hash = decoy};
 }
@@ -60,7 +65,7 @@ ClientAuthExchange::ClientAuthExchange(ClientAuthSettings settings, std::string_
     : settings_(std::move(settings)),
       user_(user),
       client_plugin_(plugin),
-      first_response_(response),
+      response_(response),
       nonce_(nonce),
       nonce_is_spent_(nonce_is_spent),
       next_sequence_id_(next_sequence_id),
@@ -72,22 +77,46 @@ ClientAuthExchange::ClientAuthExchange(ClientAuthSettings settings, std::string_
 
 ClientAction ClientAuthExchange::on_account(const AccountVerifier& account, Buffer& out) {
   if (state_ != State::kAccount) return fail_malformed(out);
+  take_account(account);
+  return ask_for_password(out);
+}
+
+void ClientAuthExchange::take_account(const AccountVerifier& account) {
+  given_ = account;
   account_ = account;
   account_exists_ = account.kind != AccountVerifier::Kind::kUnknown;
   if (!account_exists_) account_.kind = kind_of(settings_.default_plugin);
+}
 
+ClientAction ClientAuthExchange::ask_for_password(Buffer& out) {
   const std::string_view plugin = plugin_of(account_.kind);
-  if (account_.kind == AccountVerifier::Kind::kClearPassword && !settings_.secure_transport)
-    return fail_insecure(out);
+  if (plugin == auth_plugin::kClearPassword && !settings_.secure_transport) return fail_insecure(out);
   const bool can_switch = has(settings_.capabilities, capability::kPluginAuth);
   if (plugin == client_plugin_ && !(nonce_is_spent_ && can_switch))
-    return check_response(first_response_.view(), out);
+    return check_response(response_.view(), out);
   if (!can_switch)
     return fail(ClientFailure::kUnsupportedClient, 1251, "08004",
                 "Client does not support authentication protocol requested by server; consider upgrading "
                 "MySQL client",
                 out);
   return switch_plugin(plugin, out);
+}
+
+ClientAction ClientAuthExchange::on_account_refreshed(const AccountVerifier& account, Buffer& out) {
+  if (state_ != State::kRefresh) return fail_malformed(out);
+  if (account == given_) return access_denied(out);
+  const std::string_view asked_plugin = plugin_of(account_.kind);
+  take_account(account);
+  if (plugin_of(account_.kind) != asked_plugin)
+    return was_asked_ ? access_denied(out) : ask_for_password(out);
+  if (!credentials_.clear_password.empty()) {
+    SecretBytes password = std::move(credentials_.clear_password);
+    return check_clear_password(std::move(password), out);
+  }
+  // The answer to an AuthSwitchRequest is as good as a first one, one to caching_sha2_password's 0x04 is not.
+  const bool was_asked_for_all = was_asked_ && account_.kind == AccountVerifier::Kind::kCachingSha2 &&
+                                 !is_empty_response(response_.view());
+  return was_asked_for_all ? access_denied(out) : check_response(response_.view(), out);
 }
 
 ClientAction ClientAuthExchange::on_packet(Bytes payload, uint8_t sequence_id, Buffer& out) {
@@ -100,13 +129,15 @@ ClientAction ClientAuthExchange::on_packet(Bytes payload, uint8_t sequence_id, B
   switch (state_) {
     case State::kResponse:
       used_password_ = !is_empty_response(payload);
-      return check_response(parse_auth_switch_response(payload).data, out);
+      response_ = SecretBytes(parse_auth_switch_response(payload).data);
+      return check_response(response_.view(), out);
     case State::kFullPassword:
       return on_full_password(payload, out);
     case State::kRsaPassword:
       return on_encrypted_password(payload, out);
     case State::kAccount:
     case State::kVerification:
+    case State::kRefresh:
     case State::kFinished:
       break;
   }
@@ -131,6 +162,7 @@ ClientAction ClientAuthExchange::check_response(Bytes response, Buffer& out) {
   switch (account_.kind) {
     case AccountVerifier::Kind::kCachingSha2:
       return check_caching_sha2(response, out);
+    case AccountVerifier::Kind::kEd25519:
     case AccountVerifier::Kind::kClearPassword:
       return on_clear_password(response, out);
     case AccountVerifier::Kind::kNative:
@@ -146,7 +178,7 @@ ClientAction ClientAuthExchange::check_native(Bytes response, Buffer& out) {
   // An account that has no hash is compared all the same, so that it takes the same time.
   std::optional<SecretBytes> sha1 =
       check_native_scramble(nonce_, response, account_.native_double_hash.value_or(Sha1Digest{}));
-  if (!sha1 || !account_exists_ || !account_.native_double_hash) return access_denied(out);
+  if (!sha1 || !account_exists_ || !account_.native_double_hash) return deny_or_refresh(out);
   credentials_.sha1 = std::move(*sha1);
   return done();
 }
@@ -155,7 +187,7 @@ ClientAction ClientAuthExchange::check_caching_sha2(Bytes response, Buffer& out)
   if (is_empty_response(response)) return accept_empty_password(out);
   // The servers say Bad handshake to a native answer of the wrong length, and this to one of
   // caching_sha2_password.
-  if (response.size() != Sha256Digest{}.size()) return access_denied(out);
+  if (response.size() != Sha256Digest{}.size()) return deny_or_refresh(out);
   if (account_.sha256_double_hash && account_exists_) {
     std::optional<SecretBytes> sha256 =
         check_caching_sha2_scramble(nonce_, response, *account_.sha256_double_hash);
@@ -200,19 +232,27 @@ ClientAction ClientAuthExchange::check_clear_password(SecretBytes password, Buff
   used_password_ = !password.empty();
   if (account_.kind == AccountVerifier::Kind::kCachingSha2) {
     if (password.empty()) return accept_empty_password(out);
-    if (account_.empty_password) return access_denied(out);
+    if (account_.empty_password) {
+      credentials_.clear_password = std::move(password);
+      return deny_or_refresh(out);
+    }
   }
   credentials_ = Credentials::from_password(password.text());
   if (account_.kind == AccountVerifier::Kind::kCachingSha2 && account_.stored_hash) {
     const bool right = check_caching_sha2_password(password.view(), *account_.stored_hash);
-    return right && account_exists_ ? done() : access_denied(out);
+    return right && account_exists_ ? done() : deny_or_refresh(out);
+  }
+  if (account_.kind == AccountVerifier::Kind::kEd25519) {
+    const bool right = account_.empty_password ? password.empty()
+                                               : account_.ed25519_key == ed25519_public_key(password.view());
+    return right ? done() : deny_or_refresh(out);
   }
   state_ = State::kVerification;
   return ClientAction::kVerifyPassword;
 }
 
 ClientAction ClientAuthExchange::accept_empty_password(Buffer& out) {
-  if (!account_exists_ || !account_.empty_password) return access_denied(out);
+  if (!account_exists_ || !account_.empty_password) return deny_or_refresh(out);
   credentials_.known_empty = true;
   return done();
 }
@@ -221,7 +261,7 @@ ClientAction ClientAuthExchange::switch_plugin(std::string_view plugin, Buffer& 
   if (nonce_is_spent_) nonce_ = make_nonce();
   Buffer data(nonce_.begin(), nonce_.end());
   data.push_back(0);
-  if (account_.kind == AccountVerifier::Kind::kClearPassword) data.clear();
+  if (plugin == auth_plugin::kClearPassword) data.clear();
   Buffer payload;
   append_auth_switch_request(payload, {.plugin = plugin, .data = data});
   send(payload, out);
@@ -230,9 +270,16 @@ ClientAction ClientAuthExchange::switch_plugin(std::string_view plugin, Buffer& 
 }
 
 ClientAction ClientAuthExchange::done() {
-  first_response_.reset();
+  response_.reset();
   state_ = State::kFinished;
   return ClientAction::kDone;
+}
+
+ClientAction ClientAuthExchange::deny_or_refresh(Buffer& out) {
+  if (was_refreshed_) return access_denied(out);
+  was_refreshed_ = true;
+  state_ = State::kRefresh;
+  return ClientAction::kRefreshAccount;
 }
 
 ClientAction ClientAuthExchange::access_denied(Buffer& out) {
@@ -254,7 +301,7 @@ ClientAction ClientAuthExchange::fail(ClientFailure failure, uint16_t code, std:
   if (state_ == State::kFinished) return ClientAction::kFailed;
   append_err_packet(out, {.code = code, .sql_state = sqlstate, .message = message}, next_sequence_id_++);
   credentials_ = Credentials{};
-  first_response_.reset();
+  response_.reset();
   failure_ = failure;
   state_ = State::kFinished;
   return ClientAction::kFailed;
@@ -267,6 +314,7 @@ void ClientAuthExchange::send_more_data(Bytes data, Buffer& out) {
 }
 
 void ClientAuthExchange::send(Bytes payload, Buffer& out) {
+  was_asked_ = true;
   next_sequence_id_ = append_packets(out, payload, next_sequence_id_);
 }
 

@@ -7,7 +7,11 @@
 //                        else 0x04, read: over a secure transport the clear password; else the request of the
 //                        public key (answered, read) and the encrypted password -> stored hash or
 //                        kVerifyPassword
+//   check, ed25519:      clear password over a secure transport, against the public key
 //   check, others:       clear password over a secure transport -> kVerifyPassword
+//
+// Before a password is called wrong the account is asked for once more (kRefreshAccount): it may have been
+// changed a moment ago. If it was, what the client has sent is checked again.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +31,7 @@ enum class ClientAction : uint8_t {
   kReadPacket,      // read a packet of the client, at most kMaxConnectionPhasePayloadBytes; on_packet()
   kStartTls,        // accept TLS; on_tls_started(). Bytes already read behind the packet belong to TLS
   kLookupAccount,   // look the account up by user(); on_account()
+  kRefreshAccount,  // look the account up again, as it is on the servers now; on_account_refreshed()
   kVerifyPassword,  // try clear_password() for user() by logging in to a server; on_password_verified()
   kDone,            // authenticated: the OK packet is the shell's, with next_sequence_id()
   kFailed,          // `out` ends with the ERR packet, if one could be sent; close. failure() says why
@@ -48,11 +53,12 @@ struct AccountVerifier {
   enum class Kind : uint8_t {
     kNative,         // mysql_native_password
     kCachingSha2,    // caching_sha2_password
+    kEd25519,        // MariaDB's ed25519: the clear password, over a secure transport
     kClearPassword,  // any other plugin: the clear password, over a secure transport, verified by the shell
     kUnknown,        // no such account: goes through the steps of the default plugin, and fails
   };
   Kind kind = Kind::kUnknown;
-  bool empty_password = false;  // the account has no password (for native and caching_sha2)
+  bool empty_password = false;  // the account has no password (of the first three kinds)
 
   // kNative: SHA1(SHA1(password)).
   std::optional<Sha1Digest> native_double_hash = std::nullopt;
@@ -63,11 +69,17 @@ struct AccountVerifier {
   std::optional<Sha256Digest> sha256_double_hash = std::nullopt;
   std::optional<CachingSha2Hash> stored_hash = std::nullopt;
 
+  // kEd25519.
+  std::optional<Ed25519PublicKey> ed25519_key = std::nullopt;
+
+  friend bool operator==(const AccountVerifier&, const AccountVerifier&) = default;
+
   static AccountVerifier native(const Sha1Digest& double_hash);
   static AccountVerifier caching_sha2(std::optional<Sha256Digest> double_hash,
                                       std::optional<CachingSha2Hash> stored);
+  static AccountVerifier ed25519(const Ed25519PublicKey& key);
   static AccountVerifier clear_password() { return {.kind = Kind::kClearPassword}; }
-  // For an account of mysql_native_password or caching_sha2_password without a password.
+  // For an account of one of the three plugins without a password.
   static AccountVerifier without_password(Kind kind) { return {.kind = kind, .empty_password = true}; }
   // Where accounts of caching_sha2_password are checked here, a decoy of a stored form makes the work the
   // same; without one the shell is asked, and its word counts.
@@ -97,6 +109,9 @@ class ClientAuthExchange {
 
   // Answers kLookupAccount; first call.
   ClientAction on_account(const AccountVerifier& account, Buffer& out);
+
+  // Answers kRefreshAccount.
+  ClientAction on_account_refreshed(const AccountVerifier& account, Buffer& out);
 
   // Answers kReadPacket.
   ClientAction on_packet(Bytes payload, uint8_t sequence_id, Buffer& out);
@@ -128,9 +143,12 @@ class ClientAuthExchange {
     kFullPassword,  // waits for the clear password, or a request of the public key
     kRsaPassword,   // sent the public key, waits for the encrypted password
     kVerification,  // waits for on_password_verified()
+    kRefresh,       // waits for on_account_refreshed()
     kFinished,
   };
 
+  void take_account(const AccountVerifier& account);
+  ClientAction ask_for_password(Buffer& out);
   ClientAction check_response(Bytes response, Buffer& out);
   ClientAction check_native(Bytes response, Buffer& out);
   ClientAction check_caching_sha2(Bytes response, Buffer& out);
@@ -141,6 +159,7 @@ class ClientAuthExchange {
   ClientAction accept_empty_password(Buffer& out);
   ClientAction switch_plugin(std::string_view plugin, Buffer& out);
   ClientAction done();
+  ClientAction deny_or_refresh(Buffer& out);
   ClientAction access_denied(Buffer& out);
   ClientAction fail_malformed(Buffer& out);
   ClientAction fail_insecure(Buffer& out);
@@ -152,13 +171,16 @@ class ClientAuthExchange {
   ClientAuthSettings settings_;
   std::string user_;
   std::string client_plugin_;
-  SecretBytes first_response_;
+  SecretBytes response_;  // to the first nonce, or to that of an AuthSwitchRequest
   Nonce nonce_;
   bool nonce_is_spent_;
   uint8_t next_sequence_id_;
   State state_ = State::kAccount;
-  AccountVerifier account_;
+  AccountVerifier given_;    // as the shell said
+  AccountVerifier account_;  // as it is checked: an unknown one has the kind of the default plugin
   bool account_exists_ = false;
+  bool was_asked_ = false;  // the client was sent something: it cannot be switched to another plugin any more
+  bool was_refreshed_ = false;
   bool used_password_ = false;
   Credentials credentials_;
   ClientFailure failure_ = ClientFailure::kNone;

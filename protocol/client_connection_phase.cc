@@ -63,6 +63,10 @@ ClientAction ClientConnectionPhase::on_account(const AccountVerifier& account, B
   return auth_ ? auth_->on_account(account, out) : fail_malformed(out);
 }
 
+ClientAction ClientConnectionPhase::on_account_refreshed(const AccountVerifier& account, Buffer& out) {
+  return auth_ ? auth_->on_account_refreshed(account, out) : fail_malformed(out);
+}
+
 ClientAction ClientConnectionPhase::on_password_verified(bool accepted, Buffer& out) {
   return auth_ ? auth_->on_password_verified(accepted, out) : fail_malformed(out);
 }

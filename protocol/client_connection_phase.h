@@ -66,6 +66,9 @@ class ClientConnectionPhase {
   const ClientProfile& profile() const { return profile_; }
   const std::string& user() const { return profile_.user; }
 
+  // Answers kRefreshAccount.
+  ClientAction on_account_refreshed(const AccountVerifier& account, Buffer& out);
+
   // Answers kVerifyPassword. clear_password() is valid until then.
   ClientAction on_password_verified(bool accepted, Buffer& out);
   const SecretBytes& clear_password() const;

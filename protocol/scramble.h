@@ -23,6 +23,7 @@ inline constexpr std::string_view kNativePassword = "mysql_native_password";
 inline constexpr std::string_view kCachingSha2Password = "caching_sha2_password";
 inline constexpr std::string_view kClearPassword = "mysql_clear_password";
 inline constexpr std::string_view kOldPassword = "mysql_old_password";
+inline constexpr std::string_view kEd25519 = "client_ed25519";  // accounts have it as "ed25519"
 }  // namespace auth_plugin
 
 // What the server gives the client to scramble the password with. On the wire a NUL follows it.
@@ -85,6 +86,24 @@ bool check_caching_sha2_password(Bytes password, const CachingSha2Hash& stored);
 // SHA-crypt with SHA-256 (https://www.akkadia.org/drepper/SHA-crypt.txt): the 43 characters of its hash. The
 // salt is taken whole (SHA-crypt itself stops at 16 bytes, MySQL uses 20); rounds as given.
 std::array<char, 43> sha256_crypt(Bytes password, Bytes salt, uint32_t rounds);
+
+// --- MariaDB's ed25519 ---
+// https://mariadb.com/kb/en/authentication-plugin-ed25519/
+// Ed25519 as in RFC 8032, but that the secret scalar and the prefix come from SHA512(password) instead of
+// SHA512(32 bytes of seed). So signatures are verified as usual.
+
+using Ed25519PublicKey = std::array<uint8_t, 32>;
+using Ed25519Signature = std::array<uint8_t, 64>;
+inline constexpr size_t kEd25519NonceBytes = 32;
+
+// The public key of a password: what the server stores.
+Ed25519PublicKey ed25519_public_key(Bytes password);
+
+// The public key from the stored form, 43 characters of base64; kMalformed for anything else.
+Result<Ed25519PublicKey> parse_ed25519_key(std::string_view stored);
+
+// The client's answer to the server's nonce: its signature.
+Ed25519Signature ed25519_sign(Bytes password, Bytes nonce);
 
 // --- RSA, for passwords over a transport that is not secure ---
 

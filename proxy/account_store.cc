@@ -1,5 +1,6 @@
 #include "proxy/account_store.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <thread>
 #include <utility>
@@ -12,6 +13,9 @@ using Clock = std::chrono::steady_clock;
 using Level = MonitorLogLevel;
 
 constexpr std::chrono::milliseconds kGoodbye{200};
+
+// A table of very many accounts: between two readings passes this many times what one takes.
+constexpr int kPausePerReading = 20;
 
 // What a reading came to.
 struct Reading {
@@ -55,10 +59,13 @@ struct AccountStore::Impl {
     while (!stopping) {
       std::vector<std::function<void()>> callers = std::exchange(waiting, {});
       lock.unlock();
+      const auto began = Clock::now();
       Reading reading = read();
-      const auto pause = reading.heard ? options.interval : options.min_interval;
-      publish(std::move(reading));
       const auto read_at = Clock::now();
+      const Clock::duration pause =
+          reading.heard ? std::max<Clock::duration>(options.interval, (read_at - began) * kPausePerReading)
+                        : options.min_interval;
+      publish(std::move(reading));
       for (const auto& done : callers)
         done();
       lock.lock();

@@ -24,16 +24,16 @@ struct AccountSnapshot {
   AccountTable table = {};
 };
 
-// Reads the account table in a thread of its own: from the writer, else from any reachable node; every few
-// seconds, and when a login failed. Once the table was read, a time without any reachable node keeps the last
+// Reads the account table in a thread of its own: from the writer, else from any reachable node; every
+// second, and when a login failed. Once the table was read, a time without any reachable node keeps the last
 // one.
 class AccountStore {
  public:
   using SnapshotPtr = std::shared_ptr<const AccountSnapshot>;
 
   struct Options {
-    std::chrono::milliseconds interval{5000};
-    std::chrono::milliseconds min_interval{500};  // between two readings, however many logins fail
+    std::chrono::milliseconds interval{1000};     // longer where a reading takes long
+    std::chrono::milliseconds min_interval{200};  // between two readings, however many logins fail
   };
 
   // `state` outlives the store. `monitor` gives nodes and account.

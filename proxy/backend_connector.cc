@@ -121,8 +121,23 @@ std::string value_or_null(const protocol::TextValue& value) {
   return value ? std::string(*value) : std::string("NULL");
 }
 
-// Session tracking, and what the connection's state is to begin with: two questions in one write.
-Awaitable<std::string> set_up(BackendConnection& connection) {
+// What a server says for the client: an ERR packet of the login, or of the questions behind it (a password
+// that has expired).
+void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
+  result.reason = failure.message;
+  result.refusal = ClientError{.code = failure.code, .sql_state = "HY000", .message = failure.message};
+  result.access_denied = failure.code == 1045 || failure.code == 1698;
+  if (result.access_denied) result.refusal->sql_state = "28000";
+  if (failure.code == 1040) result.refusal->sql_state = "08004";
+}
+
+bool is_error(protocol::Bytes payload) {
+  return !payload.empty() && payload[0] == protocol::kErrHeader;
+}
+
+// Session tracking, and what the connection's state is to begin with: two questions in one write. Empty:
+// done. Otherwise what went wrong, or the server's refusal in `result`.
+Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& result) {
   ErrorCode error;
   protocol::Buffer out;
   std::string sql;
@@ -137,15 +152,21 @@ Awaitable<std::string> set_up(BackendConnection& connection) {
   protocol::Buffer in;
   const auto answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
   if (error) co_return error.message();
-  if (answer.payload.empty() || answer.payload[0] != 0) co_return "the server refuses session tracking";
+  if (is_error(answer.payload)) {
+    refuse(result, protocol::BackendAuthExchange::refusal(answer.payload));
+    co_return "the server refuses session tracking: " + result.reason;
+  }
+  if (answer.payload.empty() || answer.payload[0] != 0) co_return "malformed answer of the server";
 
   const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
   const size_t before_row = 5 + (with_eof ? 1 : 0);
   for (size_t i = 0; i < before_row + 2; ++i) {
     const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
     if (error) co_return error.message();
-    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader)
-      co_return "the server refuses its variables";
+    if (is_error(packet.payload)) {
+      refuse(result, protocol::BackendAuthExchange::refusal(packet.payload));
+      co_return "the server refuses its variables: " + result.reason;
+    }
     if (i != before_row) continue;
     const auto row = protocol::parse_text_row(packet.payload, 4);
     if (!row) co_return "malformed answer of the server";
@@ -218,10 +239,7 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
     const protocol::BackendFailure& failure = phase.failure();
     using Reason = protocol::BackendFailure::Reason;
     if (failure.reason == Reason::kRefused) {
-      result.refusal = ClientError{.code = failure.code, .sql_state = "HY000", .message = failure.message};
-      result.access_denied = failure.code == 1045 || failure.code == 1698;
-      if (result.access_denied) result.refusal->sql_state = "28000";
-      if (failure.code == 1040) result.refusal->sql_state = "08004";
+      refuse(result, failure);
     } else if (failure.reason != Reason::kNone) {
       result.refusal = node_unreachable(to_string(address), failure.message);
       result.access_denied = failure.reason == Reason::kPasswordNotKnown;
@@ -234,7 +252,7 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   connection->mariadb = phase.profile().mariadb;
   connection->multi_statements =
       protocol::has(connection->capabilities, protocol::capability::kMultiStatements);
-  result.reason = co_await set_up(*connection);
+  result.reason = co_await set_up(*connection, result);
   in_flight = nullptr;
   if (result.reason.empty()) result.connection = std::move(connection);
   co_return result;

@@ -52,6 +52,10 @@ ClientError access_denied(std::string_view user, std::string_view host, bool usi
                          "' (using password: ", using_password ? "YES" : "NO", ")"));
 }
 
+ClientError access_denied_without_password(std::string_view user, std::string_view host) {
+  return make_error(1698, "28000", text("Access denied for user '", user, "'@'", host, "'"));
+}
+
 ClientError certificate_not_verifiable(std::string_view user, std::string_view host) {
   return make_error(
       1045, "28000",

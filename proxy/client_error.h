@@ -27,6 +27,8 @@ inline constexpr size_t kMaxClientErrorBytes = 511;
 ClientError too_many_connections();                                                            // 1040 08004
 ClientError bad_handshake();                                                                   // 1043 08S01
 ClientError access_denied(std::string_view user, std::string_view host, bool using_password);  // 1045 28000
+// An account that does not log in by a password: 1698 28000.
+ClientError access_denied_without_password(std::string_view user, std::string_view host);
 // An account that REQUIREs a certificate, where nothing verifies certificates.
 ClientError certificate_not_verifiable(std::string_view user, std::string_view host);  // 1045 28000
 ClientError account_locked(ServerFlavor flavor, std::string_view user,

@@ -1,6 +1,7 @@
 #include "proxy/client_login.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
 constexpr int kZlibLevel = 6;
 
 // What can be offered: what all servers have and what passes through, and what the proxy does itself.
+// What the account table calls the plugin whose clients call it client_ed25519.
+constexpr std::string_view kEd25519Account = "ed25519";
+
 protocol::CapabilityFlags offered_capabilities(Worker& worker) {
   protocol::CapabilityFlags common =
       passed_on_capabilities(worker.config().statements) | capability::kSessionTrack;
@@ -61,6 +65,38 @@ std::string default_plugin(const AccountStore::SnapshotPtr& accounts, ServerFlav
 }
 
 // The state of one login; its member functions are its steps.
+// Plugins that look at who runs the client's process: of no use to somebody in between.
+bool is_for_local_processes(std::string_view plugin) {
+  return plugin == "unix_socket" || plugin == "auth_socket";
+}
+
+// How well a method serves: the password need not go over in clear for the first two.
+int preference(std::string_view plugin) {
+  if (plugin == protocol::auth_plugin::kNativePassword) return 4;
+  if (plugin == protocol::auth_plugin::kCachingSha2Password) return 3;
+  if (plugin == kEd25519Account) return 2;
+  return is_for_local_processes(plugin) ? 0 : 1;
+}
+
+// Of the methods of an account (MariaDB's IDENTIFIED VIA a OR b) the one that a client is asked for.
+AuthMethod method_of(const Account& account) {
+  AuthMethod best{.plugin = account.plugin, .auth_string = account.auth_string};
+  for (const AuthMethod& other : account.alternatives) {
+    if (preference(other.plugin) > preference(best.plugin)) best = other;
+  }
+  return best;
+}
+
+uint64_t version_of(const AuthMethod& method) {
+  return std::hash<std::string>{}(method.auth_string);
+}
+
+// Somebody waits for a reading of the accounts. The store's thread holds it too.
+struct AccountsWaiter {
+  ClientSession* session = nullptr;  // null once it waits no more; worker's thread only
+  bool done = false;
+};
+
 class Login {
  public:
   explicit Login(ClientSession& session)
@@ -92,10 +128,12 @@ class Login {
   std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
 
   ClientSession& session_;
+  Awaitable<void> refresh_accounts();
   Worker& worker_;
   Environment& environment_;
   AccountStore::SnapshotPtr accounts_;
-  const Account* account_ = nullptr;
+  const Account* account_ = nullptr;  // in accounts_
+  AuthMethod method_;                 // the account's, if there is one
   std::optional<Credentials> known_;
 };
 
@@ -122,15 +160,22 @@ protocol::ServerIdentity Login::identity() {
 }
 
 AccountVerifier Login::verifier_of(const Account& account) {
-  known_ = environment_.credentials.find(account.user, account.host, account.auth_string);
-  if (account.plugin == protocol::auth_plugin::kNativePassword) {
-    if (account.auth_string.empty()) return AccountVerifier::without_password(AccountVerifier::Kind::kNative);
-    const auto hash = protocol::parse_native_hash(account.auth_string);
+  using Kind = AccountVerifier::Kind;
+  method_ = method_of(account);
+  known_ = environment_.credentials.find(account.user, account.host, method_.auth_string);
+  const bool empty = method_.auth_string.empty();
+  if (method_.plugin == protocol::auth_plugin::kNativePassword) {
+    if (empty) return AccountVerifier::without_password(Kind::kNative);
+    const auto hash = protocol::parse_native_hash(method_.auth_string);
     return hash ? AccountVerifier::native(*hash) : AccountVerifier::unknown();
   }
-  if (account.plugin == protocol::auth_plugin::kCachingSha2Password) {
-    if (account.auth_string.empty())
-      return AccountVerifier::without_password(AccountVerifier::Kind::kCachingSha2);
+  if (method_.plugin == kEd25519Account) {
+    if (empty) return AccountVerifier::without_password(Kind::kEd25519);
+    const auto key = protocol::parse_ed25519_key(method_.auth_string);
+    return key ? AccountVerifier::ed25519(*key) : AccountVerifier::unknown();
+  }
+  if (method_.plugin == protocol::auth_plugin::kCachingSha2Password) {
+    if (empty) return AccountVerifier::without_password(Kind::kCachingSha2);
     std::optional<protocol::Sha256Digest> double_hash;
     if (known_ && !known_->sha256.empty()) double_hash = protocol::sha256_digest(known_->sha256.view());
     std::optional<protocol::CachingSha2Hash> stored;
@@ -145,7 +190,7 @@ AccountVerifier Login::verifier_of(const Account& account) {
 std::optional<protocol::CachingSha2Hash> Login::decoy() const {
   for (const Account& account : accounts_->table.accounts()) {
     if (account.plugin != protocol::auth_plugin::kCachingSha2Password) continue;
-    const auto parsed = protocol::parse_caching_sha2_hash(account.auth_string);
+    const auto parsed = protocol::parse_caching_sha2_hash(method_.auth_string);
     if (parsed) return *parsed;
   }
   return std::nullopt;
@@ -159,6 +204,9 @@ AccountVerifier Login::find_account(const std::string& user) {
         protocol::sha256_secret(protocol::as_bytes(configured->second.password));
     return AccountVerifier::caching_sha2(protocol::sha256_digest(once.view()), std::nullopt);
   }
+  account_ = nullptr;
+  method_ = {};
+  known_.reset();
   if (!accounts_->available) {
     // Everyone is asked for a clear password by way of caching_sha2_password, and a server decides.
     return AccountVerifier::caching_sha2(std::nullopt, std::nullopt);
@@ -198,6 +246,25 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
               .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
               .collation = profile.collation,
               .credentials_version =
+// Reads the accounts from the servers once more, so that a password that was changed a moment ago is known.
+Awaitable<void> Login::refresh_accounts() {
+  if (environment_.accounts == nullptr) co_return;
+  const auto waiter = std::make_shared<AccountsWaiter>();
+  waiter->session = &session_;
+  const bool asked = environment_.accounts->refresh([waiter, &io = worker_.io()] {
+    asio::post(io, [waiter] {
+      waiter->done = true;
+      if (waiter->session != nullptr) waiter->session->wake_up.set();
+    });
+  });
+  while (asked && !waiter->done && !session_.timed_out && !session_.closing) {
+    session_.wake_up.reset();
+    co_await session_.wake_up.wait();
+  }
+  waiter->session = nullptr;
+  accounts_ = environment_.accounts->current();
+}
+
                   std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string),
               .requires_tls = requires_server_tls()});
 }
@@ -208,12 +275,10 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
     const auto configured = worker_.config().users.find(session_.user);
     return std::make_shared<const Credentials>(Credentials::from_password(configured->second.password));
   }
-  if (!credentials.clear_password.empty()) {
-    if (account_ != nullptr) {
-      environment_.credentials.put(account_->user, account_->host, account_->auth_string, credentials);
-    }
-  } else if (known_ && !known_->clear_password.empty()) {
-    // The fast path proved that the client knows it; a server may ask for all of it.
+  if (account_ != nullptr)
+    environment_.credentials.put(account_->user, account_->host, method_.auth_string, credentials);
+  if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {
+    // The client has proved that it knows all of it; a server may ask for all of it.
     return std::make_shared<const Credentials>(known_->clone());
   }
   return std::make_shared<const Credentials>(std::move(credentials));
@@ -256,6 +321,7 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   protocol::Buffer wire;
   const size_t start = protocol::begin_packet(wire, 0);
   protocol::ByteWriter writer(wire);
+  if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   writer.int1(static_cast<uint8_t>(protocol::Command::kInitDb));
   writer.text(schema);
   protocol::finish_packet(wire, start);
@@ -327,17 +393,27 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         action = phase.on_password_verified(accepted, out);
         break;
       }
+        if (account_ != nullptr && is_for_local_processes(method_.plugin)) {
+          const ClientError refusal = access_denied_without_password(phase.user(), session_.host);
+          action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
+          break;
+        }
       case ClientAction::kDone: {
         const bool finished = co_await finish(phase);
         if (finished && change == nullptr) start_compression(phase.profile());
         co_return finished;
       }
+      case ClientAction::kRefreshAccount: {
+        co_await refresh_accounts();
+        const AccountVerifier verifier = find_account(phase.user());
+        take_profile(phase.profile());
+        action = phase.on_account_refreshed(verifier, out);
+        break;
+      }
       case ClientAction::kFailed:
         if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
           worker_.metrics().auth_failures.add();
           worker_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.host}});
-          // Perhaps the password was changed a moment ago: the next try shall know.
-          if (environment_.accounts != nullptr) environment_.accounts->refresh([] {});
         } else {
           worker_.metrics().reject(RejectReason::kHandshake);
         }
@@ -369,3 +445,24 @@ Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUs
 }
 
 }  // namespace causeway::proxy
+bool renew_credentials(ClientSession& session) {
+  Environment& environment = session.worker.environment();
+  if (environment.accounts == nullptr || !session.account) return false;
+  const AccountStore::SnapshotPtr accounts = environment.accounts->current();
+  const auto same = [&](const Account& account) {
+    return account.user == session.account->user && account.host == session.account->host;
+  };
+  const auto account = std::ranges::find_if(accounts->table.accounts(), same);
+  if (account == accounts->table.accounts().end()) return false;
+  const AuthMethod method = method_of(*account);
+  if (version_of(method) == session.pool_key->credentials_version) return false;
+  std::optional<Credentials> known =
+      environment.credentials.find(account->user, account->host, method.auth_string);
+  if (!known) return false;
+  session.credentials = std::make_shared<const Credentials>(std::move(*known));
+  PoolKey key = *session.pool_key;
+  key.credentials_version = version_of(method);
+  session.pool_key = std::make_shared<const PoolKey>(std::move(key));
+  return true;
+}
+

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ namespace causeway::proxy {
 class Worker;
 
 inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+
+// An account of the database: the two parts of its name, as they are in the table.
+struct AccountName {
+  std::string user;
+  std::string host;
+};
 
 // Of the client's transaction what the servers do not know (yet).
 struct DeferredTransaction {
@@ -78,6 +85,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
   std::shared_ptr<const PoolKey> pool_key;
   std::shared_ptr<const protocol::Credentials> credentials;
+  std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
 
   // What it sees.
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;

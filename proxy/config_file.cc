@@ -184,7 +184,8 @@ class FileApplier {
       if (const std::optional<std::string> text = scalar_text(node)) {
         builder_.set_key(setting, key.str(), *text, where(key.source()));
       } else {
-        wrong_type(std::string(setting.name) + "." + std::string(key.str()), "a string or a number", node);
+        wrong_type(std::string(setting.name) + "." + std::string(key.str()),
+                   "text, a number, true or false, or a list of texts", node);
       }
     }
   }

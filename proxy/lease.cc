@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/backend_connector.h"
+#include "proxy/client_login.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -37,6 +38,10 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
     const DeadlineScope scope(session, Clock::now() + worker.config().timeouts.connect);
     opened =
         co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
+    if (opened.access_denied && renew_credentials(session)) {
+      opened =
+          co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
+    }
   }
   session.in_flight = nullptr;
   if (opened.connection) {

@@ -24,7 +24,7 @@ const RsaKeyPair& rsa_key() {
 
 AccountVerifier account(unsigned choice) {
   static const Credentials secret = Credentials::from_password("secret");
-  switch (choice % 6) {
+  switch (choice % 7) {
     case 0:
       return AccountVerifier::native(sha1_digest(secret.sha1.view()));
     case 1:
@@ -35,6 +35,8 @@ AccountVerifier account(unsigned choice) {
       return AccountVerifier::clear_password();
     case 4:
       return AccountVerifier::without_password(AccountVerifier::Kind::kCachingSha2);
+    case 5:
+      return AccountVerifier::ed25519(ed25519_public_key(as_bytes("secret")));
     default:
       return AccountVerifier::unknown();
   }
@@ -93,6 +95,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       case ClientAction::kLookupAccount:
         require(phase.user().size() <= kMaxUserNameBytes);
         action = phase.on_account(account(choice & 0x0f), out);
+        break;
+      case ClientAction::kRefreshAccount:
+        require(out.empty());
+        action = phase.on_account_refreshed(account((choice & 0x0f) + (choice >> 7)), out);
         break;
       case ClientAction::kVerifyPassword:
         action = phase.on_password_verified(phase.clear_password().text() == "secret", out);

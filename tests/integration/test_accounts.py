@@ -7,9 +7,10 @@ import ssl
 
 import pymysql
 import pytest
-from cluster import accounts
+from cluster import accounts, wait_until
 from conftest import run
-from support import one, server_of
+from support import one, run_client, server_of
+from wire import Wire
 
 
 @pytest.fixture
@@ -109,3 +110,164 @@ def test_account_that_requires_a_certificate_nobody_can_verify(cluster, start_pr
     assert refusal.errno == 1045 and "tls.ca" in refusal.text
     # Somebody without the password is not told.
     assert outcome(proxy.port, accounts.Account(account.name, "wrong"), ssl=tls()) == denied(account)
+
+
+# --- passwords that change while Causeway runs ------------------------------------------------------------------------
+
+
+PLUGINS = {"mariadb": "mysql_native_password", "mysql": "caching_sha2_password"}
+
+
+def set_password(cluster, account, password):
+    statement = f"SET PASSWORD FOR {account.name}@'%' = PASSWORD('{password}')" if cluster.kind == "mariadb" else f"ALTER USER {account.name}@'%' IDENTIFIED BY '{password}'"
+    change(cluster, statement)
+    return accounts.Account(account.name, password)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_changed_password(cluster, start_proxy, create_user, encrypted):
+    """The new password is right and the old one is wrong at once, although the old one was learnt and connections that
+    were opened with it lie in the pools."""
+    options = {"ssl": tls()} if encrypted else {"ssl_disabled": True}
+    old = create_user("IDENTIFIED BY 'old'", password="old")
+    proxy = start_proxy(cluster)
+    for _ in range(2):
+        assert outcome(proxy.port, old, **options) == "in"
+    with contextlib.closing(proxy.connect(old, **options)) as before:
+        assert one(before, "SELECT 1") == 1
+        for password in ("new", "newer"):
+            now = set_password(cluster, old, password)
+            assert outcome(proxy.port, now, **options) == "in"
+            assert outcome(proxy.port, old, **options) == denied(old)
+            assert outcome(proxy.port, accounts.Account(old.name, "neither"), **options) == denied(old)
+            assert outcome(proxy.port, now, **options) == "in"
+        # Who was in stays in, as on a server, even if a new connection is needed: it is the same account.
+        for node in range(3):
+            for row in cluster.query(node, f"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{old.name}'"):
+                cluster.query(node, f"KILL {row['ID']}")
+        assert one(before, "SELECT 1") == 1
+        assert one(before, "/* causeway: route=writer */ SELECT 1") == 1
+
+
+def test_old_password_is_wrong_soon_even_if_nobody_uses_the_new_one(cluster, start_proxy, create_user):
+    old = create_user("IDENTIFIED BY 'old'", password="old")
+    proxy = start_proxy(cluster)
+    assert outcome(proxy.port, old) == "in"
+    set_password(cluster, old, "new")
+    wait_until(lambda: outcome(proxy.port, old) == denied(old), 10, "the old password is wrong")
+
+
+def test_dropped_and_new_users(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED BY 'secret'")
+    proxy = start_proxy(cluster)
+    assert outcome(proxy.port, account) == "in"
+    change(cluster, f"DROP USER {account.name}@'%'")
+    wait_until(lambda: outcome(proxy.port, account) == denied(account), 10, "the user is unknown")
+    again = create_user("IDENTIFIED BY 'other'", password="other", name=account.name)
+    assert outcome(proxy.port, again) == "in"
+    assert outcome(proxy.port, account) == denied(account)
+
+
+# --- MariaDB's ed25519, and plugins that need the clear password ------------------------------------------------------
+
+
+@pytest.fixture
+def ed25519(cluster):
+    for node in range(3):
+        cluster.query(node, "INSTALL SONAME 'auth_ed25519'")
+    yield
+    for node in range(3):
+        cluster.query(node, "UNINSTALL SONAME 'auth_ed25519'")
+
+
+@pytest.mark.kinds("mariadb")
+def test_ed25519(cluster, ed25519, start_proxy, create_user, table):
+    account = create_user("IDENTIFIED VIA ed25519 USING PASSWORD('secret')")
+    proxy = start_proxy(cluster)
+    with contextlib.closing(proxy.connect(account, ssl=tls(), database="app")) as connection:
+        assert server_of(connection) in (1, 2)
+        run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+        assert run(connection, "SELECT CURRENT_USER()") == ((f"{account.name}@%",),)
+    assert outcome(proxy.port, accounts.Account(account.name, "wrong"), ssl=tls()) == denied(account)
+    refusal = outcome(proxy.port, account, ssl_disabled=True)
+    assert refusal.errno == 3159 and "TLS" in refusal.text
+    change(cluster, f"ALTER USER {account.name}@'%' IDENTIFIED VIA ed25519 USING PASSWORD('new')")
+    assert outcome(proxy.port, accounts.Account(account.name, "new"), ssl=tls()) == "in"
+    assert outcome(proxy.port, account, ssl=tls()) == denied(account)
+
+
+@pytest.mark.kinds("mariadb")
+def test_ed25519_from_the_command_line_client(cluster, ed25519, start_proxy, create_user):
+    account = create_user("IDENTIFIED VIA ed25519 USING PASSWORD('secret')")
+    done = run_client(start_proxy(cluster), "SELECT CURRENT_USER();", "--ssl", account=account)
+    assert (done.stdout, done.stderr) == (f"{account.name}@%\n", "")
+
+
+@pytest.mark.kinds("mariadb")
+def test_account_with_several_plugins(cluster, ed25519, start_proxy, create_user):
+    """The one that does not need the clear password is taken."""
+    account = create_user("IDENTIFIED VIA ed25519 USING PASSWORD('secret') OR mysql_native_password USING PASSWORD('secret')")
+    assert outcome(start_proxy(cluster).port, account, ssl_disabled=True) == "in"
+
+
+@pytest.mark.kinds("mariadb")  # MySQL has such a plugin too, but has to be started with it
+def test_account_for_local_processes(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED VIA unix_socket")
+    proxy = start_proxy(cluster)
+    expected = Refusal(1698, f"Access denied for user '{account.name}'@'127.0.0.1'")
+    for options in ({"ssl_disabled": True}, {"ssl": tls()}):
+        assert both(cluster, proxy, account, **options) == (expected, expected)
+
+
+# --- accounts that do not exist, are locked, or whose password has expired --------------------------------------------
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_unknown_user_is_asked_and_refused_as_a_known_one(cluster, start_proxy, create_user, encrypted):
+    known = accounts.Account(create_user("IDENTIFIED BY 'secret'").name, "wrong")
+    unknown = accounts.Account("u_nobody", "wrong")
+    proxy = start_proxy(cluster)
+    told = []
+    for account in (known, unknown):
+        with Wire(proxy.port) as wire:
+            told.append(wire.refused_login(account, tls() if encrypted else None))
+    assert told[0] == [packet.replace(b"u_nobody", known.name.encode()) for packet in told[1]]
+    assert b"Access denied for user" in told[0][-1]
+    for account in (known, unknown):
+        assert both(cluster, proxy, account) == (denied(account), denied(account))
+        empty = accounts.Account(account.name, "")
+        assert both(cluster, proxy, empty) == (denied(empty, False), denied(empty, False))
+
+
+def test_locked_account(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED BY 'secret' ACCOUNT LOCK")
+    proxy = start_proxy(cluster)
+    direct, through = both(cluster, proxy, account)
+    assert direct == through and direct.errno == {"mysql": 3118, "mariadb": 4151}[cluster.kind]
+    wrong = accounts.Account(account.name, "wrong")
+    assert both(cluster, proxy, wrong) == (denied(account), denied(account))
+    change(cluster, f"ALTER USER {account.name}@'%' ACCOUNT UNLOCK")
+    wait_until(lambda: outcome(proxy.port, account) == "in", 10, "the account is open")
+
+
+def test_expired_password(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED BY 'secret' PASSWORD EXPIRE")
+    proxy = start_proxy(cluster)
+    direct, through = both(cluster, proxy, account)
+    # MariaDB lets such a client in and refuses its statements; MySQL does not let it in.
+    assert direct == through and direct.errno == {"mysql": 1862, "mariadb": 1820}[cluster.kind]
+    wrong = accounts.Account(account.name, "wrong")
+    assert both(cluster, proxy, wrong) == (denied(account), denied(account))
+
+
+@pytest.mark.kinds("mariadb")  # MySQL has to be started with the variable
+def test_expired_password_where_such_clients_are_disconnected(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED BY 'secret' PASSWORD EXPIRE")
+    for node in range(3):
+        cluster.query(node, "SET GLOBAL disconnect_on_expired_password = 1")
+    try:
+        direct, through = both(cluster, start_proxy(cluster), account)
+        assert direct == through and direct.errno == 1862
+    finally:
+        for node in range(3):
+            cluster.query(node, "SET GLOBAL disconnect_on_expired_password = 0")

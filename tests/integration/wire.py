@@ -12,6 +12,7 @@ CONNECT_WITH_DB = 0x8
 LONG_PASSWORD = 0x1
 TRANSACTIONS = 0x2000
 LOCAL_FILES = 0x80
+SSL = 0x800
 CAPABILITIES = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH | CONNECT_WITH_DB | LONG_PASSWORD | TRANSACTIONS
 
 
@@ -70,6 +71,36 @@ class Wire:
                 self.send_packet(b"\x02", sequence_id + 1, by_byte)
                 sequence_id, payload = self.read_packet()
                 self.send_packet(rsa_encrypted(password, nonce, payload[1:]), sequence_id + 1, by_byte)
+
+    def refused_login(self, account, tls=None):
+        """Logs in as a driver of caching_sha2_password does, over TLS if a context is given; what the server said after
+        the greeting, up to its ERR, without nonces and keys."""
+        nonce = _nonce(self.read_packet()[1])
+        sequence_id = 1
+        response = handshake_response(account, nonce, capabilities=CAPABILITIES | (SSL if tls else 0))
+        if tls is not None:
+            self.send_packet(response[:32], sequence_id)
+            self.socket = tls.wrap_socket(self.socket)
+            sequence_id += 1
+        self.send_packet(response, sequence_id)
+        said = []
+        while True:
+            sequence_id, payload = self.read_packet()
+            if payload[:1] == b"\xff":
+                return [*said, payload]
+            answer = b"\x02"  # to 0x01 0x04: asks for the key
+            if payload[:1] == b"\xfe":
+                plugin, _, nonce = payload[1:].partition(b"\x00")
+                said.append(plugin)
+                answer = scramble(plugin.decode(), account.password, nonce.rstrip(b"\x00"))
+            elif payload != b"\x01\x04":
+                said.append(b"key")
+                answer = _encrypted(account.password, nonce, payload[1:])
+            else:
+                said.append(payload)
+                if tls is not None:
+                    answer = account.password.encode() + b"\x00"
+            self.send_packet(answer, sequence_id + 1)
 
     def is_closed(self):
         """Reads to the end; True if the other side closes (or resets) within the timeout."""

@@ -338,12 +338,49 @@ TEST(BackendConnectionPhase, ClearPasswordIsSentOverASecureTransportOnly) {
 
 TEST(BackendConnectionPhase, UnknownPluginsAreNamed) {
   for (const std::string_view plugin :
-       {"client_ed25519", "mysql_old_password", "authentication_webauthn_client"}) {
+       {"auth_gssapi_client", "mysql_old_password", "authentication_webauthn_client"}) {
     Script script(plain());
     script.send(greeting(kMariadb, auth_plugin::kNativePassword));
     EXPECT_EQ(script.send(switch_to(plugin, kNonce)), BackendAction::kFailed);
     EXPECT_EQ(script.reason(), Reason::kUnknownPlugin);
     EXPECT_NE(script.phase->failure().message.find(plugin), std::string::npos);
+  }
+}
+
+Buffer switch_to_ed25519(Bytes nonce) {
+  Buffer payload;
+  append_auth_switch_request(payload, {.plugin = auth_plugin::kEd25519, .data = nonce});
+  return payload;
+}
+
+TEST(BackendConnectionPhase, Ed25519IsAnsweredByASignature) {
+  const Buffer nonce(kEd25519NonceBytes, 'e');
+  Script script(plain());
+  script.send(greeting(kMariadb, auth_plugin::kNativePassword));
+  ASSERT_EQ(script.send(switch_to_ed25519(nonce)), BackendAction::kReadPacket);
+  EXPECT_EQ(script.answer.payload, buffer_of(ed25519_sign(as_bytes("secret"), nonce)));
+  EXPECT_EQ(script.send(kOk), BackendAction::kDone);
+
+  Script malformed(plain());
+  malformed.send(greeting(kMariadb, auth_plugin::kNativePassword));
+  EXPECT_EQ(malformed.send(switch_to_ed25519(Bytes(nonce).first(20))), BackendAction::kFailed);
+  EXPECT_EQ(malformed.reason(), Reason::kBrokenProtocol);
+}
+
+TEST(BackendConnectionPhase, Ed25519ThatCannotBeAnsweredIsPassedOver) {
+  const Buffer nonce(kEd25519NonceBytes, 'e');
+  for (const bool other_plugin : {true, false}) {
+    Script script(plain(), only_sha1());
+    script.send(greeting(kMariadb, auth_plugin::kNativePassword));
+    ASSERT_EQ(script.send(switch_to_ed25519(nonce)), BackendAction::kReadPacket);
+    if (other_plugin) {
+      ASSERT_EQ(script.send(switch_to(auth_plugin::kNativePassword, kNonce)), BackendAction::kReadPacket);
+      EXPECT_EQ(script.answer.payload, native_answer(kNonce));
+      EXPECT_EQ(script.send(kOk), BackendAction::kDone);
+    } else {
+      EXPECT_EQ(script.send(as_bytes("\xff\x15\x04#28000Access denied")), BackendAction::kFailed);
+      EXPECT_EQ(script.reason(), Reason::kPasswordNotKnown);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -69,7 +70,8 @@ struct Script {
 
   // The client's next packet.
   ClientAction send(Bytes payload) {
-    const ClientAction action = phase.on_packet(payload, sequence_id++, out);
+    ClientAction action = phase.on_packet(payload, sequence_id++, out);
+    if (action == ClientAction::kRefreshAccount) action = refresh();
     if (action == ClientAction::kReadPacket || action == ClientAction::kFailed) {
       if (!out.empty()) {
         answer = take_packet(out);
@@ -94,8 +96,11 @@ struct Script {
     return send(payload);
   }
 
-  // Answers the machine's kLookupAccount.
-  ClientAction account(const AccountVerifier& verifier) { return after(phase.on_account(verifier, out)); }
+  // Answers the machine's kLookupAccount, and kRefreshAccount by the same account, or by `refreshed`.
+  ClientAction account(const AccountVerifier& verifier) {
+    given = verifier;
+    return after(phase.on_account(verifier, out));
+  }
 
   ClientAction start_tls() {
     Buffer payload;
@@ -107,6 +112,7 @@ struct Script {
   }
 
   ClientAction after(ClientAction action) {
+    if (action == ClientAction::kRefreshAccount) action = refresh();
     if (!out.empty()) {
       answer = take_packet(out);
       EXPECT_EQ(answer.sequence_id, sequence_id);
@@ -115,8 +121,17 @@ struct Script {
     return action;
   }
 
+  ClientAction refresh() {
+    EXPECT_EQ(refreshes++, 0);
+    EXPECT_TRUE(out.empty());
+    return phase.on_account_refreshed(refreshed.value_or(given), out);
+  }
+
   Nonce nonce;
   ClientConnectionPhase phase;
+  AccountVerifier given;
+  std::optional<AccountVerifier> refreshed;
+  int refreshes = 0;
   Buffer out;
   Packet greeting;
   Packet answer;
@@ -519,9 +534,106 @@ TEST(ClientAuthExchange, LongNamesAreCutInTheRefusal) {
                                .capabilities = kOffered},
                               name, auth_plugin::kNativePassword, {}, make_nonce(), false, 2);
   Buffer out;
-  ASSERT_EQ(exchange.on_account(AccountVerifier::unknown(), out), ClientAction::kFailed);
+  ASSERT_EQ(exchange.on_account(AccountVerifier::unknown(), out), ClientAction::kRefreshAccount);
+  ASSERT_EQ(exchange.on_account_refreshed(AccountVerifier::unknown(), out), ClientAction::kFailed);
   EXPECT_EQ(err_text(take_packet(out)), "1045 28000 Access denied for user '" + std::string(48, 'n') + "'@'" +
                                             std::string(64, 'h') + "' (using password: NO)");
+}
+
+TEST(ClientConnectionPhase, ChangedNativePasswordIsTakenAtOnce) {
+  const AccountVerifier old = AccountVerifier::native(sha1_digest(sha1_secret(as_bytes("old")).view()));
+  for (const bool switched : {false, true}) {
+    Script script(identity());
+    script.refreshed = native_account();
+    script.respond(switched ? "some_plugin" : auth_plugin::kNativePassword, native_answer(script.nonce));
+    ClientAction action = script.account(old);
+    if (switched) {
+      ASSERT_EQ(action, ClientAction::kReadPacket);
+      action = script.send(native_answer(script.nonce));
+    }
+    EXPECT_EQ(action, ClientAction::kDone);
+    EXPECT_EQ(script.refreshes, 1);
+    EXPECT_EQ(script.phase.take_credentials().sha1, secret().sha1);
+  }
+}
+
+TEST(ClientConnectionPhase, WrongPasswordOfAChangedAccountIsRefused) {
+  Script script(identity());
+  script.refreshed = native_account();
+  script.respond(auth_plugin::kNativePassword,
+                 native_answer(script.nonce, Credentials::from_password("neither")));
+  const AccountVerifier old = AccountVerifier::native(sha1_digest(sha1_secret(as_bytes("old")).view()));
+  EXPECT_EQ(script.account(old), ClientAction::kFailed);
+  EXPECT_EQ(script.refreshes, 1);
+  EXPECT_EQ(err_text(script.answer), kDeniedYes);
+}
+
+TEST(ClientConnectionPhase, ChangedPasswordOfCachingSha2IsTakenAtOnce) {
+  Script script(identity(auth_plugin::kCachingSha2Password));
+  ASSERT_EQ(script.start_tls(), ClientAction::kReadPacket);
+  script.refreshed = AccountVerifier::caching_sha2(std::nullopt, stored_hash("secret"));
+  script.respond(auth_plugin::kCachingSha2Password, sha2_answer(script.nonce), kOffered);
+  ASSERT_EQ(script.account(AccountVerifier::caching_sha2(std::nullopt, stored_hash("old"))),
+            ClientAction::kReadPacket);
+  EXPECT_EQ(script.send(std::string_view("secret\0", 7)), ClientAction::kDone);
+  EXPECT_EQ(script.refreshes, 1);
+  EXPECT_EQ(script.phase.take_credentials().clear_password.text(), "secret");
+}
+
+TEST(ClientConnectionPhase, AccountThatIsNewOrGoneIsKnownAtOnce) {
+  Script added(identity());
+  added.refreshed = native_account();
+  added.respond(auth_plugin::kNativePassword, native_answer(added.nonce));
+  EXPECT_EQ(added.account(AccountVerifier::unknown()), ClientAction::kDone);
+
+  Script gone(identity());
+  gone.refreshed = AccountVerifier::unknown();
+  gone.respond(auth_plugin::kNativePassword, native_answer(gone.nonce, Credentials::from_password("wrong")));
+  EXPECT_EQ(gone.account(native_account()), ClientAction::kFailed);
+  EXPECT_EQ(err_text(gone.answer), kDeniedYes);
+}
+
+TEST(ClientConnectionPhase, AccountWithAnotherPluginNowIsSwitchedOnce) {
+  Script script(identity());
+  script.refreshed = cached_account();
+  script.respond(auth_plugin::kNativePassword, native_answer(script.nonce));
+  const AccountVerifier old = AccountVerifier::native(sha1_digest(sha1_secret(as_bytes("old")).view()));
+  ASSERT_EQ(script.account(old), ClientAction::kReadPacket);
+  const auto request = parse_auth_switch_request(script.answer.payload);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->plugin, auth_plugin::kCachingSha2Password);
+  EXPECT_EQ(script.send(sha2_answer(script.nonce)), ClientAction::kDone);
+
+  // Clients take one switch; the next login knows the plugin.
+  Script twice(identity());
+  twice.refreshed = cached_account();
+  twice.respond("some_plugin", {});
+  ASSERT_EQ(twice.account(old), ClientAction::kReadPacket);
+  EXPECT_EQ(twice.send(native_answer(twice.nonce)), ClientAction::kFailed);
+  EXPECT_EQ(err_text(twice.answer), kDeniedYes);
+}
+
+TEST(ClientConnectionPhase, Ed25519AccountsGiveTheirPasswordOverTlsOnly) {
+  const AccountVerifier account = AccountVerifier::ed25519(ed25519_public_key(as_bytes("secret")));
+  for (const bool right : {true, false}) {
+    Script script(identity());
+    ASSERT_EQ(script.start_tls(), ClientAction::kReadPacket);
+    script.respond(auth_plugin::kNativePassword, native_answer(script.nonce), kOffered);
+    ASSERT_EQ(script.account(account), ClientAction::kReadPacket);
+    const auto request = parse_auth_switch_request(script.answer.payload);
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->plugin, auth_plugin::kClearPassword);
+    EXPECT_TRUE(request->data.empty());
+    EXPECT_EQ(script.send(std::string_view(right ? "secret\0" : "sEcret\0", 7)),
+              right ? ClientAction::kDone : ClientAction::kFailed);
+    if (!right) {
+      EXPECT_EQ(err_text(script.answer), kDeniedYes);
+    }
+  }
+  Script plain(identity());
+  plain.respond(auth_plugin::kNativePassword, native_answer(plain.nonce));
+  EXPECT_EQ(plain.account(account), ClientAction::kFailed);
+  EXPECT_TRUE(err_text(plain.answer).starts_with("3159 HY000"));
 }
 
 }  // namespace

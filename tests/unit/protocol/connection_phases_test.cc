@@ -109,6 +109,8 @@ Outcome run(const Case& c) {
       server_action = server.on_packet(packet.payload, packet.sequence_id, to_client);
     if (server_action == ClientAction::kLookupAccount)
       server_action = server.on_account(verifier_of(c), to_client);
+    if (server_action == ClientAction::kRefreshAccount)
+      server_action = server.on_account_refreshed(verifier_of(c), to_client);
     if (server_action == ClientAction::kVerifyPassword) {
       outcome.verified_by_shell = true;
       server_action =

@@ -1,8 +1,10 @@
 #include "protocol/scramble.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -182,6 +184,43 @@ TEST(Rsa, RefusesWhatIsNoPassword) {
 TEST(Rsa, PrivateKeyMustBeAPem) {
   EXPECT_EQ(RsaKeyPair::from_private_key_pem("").error(), ProtocolError::kMalformed);
   EXPECT_EQ(RsaKeyPair::from_private_key_pem(key_pair().public_key_pem()).error(), ProtocolError::kMalformed);
+}
+
+// As MariaDB 10.11 stores it for 'secret'.
+constexpr std::string_view kEd25519OfSecret = "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJY";
+
+TEST(Ed25519, PublicKeyIsWhatTheServerStores) {
+  const auto stored = parse_ed25519_key(kEd25519OfSecret);
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(ed25519_public_key(as_bytes("secret")), *stored);
+  EXPECT_NE(ed25519_public_key(as_bytes("Secret")), *stored);
+  for (const std::string_view bad : {"", "ZIgU", "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJ*",
+                                     "ZIgUREUg5PVgQ6LskhXmO+eZLS0nC8be6HPjYWR4YJYA"})
+    EXPECT_FALSE(parse_ed25519_key(bad)) << bad;
+}
+
+// OpenSSL takes no password, but it verifies.
+TEST(Ed25519, SignatureIsVerifiedByASecondImplementation) {
+  for (const std::string_view password : {"secret", "x", "", "0123456789abcdef0123456789abcdef0123456789"}) {
+    const Ed25519PublicKey key = ed25519_public_key(as_bytes(password));
+    Buffer nonce(32);
+    for (uint8_t fill = 0; fill < 8; ++fill) {
+      std::fill(nonce.begin(), nonce.end(), fill);
+      const Ed25519Signature signature = ed25519_sign(as_bytes(password), nonce);
+      const auto verify = [&](Bytes message) {
+        const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> public_key(
+            EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()), EVP_PKEY_free);
+        const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                              EVP_MD_CTX_free);
+        EXPECT_EQ(EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, public_key.get()), 1);
+        return EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                                message.size()) == 1;
+      };
+      EXPECT_TRUE(verify(nonce)) << password;
+      nonce[5] ^= 1;
+      EXPECT_FALSE(verify(nonce)) << password;
+    }
+  }
 }
 
 }  // namespace
