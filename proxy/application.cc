@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json.hpp>
 #include <chrono>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -90,6 +91,7 @@ class Application {
         environment_(config, logger, cluster_),
         monitor_(monitor_options(config), cluster_, monitor_log(logger)),
         signals_(io_, SIGTERM, SIGINT),
+        reload_signal_(io_, SIGHUP),
         timer_(io_) {}
 
   void run();
@@ -108,6 +110,8 @@ class Application {
   void update_budgets();
   void on_tick();
   void schedule_tick();
+  void wait_for_reload();
+  void reload();
   void begin_drain();
   void finish();
   Readiness readiness() const;
@@ -122,6 +126,7 @@ class Application {
   std::unique_ptr<AccountStore> accounts_;
   asio::io_context io_{1};
   asio::signal_set signals_;
+  asio::signal_set reload_signal_;
   asio::steady_timer timer_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<AdminServer> admin_;
@@ -244,6 +249,48 @@ void Application::on_tick() {
   schedule_tick();
 }
 
+void Application::wait_for_reload() {
+  reload_signal_.async_wait([this](const ErrorCode& error, int) {
+    if (error) return;
+    reload();
+    wait_for_reload();
+  });
+}
+
+// The certificates, keys and authorities that the configuration names are read again. What is wrong with them
+// leaves those in use that were.
+void Application::reload() {
+  std::string files;
+  const auto take = [&](TlsContext& current, TlsContextResult made,
+                        std::initializer_list<std::pair<std::string_view, const std::string&>> settings) {
+    if (const auto* problem = std::get_if<std::string>(&made)) {
+      logger_.error("cannot reload: what was in use stays in use", {{"reason", *problem}});
+      return;
+    }
+    current = std::get<TlsContext>(std::move(made));
+    for (const auto& [name, file] : settings) {
+      if (!file.empty()) files.append(files.empty() ? "" : ", ").append(name);
+    }
+  };
+  const TlsConfig& tls = config_.tls;
+  // Without files there is nothing to read, and clients keep the certificate that was made for them.
+  if (tls.mode != TlsMode::kDisabled && (!tls.certificate.empty() || !tls.ca.empty())) {
+    take(environment_.client_tls, make_client_tls_context(tls),
+         {{"tls.certificate", tls.certificate}, {"tls.key", tls.key}, {"tls.ca", tls.ca}});
+  }
+  const ServerTlsConfig& server_tls = config_.server_tls;
+  if (server_tls.mode != TlsMode::kDisabled) {
+    take(environment_.server_tls, make_server_tls_context(server_tls),
+         {{"server_tls.ca", server_tls.ca},
+          {"server_tls.certificate", server_tls.certificate},
+          {"server_tls.key", server_tls.key}});
+  }
+  for (const auto& worker : environment_.workers)
+    worker->set_tls(environment_.client_tls, environment_.server_tls);
+  logger_.info("SIGHUP: files were read again, for new connections; all other settings need a restart",
+               {{"reloaded", files.empty() ? std::string("nothing") : files}});
+}
+
 void Application::begin_drain() {
   logger_.info("shutting down: open transactions may finish",
                {{"sessions", std::to_string(environment_.sessions.load())}});
@@ -284,6 +331,7 @@ void Application::run() {
   signals_.async_wait([this](const ErrorCode& error, int) {
     if (!error) begin_drain();
   });
+  wait_for_reload();
   wait_for_cluster();
   start_serving();
   schedule_tick();

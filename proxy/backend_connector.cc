@@ -89,11 +89,11 @@ Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, con
         break;
       }
       case BackendAction::kStartTls: {
-        const TlsContext context = worker.environment().server_tls;
+        const TlsContext context = worker.server_tls();
         if (context == nullptr) co_return "TLS towards servers is not configured";
         co_await connection.stream.start_tls_as_client(context, worker.config().server_tls.mode, address.host,
                                                        error);
-        if (error) co_return "TLS: " + error.message();
+        if (error) co_return "TLS: " + describe_handshake_error(connection.stream.native_tls(), error);
         action = phase.on_tls_started(out);
         break;
       }

@@ -46,7 +46,7 @@ protocol::CapabilityFlags offered_capabilities(Worker& worker) {
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
             capability::kReserved | capability::kCompress | capability::kZstdCompression;
-  if (worker.environment().client_tls != nullptr) common |= capability::kSsl;
+  if (worker.client_tls() != nullptr) common |= capability::kSsl;
   return common;
 }
 
@@ -366,11 +366,12 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kStartTls: {
-        const TlsContext context = environment_.client_tls;
+        const TlsContext context = worker_.client_tls();
         co_await session_.stream.start_tls_as_server(context, error);
         if (error) {
           worker_.logger().info("TLS handshake with a client failed",
-                                {{"client", session_.host}, {"reason", error.message()}});
+                                {{"client", session_.host},
+                                 {"reason", describe_handshake_error(session_.stream.native_tls(), error)}});
           co_return false;
         }
         action = phase.on_tls_started(out);

@@ -29,4 +29,8 @@ std::string_view to_string(TlsVersion value) {
   return choice_name(value);
 }
 
+std::string_view to_string(ClientCertificate value) {
+  return choice_name(value);
+}
+
 }  // namespace causeway::proxy

@@ -46,6 +46,7 @@ enum class ReadsOnWriter : uint8_t {
 enum class TlsMode : uint8_t { kDisabled, kPreferred, kRequired, kVerifyCa, kVerifyIdentity };
 enum class TlsVersion : uint8_t { k12, k13 };
 
+enum class ClientCertificate : uint8_t { kOptional, kRequired };
 std::string_view to_string(OnReadWaitTimeout value);
 std::string_view to_string(StatementPolicy value);
 std::string_view to_string(StartOn value);
@@ -53,6 +54,7 @@ std::string_view to_string(ReadsOnWriter value);
 std::string_view to_string(TlsMode value);
 std::string_view to_string(TlsVersion value);
 
+std::string_view to_string(ClientCertificate value);
 // After load_config() the optional values are set: those a listener does not have itself are the ones of
 // `forwarding`.
 struct ListenerConfig {
@@ -145,6 +147,7 @@ struct TlsConfig {
 
   friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
 };
+  ClientCertificate client_certificate = ClientCertificate::kOptional;  // with `ca`
 
 // Towards servers.
 struct ServerTlsConfig {

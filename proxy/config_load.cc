@@ -151,6 +151,9 @@ void check_whole(ConfigBuilder& builder) {
     builder.add_error(builder.origin(present), present + " needs " + missing + " too");
   };
   check_pair("tls", config.tls);
+  if (config.tls.client_certificate == ClientCertificate::kRequired && config.tls.ca.empty())
+    builder.add_error(builder.origin("tls.client_certificate"),
+                      "tls.client_certificate is required, but tls.ca is not set: nothing to verify it with");
   check_pair("server_tls", config.server_tls);
 }
 

@@ -388,6 +388,12 @@ constexpr std::array kSettings = {
             .apply = choice<&Config::tls, &TlsConfig::min_version>},
 
     Setting{.name = "server_tls.mode",
+    Setting{.name = "tls.client_certificate",
+            .kind = kText,
+            .value = "optional|required",
+            .default_value = "optional",
+            .help = "Whether a client that uses TLS has to show a certificate. required needs tls.ca.",
+            .apply = choice<&Config::tls, &TlsConfig::client_certificate>},
             .kind = kText,
             .value = "disabled|preferred|required|verify_ca|verify_identity",
             .default_value = "preferred",

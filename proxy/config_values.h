@@ -46,6 +46,10 @@ struct ChoiceNames<TlsVersion> {
   static constexpr std::array<std::string_view, 2> kNames = {"1.2", "1.3"};
 };
 template <>
+struct ChoiceNames<ClientCertificate> {
+  static constexpr std::array<std::string_view, 2> kNames = {"optional", "required"};
+};
+template <>
 struct ChoiceNames<LogLevel> {
   static constexpr std::array<std::string_view, 5> kNames = {"debug", "info", "warning", "error", "off"};
 };

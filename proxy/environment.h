@@ -35,8 +35,8 @@ struct Environment {
   CredentialCache credentials;
   std::shared_ptr<const protocol::Credentials> monitor_credentials;
   std::shared_ptr<const protocol::RsaKeyPair> rsa_key;
-  TlsContext client_tls;                  // null: no TLS towards clients
-  TlsContext server_tls;                  // null: no TLS towards servers
+  TlsContext client_tls;                  // those that workers begin with; null: no TLS towards clients,
+  TlsContext server_tls;                  // or towards servers
   std::vector<ConnectionBudget> budgets;  // by node
   std::vector<std::unique_ptr<Worker>> workers;
 

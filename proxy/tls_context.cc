@@ -1,6 +1,7 @@
 #include "proxy/tls_context.h"
 
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 
 #include <boost/asio/ip/address.hpp>
@@ -37,6 +38,14 @@ void set_versions(ssl::context& context, TlsVersion min_version) {
   SSL_CTX_set_mode(context.native_handle(), SSL_MODE_RELEASE_BUFFERS);
 }
 
+// OpenSSL compares a key with the certificate that is there already.
+bool is_key_of_another(const boost::system::error_code& error) {
+  const auto code = static_cast<unsigned long>(error.value());
+  return error && ERR_GET_LIB(code) == ERR_LIB_X509 &&
+         (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
+          ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH);
+}
+
 // Empty, or what is wrong.
 std::string load_certificate(ssl::context& context, const std::string& section,
                              const std::string& certificate, const std::string& key) {
@@ -46,10 +55,8 @@ std::string load_certificate(ssl::context& context, const std::string& section,
   // A key that asks for a pass phrase must not make the process wait at a terminal.
   context.set_password_callback([](size_t, ssl::context::password_purpose) { return std::string(); }, error);
   context.use_private_key_file(key, ssl::context::pem, error);
-  if (error) return describe(section + ".key", key, error);
-  if (SSL_CTX_check_private_key(context.native_handle()) != 1)
-    return section + ".key: " + key + ": is not the key of " + certificate;
-  return {};
+  if (is_key_of_another(error)) return section + ".key: " + key + ": is not the key of " + certificate;
+  return error ? describe(section + ".key", key, error) : std::string();
 }
 
 std::string load_ca(ssl::context& context, const std::string& section, const std::string& ca) {
@@ -82,7 +89,9 @@ TlsContextResult make_client_tls_context(const TlsConfig& config) {
   if (!config.ca.empty()) {
     problem = load_ca(*context, "tls", config.ca);
     if (!problem.empty()) return problem;
-    context->set_verify_mode(ssl::verify_peer);
+    const bool required = config.client_certificate == ClientCertificate::kRequired;
+    context->set_verify_mode(required ? ssl::verify_peer | ssl::verify_fail_if_no_peer_cert
+                                      : ssl::verify_peer);
     // The names of the authorities tell a client with several certificates which one to show.
     SSL_CTX_set_client_CA_list(context->native_handle(), SSL_load_client_CA_file(config.ca.c_str()));
   }
@@ -112,6 +121,12 @@ TlsContextResult make_server_tls_context(const ServerTlsConfig& config) {
   }
   context->set_verify_mode(verifies ? ssl::verify_peer : ssl::verify_none);
   return context;
+}
+
+std::string describe_handshake_error(SSL* ssl, const boost::system::error_code& error) {
+  const long verdict = ssl == nullptr ? X509_V_OK : SSL_get_verify_result(ssl);
+  if (verdict == X509_V_OK) return error.message();
+  return error.message() + ": " + X509_verify_cert_error_string(verdict);
 }
 
 bool prepare_server_tls(SSL* ssl, TlsMode mode, const std::string& host) {

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <boost/asio/ssl/context.hpp>
+#include <boost/system/error_code.hpp>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ TlsContextResult make_client_tls_context(const TlsConfig& config);
 // Towards servers. The name in a server's certificate is not checked by the context but by the connection:
 // prepare_server_tls().
 TlsContextResult make_server_tls_context(const ServerTlsConfig& config);
+
+// What went wrong in a handshake: OpenSSL's word, and why the peer's certificate was not accepted, if that is
+// the reason.
+std::string describe_handshake_error(SSL* ssl, const boost::system::error_code& error);
 
 // Before the handshake of one connection to `host` (a name or an IP address): sends the name (SNI) and, with
 // kVerifyIdentity, demands that the certificate is for it. False if OpenSSL is out of memory.

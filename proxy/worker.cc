@@ -33,6 +33,8 @@ Worker::Worker(Environment& environment, size_t index)
       index_(static_cast<uint32_t>(index)),
       io_(1),
       watch_timer_(io_),
+      client_tls_(environment.client_tls),
+      server_tls_(environment.server_tls),
       metrics_(environment.metrics->worker(index)),
       cluster_(environment.cluster),
       known_(environment.config.nodes.size()),
@@ -96,6 +98,13 @@ void Worker::accept(Socket socket, const ListenerConfig& listener, std::string p
       return;
     }
     asio::co_spawn(io_, run_session(std::move(own), listener, std::move(peer)), asio::detached);
+  });
+}
+
+void Worker::set_tls(TlsContext client, TlsContext server) {
+  asio::post(io_, [this, client = std::move(client), server = std::move(server)]() mutable {
+    client_tls_ = std::move(client);
+    server_tls_ = std::move(server);
   });
 }
 

@@ -40,6 +40,11 @@ class Worker {
   // Any thread: a client has connected.
   void accept(Socket socket, const ListenerConfig& listener, std::string peer_host);
 
+  // Any thread: contexts for connections from now on; those that stand keep theirs.
+  void set_tls(TlsContext client, TlsContext server);
+  const TlsContext& client_tls() const { return client_tls_; }  // null: no TLS towards clients
+  const TlsContext& server_tls() const { return server_tls_; }  // null: no TLS towards servers
+
   // Any thread: no new sessions; those that are idle outside a transaction are told goodbye.
   void drain();
 
@@ -113,6 +118,8 @@ class Worker {
   uint32_t index_;
   asio::io_context io_;
   asio::steady_timer watch_timer_;
+  TlsContext client_tls_;
+  TlsContext server_tls_;
   WorkerMetrics& metrics_;
   BufferPool buffers_;
   ClusterReader cluster_;

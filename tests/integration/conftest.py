@@ -107,10 +107,10 @@ def start_proxy(request):
     """
     running = []
 
-    def start(before, settings=None, *arguments, **options):
+    def start(before, settings=None, *arguments, ready_timeout=30, **options):
         proxy = Causeway(before, settings, arguments, **options)
         running.append(proxy)
-        return proxy.start()
+        return proxy.start(ready_timeout)
 
     yield start
     problems = []

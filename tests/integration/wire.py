@@ -95,7 +95,7 @@ class Wire:
                 answer = scramble(plugin.decode(), account.password, nonce.rstrip(b"\x00"))
             elif payload != b"\x01\x04":
                 said.append(b"key")
-                answer = _encrypted(account.password, nonce, payload[1:])
+                answer = rsa_encrypted(account.password, nonce, payload[1:])
             else:
                 said.append(payload)
                 if tls is not None:

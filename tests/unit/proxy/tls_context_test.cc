@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <boost/asio/error.hpp>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -199,6 +200,30 @@ TEST_F(TlsFiles, ClientCertificatesAreCheckedIfShown) {
   EXPECT_TRUE(Handshake(context_of(make_server_tls_context({})), server).run());
 }
 
+TEST_F(TlsFiles, ClientCertificatesCanBeDemanded) {
+  const TlsContext server = context_of(make_client_tls_context(
+      {.ca = certificate("one"), .client_certificate = ClientCertificate::kRequired}));
+  const TlsContext with = context_of(make_server_tls_context(
+      {.mode = TlsMode::kRequired, .certificate = certificate("one"), .key = key("one")}));
+  EXPECT_TRUE(Handshake(with, server).run());
+  Handshake without(context_of(make_server_tls_context({})), server);
+  without.run();
+  EXPECT_NE(SSL_is_init_finished(without.server.get()), 1);
+}
+
+TEST_F(TlsFiles, RefusedCertificatesAreExplained) {
+  const TlsContext server =
+      context_of(make_client_tls_context({.certificate = certificate("one"), .key = key("one")}));
+  const TlsContext client =
+      context_of(make_server_tls_context({.mode = TlsMode::kVerifyIdentity, .ca = certificate("one")}));
+  Handshake handshake(client, server);
+  EXPECT_TRUE(prepare_server_tls(handshake.client.get(), TlsMode::kVerifyIdentity, "db.example.com"));
+  EXPECT_FALSE(handshake.run());
+  const boost::system::error_code error = boost::asio::error::connection_reset;
+  EXPECT_EQ(describe_handshake_error(handshake.client.get(), error), error.message() + ": hostname mismatch");
+  EXPECT_EQ(describe_handshake_error(nullptr, error), error.message());
+}
+
 TEST_F(TlsFiles, ErrorsNameTheSettingAndTheFile) {
   EXPECT_EQ(problem_of(make_client_tls_context({.certificate = file("none"), .key = key("one")})),
             "tls.certificate: " + file("none") + ": No such file or directory");
@@ -207,7 +232,7 @@ TEST_F(TlsFiles, ErrorsNameTheSettingAndTheFile) {
   EXPECT_EQ(problem_of(make_client_tls_context({.certificate = certificate("one"), .key = file("none")})),
             "tls.key: " + file("none") + ": No such file or directory");
   EXPECT_THAT(problem_of(make_client_tls_context({.certificate = certificate("one"), .key = key("two")})),
-              StartsWith("tls.key: " + key("two") + ": "));
+              StartsWith("tls.key: " + key("two") + ": is not the key of " + certificate("one")));
   EXPECT_THAT(problem_of(make_client_tls_context({.ca = file("garbage")})),
               StartsWith("tls.ca: " + file("garbage") + ": "));
   EXPECT_THAT(problem_of(make_server_tls_context({.ca = file("none")})),

@@ -1,0 +1,208 @@
+"""DESIGN 5: TLS towards clients and towards servers: versions, certificates, what is verified, and new files without a restart."""
+
+import contextlib
+import pathlib
+import shutil
+import signal
+import ssl
+
+import pymysql
+import pytest
+from certificates import authority_of, new_authority
+from cluster import accounts, wait_until
+from conftest import run
+from support import attempt, one
+from test_accounts import create_user, denied, outcome, tls  # noqa: F401 (create_user is a fixture)
+
+
+@pytest.fixture
+def authority(cluster, tmp_path):
+    """The authority that the servers trust."""
+    return authority_of(cluster, tmp_path)
+
+
+def context_of(pair=None, ca=None):
+    return tls(ca, *([pair.certificate, pair.key] if pair else []))
+
+
+# --- towards clients --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_versions(proxy, version):
+    context = context_of()
+    context.minimum_version = context.maximum_version = version
+    with contextlib.closing(proxy.connect(ssl=context)) as connection:
+        assert connection._sock.version() == version.name.replace("_", ".")
+        assert one(connection, "SELECT 1") == 1
+
+
+def test_version_that_is_too_old(cluster, start_proxy):
+    proxy = start_proxy(cluster, {"tls.min_version": "1.3"})
+    context = context_of()
+    assert outcome(proxy.port, accounts.APP, ssl=context) == "in"
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert outcome(proxy.port, accounts.APP, ssl=context) != "in"
+
+
+def test_certificate_is_for_the_client_to_verify(cluster, start_proxy, authority):
+    own = authority.issue("own", "/CN=causeway")
+    proxy = start_proxy(cluster, {"tls.certificate": own.certificate, "tls.key": own.key})
+    assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=authority.pair.certificate)) == "in"
+    foreign = new_authority(pathlib.Path(own.key).parent / "foreign")
+    assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=foreign.pair.certificate)).errno == 2003
+
+
+def test_client_certificates(cluster, start_proxy, authority, tmp_path):
+    good = authority.issue("good", "/CN=ann")
+    foreign = new_authority(tmp_path / "foreign").issue("bad", "/CN=ann")
+    optional = start_proxy(cluster, {"tls.ca": authority.pair.certificate})
+    required = start_proxy(cluster, {"tls.ca": authority.pair.certificate, "tls.client_certificate": "required"})
+    logins = {name: [outcome(proxy.port, accounts.APP, ssl=context_of(pair)) == "in" for proxy in (optional, required)]
+              for name, pair in (("good", good), ("none", None), ("foreign", foreign))}  # fmt: skip
+    assert logins == {"good": [True, True], "none": [True, False], "foreign": [False, False]}
+    assert "unable to get local issuer certificate" in optional.log()
+    assert outcome(required.port, accounts.APP, ssl_disabled=True) == "in"  # tls.mode says whether TLS is a must
+
+
+def test_accounts_that_require_certificates(cluster, start_proxy, create_user, authority):  # noqa: F811
+    """Causeway shows the servers a certificate of the same names: for them it is the client."""
+    ann, bob = authority.issue("ann", "/CN=ann"), authority.issue("bob", "/CN=bob")
+    proxy = start_proxy(cluster, {"tls.ca": authority.pair.certificate, "server_tls.certificate": ann.certificate,
+                                  "server_tls.key": ann.key})  # fmt: skip
+    issuer = "/CN=Causeway test CA"
+    x509 = create_user("IDENTIFIED BY 'secret' REQUIRE X509")
+    names = create_user(f"IDENTIFIED BY 'secret' REQUIRE SUBJECT '/CN=ann' AND ISSUER '{issuer}'")
+    other_issuer = create_user("IDENTIFIED BY 'secret' REQUIRE ISSUER '/CN=Another CA'")
+    for port in (proxy.port, cluster.servers[0].port):
+        assert outcome(port, x509, ssl_disabled=True) == denied(x509)
+        assert outcome(port, x509, ssl=context_of()) == denied(x509)
+        assert outcome(port, x509, ssl=context_of(bob)) == "in"
+        assert outcome(port, names, ssl=context_of()) == denied(names)
+        assert outcome(port, names, ssl=context_of(bob)) == denied(names)
+        assert outcome(port, names, ssl=context_of(ann)) == "in"
+        assert outcome(port, other_issuer, ssl=context_of(ann)) == denied(other_issuer)
+
+
+# --- new files --------------------------------------------------------------------------------------------------------
+
+
+def shown_certificate(proxy):
+    with contextlib.closing(proxy.connect(ssl=context_of())) as connection:
+        return connection._sock.getpeercert(binary_form=True)
+
+
+def der(pair):
+    return ssl.PEM_cert_to_DER_cert(pathlib.Path(pair.certificate).read_text())
+
+
+def reload(proxy, expected):
+    """SIGHUP, and waits for one more line of the log that says `expected`."""
+    before = proxy.log().count(expected)
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: proxy.log().count(expected) > before, 10, f"the log says {expected}")
+
+
+def test_new_certificate_without_a_restart(cluster, start_proxy, authority, tmp_path):
+    first, second = authority.issue("first", "/CN=first"), authority.issue("second", "/CN=second")
+    shutil.copy(first.certificate, tmp_path / "in-use.pem")
+    shutil.copy(first.key, tmp_path / "in-use.key")
+    proxy = start_proxy(cluster, {"tls.certificate": str(tmp_path / "in-use.pem"), "tls.key": str(tmp_path / "in-use.key")})
+    assert shown_certificate(proxy) == der(first)
+    with contextlib.closing(proxy.connect(ssl=context_of())) as before:
+        # Half of it: what was in use stays in use.
+        shutil.copy(second.certificate, tmp_path / "in-use.pem")
+        reload(proxy, "is not the key of")
+        assert "cannot reload" in proxy.log()
+        assert shown_certificate(proxy) == der(first)
+        shutil.copy(second.key, tmp_path / "in-use.key")
+        reload(proxy, "tls.certificate, tls.key")
+        wait_until(lambda: shown_certificate(proxy) == der(second), 10, "the new certificate is shown")
+        assert one(before, "SELECT 1") == 1
+
+
+def test_new_authorities_without_a_restart(cluster, start_proxy, authority, tmp_path):
+    foreign = new_authority(tmp_path / "foreign")
+    client = foreign.issue("client", "/CN=ann")
+    in_use = tmp_path / "authorities.pem"
+    shutil.copy(authority.pair.certificate, in_use)
+    proxy = start_proxy(cluster, {"tls.ca": str(in_use), "server_tls.mode": "verify_ca", "server_tls.ca": str(in_use)})
+    assert outcome(proxy.port, accounts.APP, ssl=context_of(client)) != "in"
+    in_use.write_bytes(pathlib.Path(authority.pair.certificate).read_bytes() + pathlib.Path(foreign.pair.certificate).read_bytes())
+    reload(proxy, "tls.ca, server_tls.ca")
+    wait_until(lambda: outcome(proxy.port, accounts.APP, ssl=context_of(client)) == "in", 10, "the new authority is known")
+
+
+def test_reload_without_files_changes_nothing(cluster, start_proxy):
+    proxy = start_proxy(cluster)
+    before = shown_certificate(proxy)
+    reload(proxy, "reloaded=nothing")
+    assert shown_certificate(proxy) == before
+
+
+# --- towards servers --------------------------------------------------------------------------------------------------
+
+
+def ciphers(proxy):
+    with contextlib.closing(proxy.connect()) as connection:
+        return [run(connection, f"{route}SHOW STATUS LIKE 'Ssl_cipher'")[0][1] for route in ("", "/* causeway: route=writer */ ")]
+
+
+@pytest.mark.parametrize("mode", ["disabled", "preferred", "required", "verify_ca", "verify_identity"])
+def test_modes_towards_servers(cluster, start_proxy, authority, mode):
+    settings = {"server_tls.mode": mode}
+    if mode.startswith("verify"):
+        settings["server_tls.ca"] = authority.pair.certificate
+    proxy = start_proxy(cluster, settings)
+    # The servers are on this machine, where preferred encrypts nothing.
+    assert [cipher != "" for cipher in ciphers(proxy)] == [mode not in ("disabled", "preferred")] * 2
+
+
+@pytest.mark.parametrize("mode", ["verify_ca", "verify_identity"])
+def test_servers_of_a_wrong_authority(cluster, start_proxy, tmp_path, mode):
+    foreign = new_authority(tmp_path / "foreign")
+    proxy = start_proxy(cluster, {"server_tls.mode": mode, "server_tls.ca": foreign.pair.certificate}, ready_timeout=None)
+    expect_no_server(proxy, "self-signed certificate in certificate chain")
+
+
+def expect_no_server(proxy, reason):
+    """Nothing is ready, and the log says why."""
+    wait_until(lambda: reason in proxy.log(), 20, f"the log says {reason}")
+    assert proxy.http("/readyz")[0] != 200
+
+
+@pytest.fixture
+def misnamed(cluster):
+    """The servers of the cluster show certificates of the right authority for another name."""
+    statement = "FLUSH SSL" if cluster.kind == "mariadb" else "ALTER INSTANCE RELOAD TLS"
+    kept = {}
+    for node, server in enumerate(cluster.servers):
+        kept[node] = {name: (server.datadir / name).read_bytes() for name in ("server-cert.pem", "server-key.pem")}
+        pair = authority_of(cluster, server.datadir).issue("misnamed", "/CN=elsewhere", "DNS:elsewhere")
+        shutil.move(pair.certificate, server.datadir / "server-cert.pem")
+        shutil.move(pair.key, server.datadir / "server-key.pem")
+        cluster.query(node, statement)
+    yield
+    for node, files in kept.items():
+        for name, contents in files.items():
+            (cluster.servers[node].datadir / name).write_bytes(contents)
+        cluster.query(node, statement)
+
+
+def test_servers_of_another_name(cluster, misnamed, start_proxy, authority):
+    ca = {"server_tls.ca": authority.pair.certificate}
+    assert "" not in ciphers(start_proxy(cluster, {"server_tls.mode": "verify_ca", **ca}))
+    proxy = start_proxy(cluster, {"server_tls.mode": "verify_identity", **ca}, ready_timeout=None)
+    expect_no_server(proxy, "Validation of SSL server certificate failed")
+
+
+def test_servers_that_change_while_causeway_runs(cluster, start_proxy, authority, request):
+    """What a client reads when a connection to a server cannot be opened."""
+    proxy = start_proxy(cluster, {"server_tls.mode": "verify_identity", "server_tls.ca": authority.pair.certificate,
+                                  "monitor.interval": "1m"})  # fmt: skip
+    assert "" not in ciphers(proxy)
+    request.getfixturevalue("misnamed")
+    # The connections that stand are good; another account needs new ones.
+    with contextlib.closing(proxy.connect(accounts.ADMIN)) as connection:
+        answer = attempt(connection, "SELECT 1")
+        assert "hostname mismatch" in answer.text or "IP address mismatch" in answer.text
