@@ -1,5 +1,7 @@
 #include "proxy/backend_connector.h"
 
+#include <unistd.h>
+
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -18,6 +20,7 @@
 #include "protocol/text_resultset.h"
 #include "proxy/exchange_prefix.h"
 #include "proxy/packet_io.h"
+#include "proxy/build_info.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -133,6 +136,16 @@ void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
 
 bool is_error(protocol::Bytes payload) {
   return !payload.empty() && payload[0] == protocol::kErrHeader;
+// A connection serves many clients, so that what servers show is Causeway itself.
+protocol::Buffer own_attributes() {
+  protocol::Buffer attributes;
+  protocol::append_connect_attribute(attributes, "_client_name", "causeway");
+  protocol::append_connect_attribute(attributes, "_client_version", version());
+  protocol::append_connect_attribute(attributes, "_pid", std::to_string(::getpid()));
+  protocol::append_connect_attribute(attributes, "program_name", "causeway");
+  return attributes;
+}
+
 }
 
 // Session tracking, and what the connection's state is to begin with: two questions in one write. Empty:
@@ -228,7 +241,8 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   protocol::BackendLogin login;
   login.user = key->user;
   login.credentials = &credentials;
-  login.capabilities = key->capabilities | required_backend_capabilities();
+  login.capabilities =
+      key->capabilities | required_backend_capabilities() | protocol::capability::kConnectAttrs;
   login.collation = key->collation;
   login.tls = tls_mode_for(address, worker.config().server_tls.mode, key->requires_tls);
   login.secure_transport = address.is_unix();
@@ -258,4 +272,5 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   co_return result;
 }
 
+  login.connect_attributes = own_attributes();
 }  // namespace causeway::proxy

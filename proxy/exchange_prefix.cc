@@ -130,6 +130,9 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
 void append_baseline_sql(std::string& sql, const BackendConnection& connection) {
   sql.append("SET session_track_system_variables='*', session_track_schema=1");
   if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
+  // MariaDB's COM_RESET_CONNECTION forgets it.
+  if (connection.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
+    sql.append(", wait_timeout=@@interactive_timeout");
   const ConnectionBaseline& baseline = connection.baseline;
   if (is_of_one_collation(baseline)) {
     sql.append(", NAMES '").append(baseline.character_set_client);
