@@ -29,6 +29,9 @@ struct PoolKey {
   uint8_t collation = 0;                       // of the handshake
   uint64_t credentials_version = 0;            // a changed password makes new connections
   bool requires_tls = false;                   // the account does, or its password goes over in clear
+  // Of the client, where a node is told; else, and for Unix sockets, empty: such connections are Causeway's
+  // own.
+  std::string client_address = {};
 
   friend bool operator==(const PoolKey&, const PoolKey&) = default;
 };

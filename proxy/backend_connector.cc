@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +17,12 @@
 #include "protocol/eof_packet.h"
 #include "protocol/err_packet.h"
 #include "protocol/packet_header.h"
+#include "protocol/proxy_protocol.h"
 #include "protocol/response_scanner.h"
 #include "protocol/text_resultset.h"
+#include "proxy/build_info.h"
 #include "proxy/exchange_prefix.h"
 #include "proxy/packet_io.h"
-#include "proxy/build_info.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -108,6 +110,20 @@ Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, con
   }
 }
 
+// Says for whom the connection is. It may serve several clients of that address: the port is nobody's.
+protocol::Buffer proxy_header(const PoolKey& key, const Socket& socket) {
+  protocol::Buffer header;
+  ErrorCode error;
+  const Endpoint peer = socket.remote_endpoint(error);
+  asio::ip::tcp::endpoint server;
+  if (!error && peer.size() <= server.capacity()) std::memcpy(server.data(), peer.data(), peer.size());
+  const protocol::ProxyEndpoint source{.address = key.client_address, .port = 0};
+  const protocol::ProxyEndpoint destination{.address = server.address().to_string(), .port = server.port()};
+  if (key.client_address.empty() || !protocol::append_proxy_v2(header, source, destination))
+    protocol::append_proxy_v2_local(header);
+  return header;
+}
+
 void append_query(protocol::Buffer& out, std::string_view sql, protocol::CapabilityFlags capabilities) {
   const size_t start = protocol::begin_packet(out, 0);
   protocol::ByteWriter writer(out);
@@ -118,6 +134,16 @@ void append_query(protocol::Buffer& out, std::string_view sql, protocol::Capabil
   }
   writer.text(sql);
   protocol::finish_packet(out, start);
+}
+
+// A connection serves many clients, so that what servers show is Causeway itself.
+protocol::Buffer own_attributes() {
+  protocol::Buffer attributes;
+  protocol::append_connect_attribute(attributes, "_client_name", "causeway");
+  protocol::append_connect_attribute(attributes, "_client_version", version());
+  protocol::append_connect_attribute(attributes, "_pid", std::to_string(::getpid()));
+  protocol::append_connect_attribute(attributes, "program_name", "causeway");
+  return attributes;
 }
 
 std::string value_or_null(const protocol::TextValue& value) {
@@ -136,16 +162,6 @@ void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
 
 bool is_error(protocol::Bytes payload) {
   return !payload.empty() && payload[0] == protocol::kErrHeader;
-// A connection serves many clients, so that what servers show is Causeway itself.
-protocol::Buffer own_attributes() {
-  protocol::Buffer attributes;
-  protocol::append_connect_attribute(attributes, "_client_name", "causeway");
-  protocol::append_connect_attribute(attributes, "_client_version", version());
-  protocol::append_connect_attribute(attributes, "_pid", std::to_string(::getpid()));
-  protocol::append_connect_attribute(attributes, "program_name", "causeway");
-  return attributes;
-}
-
 }
 
 // Session tracking, and what the connection's state is to begin with: two questions in one write. Empty:
@@ -238,12 +254,23 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
     co_return result;
   }
 
+  if (worker.config().nodes[node].proxy_protocol) {
+    const protocol::Buffer header = proxy_header(*key, connection->stream.socket());
+    co_await connection->stream.write_all(header, {}, error);
+    if (error) {
+      in_flight = nullptr;
+      result.reason = error.message();
+      co_return result;
+    }
+  }
+
   protocol::BackendLogin login;
   login.user = key->user;
   login.credentials = &credentials;
   login.capabilities =
       key->capabilities | required_backend_capabilities() | protocol::capability::kConnectAttrs;
   login.collation = key->collation;
+  login.connect_attributes = own_attributes();
   login.tls = tls_mode_for(address, worker.config().server_tls.mode, key->requires_tls);
   login.secure_transport = address.is_unix();
   protocol::BackendConnectionPhase phase(std::move(login));
@@ -272,5 +299,4 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   co_return result;
 }
 
-  login.connect_attributes = own_attributes();
 }  // namespace causeway::proxy

@@ -11,6 +11,7 @@
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
 #include "proxy/backend_connector.h"
+#include "proxy/client_address.h"
 #include "proxy/local_answers.h"
 #include "proxy/packet_io.h"
 #include "proxy/query_commands.h"
@@ -30,13 +31,13 @@ namespace capability = protocol::capability;
 // Shown while no server has been heard of yet.
 constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
 
+// What the account table calls the plugin whose clients call it client_ed25519.
+constexpr std::string_view kEd25519Account = "ed25519";
+
 // What servers use.
 constexpr int kZlibLevel = 6;
 
 // What can be offered: what all servers have and what passes through, and what the proxy does itself.
-// What the account table calls the plugin whose clients call it client_ed25519.
-constexpr std::string_view kEd25519Account = "ed25519";
-
 protocol::CapabilityFlags offered_capabilities(Worker& worker) {
   protocol::CapabilityFlags common =
       passed_on_capabilities(worker.config().statements) | capability::kSessionTrack;
@@ -64,7 +65,6 @@ std::string default_plugin(const AccountStore::SnapshotPtr& accounts, ServerFlav
                          : protocol::auth_plugin::kCachingSha2Password);
 }
 
-// The state of one login; its member functions are its steps.
 // Plugins that look at who runs the client's process: of no use to somebody in between.
 bool is_for_local_processes(std::string_view plugin) {
   return plugin == "unix_socket" || plugin == "auth_socket";
@@ -97,6 +97,7 @@ struct AccountsWaiter {
   bool done = false;
 };
 
+// The state of one login; its member functions are its steps.
 class Login {
  public:
   explicit Login(ClientSession& session)
@@ -118,8 +119,15 @@ class Login {
   }
   // Whether the servers take this account over TLS only.
   bool requires_server_tls() const {
-    return account_ != nullptr && account_->required_tls != RequiredTls::kNone;
+    return account_ != nullptr &&
+           (account_->required_tls != RequiredTls::kNone || preference(method_.plugin) < 2);
   }
+  // What nodes are told of the client, if there is one that is told.
+  std::string told_address() const {
+    const bool any = std::ranges::any_of(worker_.config().nodes, &NodeConfig::proxy_protocol);
+    return any && !session_.listener.address.is_unix() ? session_.host : std::string();
+  }
+  Awaitable<void> refresh_accounts();
   Awaitable<bool> verify_password(const ClientConnectionPhase& phase);
   std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
@@ -128,7 +136,6 @@ class Login {
   std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
 
   ClientSession& session_;
-  Awaitable<void> refresh_accounts();
   Worker& worker_;
   Environment& environment_;
   AccountStore::SnapshotPtr accounts_;
@@ -179,7 +186,7 @@ AccountVerifier Login::verifier_of(const Account& account) {
     std::optional<protocol::Sha256Digest> double_hash;
     if (known_ && !known_->sha256.empty()) double_hash = protocol::sha256_digest(known_->sha256.view());
     std::optional<protocol::CachingSha2Hash> stored;
-    const auto parsed = protocol::parse_caching_sha2_hash(account.auth_string);
+    const auto parsed = protocol::parse_caching_sha2_hash(method_.auth_string);
     if (parsed) stored = *parsed;
     return AccountVerifier::caching_sha2(double_hash, stored);
   }
@@ -190,13 +197,16 @@ AccountVerifier Login::verifier_of(const Account& account) {
 std::optional<protocol::CachingSha2Hash> Login::decoy() const {
   for (const Account& account : accounts_->table.accounts()) {
     if (account.plugin != protocol::auth_plugin::kCachingSha2Password) continue;
-    const auto parsed = protocol::parse_caching_sha2_hash(method_.auth_string);
+    const auto parsed = protocol::parse_caching_sha2_hash(account.auth_string);
     if (parsed) return *parsed;
   }
   return std::nullopt;
 }
 
 AccountVerifier Login::find_account(const std::string& user) {
+  account_ = nullptr;
+  method_ = {};
+  known_.reset();
   if (environment_.accounts == nullptr) {
     const auto configured = worker_.config().users.find(user);
     if (configured == worker_.config().users.end()) return AccountVerifier::unknown();
@@ -204,9 +214,6 @@ AccountVerifier Login::find_account(const std::string& user) {
         protocol::sha256_secret(protocol::as_bytes(configured->second.password));
     return AccountVerifier::caching_sha2(protocol::sha256_digest(once.view()), std::nullopt);
   }
-  account_ = nullptr;
-  method_ = {};
-  known_.reset();
   if (!accounts_->available) {
     // Everyone is asked for a clear password by way of caching_sha2_password, and a server decides.
     return AccountVerifier::caching_sha2(std::nullopt, std::nullopt);
@@ -222,7 +229,8 @@ Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
                                                            .capabilities = 0,
                                                            .collation = 45,
                                                            .credentials_version = 0,
-                                                           .requires_tls = requires_server_tls()});
+                                                           .requires_tls = requires_server_tls(),
+                                                           .client_address = told_address()});
   const ClusterView& view = worker_.view();
   std::vector<size_t> nodes;
   for (size_t i = 0; i < view.nodes.size(); ++i) {
@@ -238,14 +246,6 @@ Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
   co_return false;
 }
 
-void Login::take_profile(const protocol::ClientProfile& profile) {
-  session_.user = profile.user;
-  session_.capabilities = profile.capabilities;
-  session_.pool_key = std::make_shared<const PoolKey>(
-      PoolKey{.user = profile.user,
-              .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
-              .collation = profile.collation,
-              .credentials_version =
 // Reads the accounts from the servers once more, so that a password that was changed a moment ago is known.
 Awaitable<void> Login::refresh_accounts() {
   if (environment_.accounts == nullptr) co_return;
@@ -265,8 +265,16 @@ Awaitable<void> Login::refresh_accounts() {
   accounts_ = environment_.accounts->current();
 }
 
-                  std::hash<std::string>{}(account_ == nullptr ? std::string() : account_->auth_string),
-              .requires_tls = requires_server_tls()});
+void Login::take_profile(const protocol::ClientProfile& profile) {
+  session_.user = profile.user;
+  session_.capabilities = profile.capabilities;
+  session_.pool_key = std::make_shared<const PoolKey>(
+      PoolKey{.user = profile.user,
+              .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
+              .collation = profile.collation,
+              .credentials_version = version_of(method_),
+              .requires_tls = requires_server_tls(),
+              .client_address = told_address()});
 }
 
 std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& phase) {
@@ -313,6 +321,7 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_return false;
   }
   session_.credentials = credentials_of(phase);
+  if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   const std::string& schema = phase.profile().database;
   if (schema.empty()) {
     const bool sent = co_await answer_ok(session_, sequence_id);
@@ -321,7 +330,6 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   protocol::Buffer wire;
   const size_t start = protocol::begin_packet(wire, 0);
   protocol::ByteWriter writer(wire);
-  if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   writer.int1(static_cast<uint8_t>(protocol::Command::kInitDb));
   writer.text(schema);
   protocol::finish_packet(wire, start);
@@ -385,24 +393,14 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
           break;
         }
         const AccountVerifier verifier = find_account(phase.user());
-        take_profile(phase.profile());
-        action = phase.on_account(verifier, out);
-        break;
-      }
-      case ClientAction::kVerifyPassword: {
-        const bool accepted = co_await verify_password(phase);
-        action = phase.on_password_verified(accepted, out);
-        break;
-      }
         if (account_ != nullptr && is_for_local_processes(method_.plugin)) {
           const ClientError refusal = access_denied_without_password(phase.user(), session_.host);
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }
-      case ClientAction::kDone: {
-        const bool finished = co_await finish(phase);
-        if (finished && change == nullptr) start_compression(phase.profile());
-        co_return finished;
+        take_profile(phase.profile());
+        action = phase.on_account(verifier, out);
+        break;
       }
       case ClientAction::kRefreshAccount: {
         co_await refresh_accounts();
@@ -410,6 +408,16 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         take_profile(phase.profile());
         action = phase.on_account_refreshed(verifier, out);
         break;
+      }
+      case ClientAction::kVerifyPassword: {
+        const bool accepted = co_await verify_password(phase);
+        action = phase.on_password_verified(accepted, out);
+        break;
+      }
+      case ClientAction::kDone: {
+        const bool finished = co_await finish(phase);
+        if (finished && change == nullptr) start_compression(phase.profile());
+        co_return finished;
       }
       case ClientAction::kFailed:
         if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
@@ -430,7 +438,9 @@ Awaitable<bool> log_in_client(ClientSession& session) {
   bool accepted = false;
   {
     const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
-    accepted = co_await login.run();
+    bool known = true;
+    if (expects_proxy_header(session)) known = co_await take_proxy_header(session);
+    if (known) accepted = co_await login.run();
   }
   co_return accepted;
 }
@@ -445,7 +455,6 @@ Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUs
   co_return accepted;
 }
 
-}  // namespace causeway::proxy
 bool renew_credentials(ClientSession& session) {
   Environment& environment = session.worker.environment();
   if (environment.accounts == nullptr || !session.account) return false;
@@ -467,3 +476,4 @@ bool renew_credentials(ClientSession& session) {
   return true;
 }
 
+}  // namespace causeway::proxy

@@ -12,6 +12,7 @@
 
 #include "consistency/read_consistency.h"
 #include "proxy/log.h"
+#include "proxy/network.h"
 
 namespace causeway::proxy {
 
@@ -45,16 +46,16 @@ enum class ReadsOnWriter : uint8_t {
 };
 enum class TlsMode : uint8_t { kDisabled, kPreferred, kRequired, kVerifyCa, kVerifyIdentity };
 enum class TlsVersion : uint8_t { k12, k13 };
-
 enum class ClientCertificate : uint8_t { kOptional, kRequired };
+
 std::string_view to_string(OnReadWaitTimeout value);
 std::string_view to_string(StatementPolicy value);
 std::string_view to_string(StartOn value);
 std::string_view to_string(ReadsOnWriter value);
 std::string_view to_string(TlsMode value);
 std::string_view to_string(TlsVersion value);
-
 std::string_view to_string(ClientCertificate value);
+
 // After load_config() the optional values are set: those a listener does not have itself are the ones of
 // `forwarding`.
 struct ListenerConfig {
@@ -62,13 +63,16 @@ struct ListenerConfig {
   std::optional<consistency::ReadConsistency> read_consistency = {};
   std::optional<std::chrono::milliseconds> read_wait_timeout = {};
   std::optional<OnReadWaitTimeout> on_read_wait_timeout = {};
+  // From where clients come with a header of the PROXY protocol, which they have to send.
+  std::vector<Network> proxy_protocol_from = {};
 
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
 
 struct NodeConfig {
   Address address = {};
-  uint32_t weight = 1;  // share of the reads; 0 takes none
+  uint32_t weight = 1;          // share of the reads; 0 takes none
+  bool proxy_protocol = false;  // the node is told the clients' addresses, by the PROXY protocol
 
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
@@ -143,11 +147,11 @@ struct TlsConfig {
   std::string certificate = {};  // PEM files; without them a self-made certificate
   std::string key = {};
   std::string ca = {};
+  ClientCertificate client_certificate = ClientCertificate::kOptional;  // with `ca`
   TlsVersion min_version = TlsVersion::k12;
 
   friend bool operator==(const TlsConfig&, const TlsConfig&) = default;
 };
-  ClientCertificate client_certificate = ClientCertificate::kOptional;  // with `ca`
 
 // Towards servers.
 struct ServerTlsConfig {

@@ -67,10 +67,24 @@ bool has_type(SettingKind kind, const toml::node& node) {
 }
 
 // A string, an integer or a floating-point number as the text that flags would have.
+std::optional<std::string> scalar_text(const toml::node& node);
+
+// The texts of an array, as they are written elsewhere: separated by spaces.
+std::optional<std::string> joined_text(const toml::array& array) {
+  std::string joined;
+  for (const toml::node& element : array) {
+    const std::optional<std::string> text = scalar_text(element);
+    if (!text) return std::nullopt;
+    joined.append(joined.empty() ? "" : " ").append(*text);
+  }
+  return joined;
+}
+
 std::optional<std::string> scalar_text(const toml::node& node) {
   std::array<char, 400> digits{};
   std::to_chars_result end{};
   if (const auto* string = node.as_string()) return string->get();
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (const auto* integer = node.as_integer()) {
     end = std::to_chars(digits.data(), digits.data() + digits.size(), integer->get());
   } else if (const auto* number = node.as_floating_point()) {
@@ -181,7 +195,8 @@ class FileApplier {
     if (!builder_.append(setting, first->as_string()->get(), where(first->source()))) return;
     for (const auto& [key, node] : table) {
       if (key.str() == first_key) continue;
-      if (const std::optional<std::string> text = scalar_text(node)) {
+      const toml::array* array = node.as_array();
+      if (const std::optional<std::string> text = array ? joined_text(*array) : scalar_text(node)) {
         builder_.set_key(setting, key.str(), *text, where(key.source()));
       } else {
         wrong_type(std::string(setting.name) + "." + std::string(key.str()),

@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kMaxDuration = std::chrono::milliseconds(24h * 365);
 
-constexpr std::array<std::string_view, 4> kListenerKeys = {"address", "read_consistency", "read_wait_timeout",
-                                                           "on_read_wait_timeout"};
-constexpr std::array<std::string_view, 2> kNodeKeys = {"address", "weight"};
+constexpr std::array<std::string_view, 5> kListenerKeys = {"address", "read_consistency", "read_wait_timeout",
+                                                           "on_read_wait_timeout", "proxy_protocol_from"};
+constexpr std::array<std::string_view, 3> kNodeKeys = {"address", "weight", "proxy_protocol"};
 
 std::string append_listener(Config& config, std::string_view text) {
   ListenerConfig listener;
@@ -32,6 +32,10 @@ std::string set_listener_key(Config& config, std::string_view key, std::string_v
   ListenerConfig& listener = config.listeners.back();
   if (key == "read_consistency") return set_read_consistency(listener.read_consistency.emplace(), text);
   if (key == "read_wait_timeout") return set_read_wait_timeout(listener.read_wait_timeout.emplace(), text);
+  if (key == "proxy_protocol_from") {
+    if (listener.address.is_unix()) return "is for TCP listeners";
+    return set_networks(listener.proxy_protocol_from, text);
+  }
   return set_choice(listener.on_read_wait_timeout.emplace(), text);
 }
 
@@ -42,7 +46,8 @@ std::string append_node(Config& config, std::string_view text) {
   return problem;
 }
 
-std::string set_node_key(Config& config, std::string_view, std::string_view text) {
+std::string set_node_key(Config& config, std::string_view key, std::string_view text) {
+  if (key == "proxy_protocol") return set_flag(config.nodes.back().proxy_protocol, text);
   return set_number(config.nodes.back().weight, text, 0, 1000);
 }
 
@@ -140,18 +145,21 @@ constexpr std::array kSettings = {
             .default_value = "127.0.0.1:6446",
             .help =
                 "Where clients connect. Repeated for several. A listener may have its own read_consistency, "
-                "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others.",
+                "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others. "
+                "proxy_protocol_from: networks of load balancers that send the PROXY protocol.",
             .list = &kListenerList,
             .clear = [](Config& config) { config.listeners.clear(); }},
-    Setting{.name = "nodes",
-            .flag = "node",
-            .kind = kList,
-            .value = "HOST:PORT",
-            .help =
-                "The servers, repeated for each; which one is the writer is found out. The weight (0..1000, "
-                "1 if not said) is a replica's share of the reads.",
-            .list = &kNodeList,
-            .clear = [](Config& config) { config.nodes.clear(); }},
+    Setting{
+        .name = "nodes",
+        .flag = "node",
+        .kind = kList,
+        .value = "HOST:PORT",
+        .help =
+            "The servers, repeated for each; which one is the writer is found out. The weight (0..1000, "
+            "1 if not said) is a replica's share of the reads. proxy_protocol = true tells the server the "
+            "clients' addresses.",
+        .list = &kNodeList,
+        .clear = [](Config& config) { config.nodes.clear(); }},
     Setting{.name = "workers",
             .flag = "workers",
             .kind = kInteger,
@@ -380,6 +388,12 @@ constexpr std::array kSettings = {
             .help = "Authorities for client certificates (PEM): with it a client that shows one has to show "
                     "a good one.",
             .apply = name<&Config::tls, &TlsConfig::ca>},
+    Setting{.name = "tls.client_certificate",
+            .kind = kText,
+            .value = "optional|required",
+            .default_value = "optional",
+            .help = "Whether a client that uses TLS has to show a certificate. required needs tls.ca.",
+            .apply = choice<&Config::tls, &TlsConfig::client_certificate>},
     Setting{.name = "tls.min_version",
             .kind = kText,
             .value = "1.2|1.3",
@@ -388,12 +402,6 @@ constexpr std::array kSettings = {
             .apply = choice<&Config::tls, &TlsConfig::min_version>},
 
     Setting{.name = "server_tls.mode",
-    Setting{.name = "tls.client_certificate",
-            .kind = kText,
-            .value = "optional|required",
-            .default_value = "optional",
-            .help = "Whether a client that uses TLS has to show a certificate. required needs tls.ca.",
-            .apply = choice<&Config::tls, &TlsConfig::client_certificate>},
             .kind = kText,
             .value = "disabled|preferred|required|verify_ca|verify_identity",
             .default_value = "preferred",

@@ -131,6 +131,30 @@ std::string set_name(std::string& target, std::string_view text) {
   return set_text(target, text);
 }
 
+std::string set_flag(bool& target, std::string_view text) {
+  if (text != "true" && text != "false") return "must be true or false";
+  target = text == "true";
+  return {};
+}
+
+std::string set_networks(std::vector<Network>& target, std::string_view text) {
+  constexpr std::string_view kForm = "must be networks such as 10.0.0.0/8 or fd00::/8, or addresses";
+  std::vector<Network> networks;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    if (part.empty()) continue;
+    const std::string_view bits = part.find(':') == std::string_view::npos ? "/32" : "/128";
+    const bool is_address = part.find('/') == std::string_view::npos;
+    const auto network = parse_network(is_address ? std::string(part).append(bits) : std::string(part));
+    if (!network) return std::string(kForm);
+    networks.push_back(*network);
+  }
+  if (networks.empty()) return std::string(kForm);
+  target.insert(target.end(), networks.begin(), networks.end());
+  return {};
+}
+
 std::string set_address(Address& target, std::string_view text, AddressUse use) {
   constexpr std::string_view kUnixPrefix = "unix:";
   if (use == AddressUse::kListen && text.starts_with(kUnixPrefix))

@@ -273,6 +273,30 @@ TEST(ConfigErrors, OfTomlItselfNameThePlace) {
   EXPECT_THAT(missing.errors(), ElementsAre("none.toml: cannot be read: gone"));
 }
 
+TEST(Config, ProxyProtocolOfListenersAndNodes) {
+  const char* toml = R"(
+nodes = [{ address = "a:1", proxy_protocol = true }, { address = "b:2", proxy_protocol = false }]
+[[listeners]]
+address = "127.0.0.1:6446"
+proxy_protocol_from = ["10.0.0.0/8", "fd00::7"]
+)";
+  const Inputs file{.args = {"--config=c.toml"}, .environment = {}, .files = {{"c.toml", toml}}};
+  const Inputs flags{.args = {"--node", "a:1?proxy_protocol=true,b:2", "--listen",
+                              "127.0.0.1:6446?proxy_protocol_from=10.0.0.0/8 fd00::7"},
+                     .environment = {},
+                     .files = {}};
+  const Config config = file.config();
+  EXPECT_EQ(config, flags.config());
+  EXPECT_TRUE(config.nodes[0].proxy_protocol);
+  EXPECT_FALSE(config.nodes[1].proxy_protocol);
+  const std::vector<Network>& from = config.listeners[0].proxy_protocol_from;
+  ASSERT_EQ(from.size(), 2u);
+  EXPECT_TRUE(from[0].contains(*parse_ip("10.9.9.9")));
+  EXPECT_FALSE(from[0].contains(*parse_ip("11.9.9.9")));
+  EXPECT_TRUE(from[1].contains(*parse_ip("fd00::7")));
+  EXPECT_FALSE(from[1].contains(*parse_ip("fd00::8")));
+}
+
 TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
   const std::pair<const char*, const char*> table[] = {
       {"--read-consistancy=GLOBAL", "--read-consistancy: unknown option; did you mean --read-consistency?"},
@@ -287,6 +311,21 @@ TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
       {"--node=h:1?wait=1", "--node: unknown key nodes.wait"},
       {"--node=h:1?weight=1001",
        "--node: nodes.weight must be a whole number between 0 and 1000, not \"1001\""},
+      {"--node=h:1?proxy_protocol=yes", "--node: nodes.proxy_protocol must be true or false, not \"yes\""},
+      {"--listen=h:1?proxy_protocol_from=10.0.0.0/33",
+       "--listen: listeners.proxy_protocol_from must be networks such as 10.0.0.0/8 or fd00::/8, or "
+       "addresses, "
+       "not \"10.0.0.0/33\""},
+      {"--listen=h:1?proxy_protocol_from=",
+       "--listen: listeners.proxy_protocol_from must be networks such as 10.0.0.0/8 or fd00::/8, or "
+       "addresses, "
+       "not \"\""},
+      {"--listen=unix:/s?proxy_protocol_from=10.0.0.0/8",
+       "--listen: listeners.proxy_protocol_from is for TCP listeners, not \"10.0.0.0/8\""},
+      {"--tls.client_certificate=required",
+       "--tls.client_certificate: tls.client_certificate is required, but tls.ca is not set: nothing to "
+       "verify it "
+       "with"},
       {"--node=db:3306", "nodes has db:3306 twice"},
       {"--listen=unix:relative",
        "--listen: listeners must have an absolute path after unix:, not "
