@@ -1,5 +1,6 @@
 #include "routing/causeway_variables.h"
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 
@@ -248,6 +249,14 @@ bool is_connection_id(const Token& token, SqlLexer& lexer) {
          equals_ignoring_case(token.text, "CONNECTION_ID") && skip_empty_parentheses(lexer);
 }
 
+// With all digits of its type: a result then has the column definition of CONNECTION_ID() (MySQL 9.7,
+// MariaDB 10.11).
+std::string connection_id_expression(uint64_t connection_id) {
+  const std::string digits = std::to_string(connection_id);
+  constexpr size_t kDigits = 10;
+  return "CAST(" + std::string(kDigits - std::min(kDigits, digits.size()), '0') + digits + " AS UNSIGNED)";
+}
+
 }  // namespace
 
 std::string replace_causeway_variables(std::string_view sql, const LexMode& mode,
@@ -256,12 +265,13 @@ std::string replace_causeway_variables(std::string_view sql, const LexMode& mode
   size_t copied = 0;
   SelectListTracker tracker;
   SqlLexer lexer(sql, mode);
+  const bool is_kill = keyword_of(SqlLexer(sql, mode).next()) == "KILL"_kw;
   for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
     const bool at_item_start = tracker.at_item_start();
     tracker.feed(token);
     std::optional<std::string> literal;
     if (is_connection_id(token, lexer)) {
-      literal = std::to_string(connection_id);
+      literal = is_kill ? std::to_string(connection_id) : connection_id_expression(connection_id);
     } else if (token.kind == TokenKind::kSystemVariable) {
       const std::optional<CausewayVariable> variable = causeway_variable(token.name);
       if (variable) literal = lookup(*variable, token.scope);
