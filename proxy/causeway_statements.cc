@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
 #include "proxy/metrics_registry.h"
+#include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 #include "routing/causeway_variables.h"
 #include "routing/show_filter.h"
@@ -43,12 +45,33 @@ std::string value_of(ClientSession& session, CausewayVariable variable) {
       return std::to_string(forwarding.aurora_fwd_writer_max_connections_pct);
     case CausewayVariable::kServerId:
       return server_id(session);
+    case CausewayVariable::kTrackedVariables:
+      return session.trackers.variables.value_or(std::string(kVariablesTrackedByDefault));
+    case CausewayVariable::kTrackSchema:
+      return session.trackers.schema.value_or(true) ? "1" : "0";
+    case CausewayVariable::kTrackGtids:
+      return session.trackers.gtids.empty() ? "OFF" : session.trackers.gtids;
   }
   return {};
 }
 
+// The session has set it; where it has not, a server has the value.
+bool is_set(const ClientSession& session, CausewayVariable variable) {
+  switch (variable) {
+    case CausewayVariable::kTrackedVariables:
+      return session.trackers.variables.has_value();
+    case CausewayVariable::kTrackSchema:
+      return session.trackers.schema.has_value();
+    case CausewayVariable::kTrackGtids:
+      return !session.trackers.gtids.empty();
+    default:
+      return true;
+  }
+}
+
 bool is_number(CausewayVariable variable) {
-  return variable == CausewayVariable::kIdleTimeout || variable == CausewayVariable::kMaxConnectionsPercent;
+  return variable == CausewayVariable::kIdleTimeout || variable == CausewayVariable::kMaxConnectionsPercent ||
+         variable == CausewayVariable::kTrackSchema;
 }
 
 OwnStatement refused(ClientError error) {
@@ -66,7 +89,65 @@ bool in_transaction(const ClientSession& session) {
 struct Changes {
   std::optional<ReadConsistency> level;
   std::optional<Position> position;
+  ClientTrackers trackers;
 };
+
+// Longer than all names of a server together.
+constexpr size_t kMaxTrackedVariables = size_t{64} << 10;
+
+bool is_any_of(std::string_view value, std::initializer_list<std::string_view> names) {
+  return std::ranges::any_of(names,
+                             [value](std::string_view n) { return routing::equals_ignoring_case(value, n); });
+}
+
+std::optional<ClientError> check_tracked_variables(const ClientSession& session,
+                                                   const CausewayAssignment& assignment, Changes& changes) {
+  const std::string_view current =
+      changes.trackers.variables ? std::string_view(*changes.trackers.variables) : kVariablesTrackedByDefault;
+  std::optional<std::string> list = assignment.text;
+  if (assignment.value == CausewayAssignment::Value::kExpression) {
+    list = routing::concatenation(assignment.text, session.lex_mode, assignment.variable, current,
+                                  kVariablesTrackedByDefault);
+  }
+  // It is read as a literal.
+  const auto is_part_of_a_name = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == ',' || c == ' ' || c == '*' || c == '.';
+  };
+  if (!list || list->size() > kMaxTrackedVariables || !std::ranges::all_of(*list, is_part_of_a_name))
+    return wrong_value_for_variable(to_string(assignment.variable), assignment.text);
+  changes.trackers.variables = std::move(list);
+  return std::nullopt;
+}
+
+std::optional<ClientError> check_tracker(const ClientSession& session, const CausewayAssignment& assignment,
+                                         Changes& changes) {
+  const std::string_view name = to_string(assignment.variable);
+  const bool is_default = assignment.value == CausewayAssignment::Value::kDefault;
+  ClientTrackers& trackers = changes.trackers;
+  switch (assignment.variable) {
+    case CausewayVariable::kTrackedVariables:
+      if (!is_default) return check_tracked_variables(session, assignment, changes);
+      trackers.variables.reset();
+      return std::nullopt;
+    case CausewayVariable::kTrackSchema:
+      trackers.schema.reset();
+      if (is_any_of(assignment.text, {"ON", "1", "TRUE"})) trackers.schema = true;
+      if (is_any_of(assignment.text, {"OFF", "0", "FALSE"})) trackers.schema = false;
+      if (is_default || trackers.schema) return std::nullopt;
+      break;
+    default:
+      if (session.worker.view().flavor == ServerFlavor::kMariadb)
+        return ClientError{1193, "HY000", "Unknown system variable '" + std::string(name) + "'"};
+      trackers.gtids.clear();
+      if (is_any_of(assignment.text, {"OWN_GTID", "1"})) trackers.gtids = "OWN_GTID";
+      if (is_any_of(assignment.text, {"ALL_GTIDS", "2"})) trackers.gtids = "ALL_GTIDS";
+      if (is_default || !trackers.gtids.empty() || is_any_of(assignment.text, {"OFF", "0"}))
+        return std::nullopt;
+      break;
+  }
+  return wrong_value_for_variable(name, assignment.text);
+}
 
 std::optional<ClientError> check(const ClientSession& session, const CausewayAssignment& assignment,
                                  Changes& changes) {
@@ -79,6 +160,9 @@ std::optional<ClientError> check(const ClientSession& session, const CausewayAss
         1228, "HY000",
         "Variable '" + std::string(name) + "' is a SESSION variable and can't be used with SET GLOBAL"};
   }
+  if (routing::is_of_servers(assignment.variable) &&
+      assignment.value != CausewayAssignment::Value::kPlaceholder)
+    return check_tracker(session, assignment, changes);
   if (assignment.value == CausewayAssignment::Value::kPlaceholder ||
       assignment.value == CausewayAssignment::Value::kExpression) {
     return wrong_value_for_variable(name, assignment.text.empty() ? "?" : assignment.text);
@@ -108,6 +192,7 @@ OwnStatement apply_set(ClientSession& session, const routing::Statement& stateme
     return own;
   }
   Changes changes;
+  changes.trackers = session.trackers;
   for (const CausewayAssignment& assignment : set->assignments) {
     auto error = check(session, assignment, changes);
     if (error) return refused(std::move(*error));
@@ -118,6 +203,7 @@ OwnStatement apply_set(ClientSession& session, const routing::Statement& stateme
     if (*changes.level == ReadConsistency::kOff) forwarding.subtract();
     session.level = *changes.level;
   }
+  session.trackers = std::move(changes.trackers);
   if (changes.position) session.token.observe_write(*changes.position);
   if (!set->remaining_sql.empty()) {
     own.kind = OwnStatement::Kind::kRewritten;
@@ -130,9 +216,16 @@ OwnStatement apply_set(ClientSession& session, const routing::Statement& stateme
 std::string with_values(ClientSession& session, std::string_view sql) {
   return routing::replace_causeway_variables(
       sql, session.lex_mode,
-      [&session](CausewayVariable variable, VariableScope) -> std::optional<std::string> {
+      [&session](CausewayVariable variable, VariableScope scope) -> std::optional<std::string> {
+        const bool is_global = scope != VariableScope::kNone && scope != VariableScope::kSession;
+        const bool unknown = variable == CausewayVariable::kTrackGtids &&
+                             session.worker.view().flavor == ServerFlavor::kMariadb;
+        if ((routing::is_of_servers(variable) && is_global) || unknown) return std::nullopt;
+        if (!is_set(session, variable)) return "@@global." + std::string(to_string(variable));
         const std::string value = value_of(session, variable);
-        // Values are made here and hold no quotes.
+        // What Causeway has set too, a server answers best: with its own column definition.
+        if (routing::is_of_servers(variable) && is_any_of(value, {"*", "1", "OWN_GTID"})) return std::nullopt;
+        // Values are made or checked here and hold no quotes.
         return is_number(variable) ? value : "'" + value + "'";
       },
       session.id);
@@ -183,7 +276,7 @@ OwnStatement apply_own_statement(ClientSession& session, const routing::Statemen
   OwnStatement own;
   if (statement.cls == StatementClass::kSet) {
     own = apply_set(session, statement);
-    if (statement.uses_connection_id) own.sql = with_values(session, own.sql);
+    if (own.kind == OwnStatement::Kind::kRewritten) own.sql = with_values(session, own.sql);
     return own;
   }
   if (statement.shows_variables && !statement.uses_causeway_variables) {

@@ -67,6 +67,15 @@ struct Pins {
   bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
 
+// What the client has asked to be told in OK packets, by session_track_...; servers are asked for all of it
+// anyway.
+struct ClientTrackers {
+  std::optional<std::string> variables;  // names with commas, "*" for all; nothing: the server's default
+  std::optional<bool> schema;            // nothing: the server's default, which is on
+  std::string gtids;                     // OWN_GTID or ALL_GTIDS; empty: off
+  bool transactions = false;             // session_track_transaction_info, as servers have reported it
+};
+
 // The list hook is for the worker's watchdog.
 struct ClientSession : boost::intrusive::list_base_hook<> {
   ClientSession(Worker& owner, Socket socket, const ListenerConfig& listener_config)
@@ -96,6 +105,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
 
   // What state it is in.
   routing::SessionVariables variables;
+  ClientTrackers trackers;
   std::string schema;
   bool autocommit = true;
   bool transaction_read_only = false;

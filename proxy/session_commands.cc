@@ -84,6 +84,7 @@ void forget_state(ClientSession& session) {
   }
   forget_prepared_statements(session);
   session.variables.clear();
+  session.trackers = ClientTrackers{};
   session.token.clear();
   worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};

@@ -1,7 +1,6 @@
 #include "proxy/session_tracking.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "protocol/session_track.h"
@@ -16,12 +15,23 @@ using consistency::PositionKind;
 using protocol::SessionTrackItem;
 using protocol::SessionTrackType;
 
-// The servers' default for session_track_system_variables (MySQL 9.7, MariaDB 10.11).
-constexpr std::array<std::string_view, 5> kTrackedByDefault = {
-    "time_zone", "autocommit", "character_set_client", "character_set_results", "character_set_connection"};
-
 bool is_on(std::string_view value) {
   return value == "ON" || value == "1";
+}
+
+bool is_listed(std::string_view name, std::string_view list) {
+  if (list == "*") return true;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    std::string_view listed = list.substr(0, comma);
+    while (listed.starts_with(' '))
+      listed.remove_prefix(1);
+    while (listed.ends_with(' '))
+      listed.remove_suffix(1);
+    if (routing::equals_ignoring_case(listed, name)) return true;
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return false;
 }
 
 void observe_write(ClientSession& session, PositionKind kind, std::string_view text) {
@@ -56,6 +66,8 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
     session.transaction_read_only = is_on(item.value);
+  } else if (item.name == "session_track_transaction_info") {
+    session.trackers.transactions = item.value != "OFF";
   } else if (item.name == "sql_mode") {
     session.lex_mode.ansi_quotes = item.value.find("ANSI_QUOTES") != std::string_view::npos;
     session.lex_mode.no_backslash_escapes = item.value.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
@@ -102,15 +114,28 @@ void apply_unreported_state(ClientSession& session, BackendConnection& connectio
   }
 }
 
-void append_client_session_state(protocol::Bytes session_state, bool transaction_goes_on,
-                                 protocol::Buffer& out) {
+void append_client_session_state(const ClientSession& session, protocol::Bytes session_state,
+                                 bool transaction_goes_on, protocol::Buffer& out) {
+  const auto is_wanted = [&](const SessionTrackItem& item) {
+    switch (item.type) {
+      case SessionTrackType::kSystemVariable:
+        return is_listed(item.name, session.trackers.variables ? std::string_view(*session.trackers.variables)
+                                                               : kVariablesTrackedByDefault);
+      case SessionTrackType::kSchema:
+        return session.trackers.schema.value_or(true);
+      case SessionTrackType::kGtids:
+        return !session.trackers.gtids.empty();
+      case SessionTrackType::kTransactionState:
+        return !transaction_goes_on;
+      case SessionTrackType::kTransactionCharacteristics:
+      case SessionTrackType::kStateChange:
+        return true;  // servers report these to sessions that have asked for them
+    }
+    return false;
+  };
   protocol::SessionTrackReader reader(session_state);
   while (const auto item = reader.next()) {
-    const bool shown = item->type == SessionTrackType::kSchema ||
-                       (item->type == SessionTrackType::kTransactionState && !transaction_goes_on) ||
-                       (item->type == SessionTrackType::kSystemVariable &&
-                        std::ranges::find(kTrackedByDefault, item->name) != kTrackedByDefault.end());
-    if (shown) protocol::append_session_track(out, *item);
+    if (is_wanted(*item)) protocol::append_session_track(out, *item);
   }
 }
 

@@ -16,11 +16,15 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,
                             const routing::Statement& statement);
 
-// The entries that the client would see of a server with its default settings: schema changes, the state of
-// the transaction (unless it goes on for the client: `transaction_goes_on`), and of the variables those in
-// the default of session_track_system_variables. Everything else is tracked for the proxy only. The result is
-// appended to `out`.
-void append_client_session_state(protocol::Bytes session_state, bool transaction_goes_on,
-                                 protocol::Buffer& out);
+// The servers' default for session_track_system_variables (MySQL 9.7, MariaDB 10.11).
+inline constexpr std::string_view kVariablesTrackedByDefault =
+    "autocommit,character_set_client,character_set_connection,character_set_results,time_zone";
+
+// The entries that the client has asked for by its session_track_... variables; by default changes of the
+// schema, of the variables above and, from MySQL, the state of the transaction (unless it goes on for the
+// client: `transaction_goes_on`). Everything else is tracked for the proxy only. The result is appended to
+// `out`.
+void append_client_session_state(const ClientSession& session, protocol::Bytes session_state,
+                                 bool transaction_goes_on, protocol::Buffer& out);
 
 }  // namespace causeway::proxy

@@ -11,8 +11,14 @@ namespace causeway::routing {
 namespace {
 
 constexpr std::array<std::string_view, kCausewayVariables> kNames = {
-    "aurora_replica_read_consistency",       "causeway_position", "aurora_fwd_writer_idle_timeout",
-    "aurora_fwd_writer_max_connections_pct", "aurora_server_id",
+    "aurora_replica_read_consistency",
+    "causeway_position",
+    "aurora_fwd_writer_idle_timeout",
+    "aurora_fwd_writer_max_connections_pct",
+    "aurora_server_id",
+    "session_track_system_variables",
+    "session_track_schema",
+    "session_track_gtids",
 };
 
 size_t count_placeholders(std::string_view sql, const LexMode& mode) {
@@ -94,7 +100,9 @@ void append_remaining(std::string& sql, const SetAssignment& assignment) {
 }  // namespace
 
 std::optional<CausewayVariable> causeway_variable(std::string_view name) {
-  if (name.empty() || ((name.front() | 0x20) != 'a' && (name.front() | 0x20) != 'c')) return {};
+  if (name.empty()) return {};
+  const int first = name.front() | 0x20;
+  if (first != 'a' && first != 'c' && first != 's') return {};
   for (size_t i = 0; i < kNames.size(); ++i) {
     if (equals_ignoring_case(name, kNames[i])) return static_cast<CausewayVariable>(i);
   }
@@ -106,7 +114,39 @@ std::string_view to_string(CausewayVariable variable) {
 }
 
 bool is_settable(CausewayVariable variable) {
-  return variable == CausewayVariable::kReadConsistency || variable == CausewayVariable::kPosition;
+  return variable == CausewayVariable::kReadConsistency || variable == CausewayVariable::kPosition ||
+         is_of_servers(variable);
+}
+
+bool is_of_servers(CausewayVariable variable) {
+  return variable == CausewayVariable::kTrackedVariables || variable == CausewayVariable::kTrackSchema ||
+         variable == CausewayVariable::kTrackGtids;
+}
+
+std::optional<std::string> concatenation(std::string_view expression, const LexMode& mode,
+                                         CausewayVariable variable, std::string_view current,
+                                         std::string_view of_servers) {
+  SqlLexer lexer(expression, mode);
+  Token token = lexer.next();
+  const bool is_call = token.kind == TokenKind::kWord && equals_ignoring_case(token.text, "CONCAT");
+  if (is_call && (token = lexer.next()).text != "(") return {};
+  if (is_call) token = lexer.next();
+  std::string value;
+  for (;; token = lexer.next()) {
+    if (token.kind == TokenKind::kString) {
+      value += unquote(token, mode);
+    } else if (token.kind == TokenKind::kSystemVariable && causeway_variable(token.name) == variable) {
+      value += token.scope == VariableScope::kGlobal ? of_servers : current;
+    } else {
+      return {};
+    }
+    token = lexer.next();
+    if (!is_call || token.text != ",") break;
+  }
+  if (is_call && token.text != ")") return {};
+  if (is_call) token = lexer.next();
+  if (token.kind != TokenKind::kEnd) return {};
+  return value;
 }
 
 std::optional<CausewaySet> extract_causeway_assignments(std::string_view set_sql, const LexMode& mode) {
@@ -115,6 +155,8 @@ std::optional<CausewaySet> extract_causeway_assignments(std::string_view set_sql
   for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
     std::optional<CausewayVariable> variable;
     if (is_plain_variable(*assignment)) variable = causeway_variable(assignment->name);
+    if (variable && is_of_servers(*variable) && assignment->kind == SetKind::kGlobalVariable)
+      variable.reset();
     if (variable) {
       result.assignments.push_back(make_assignment(*variable, *assignment, mode, result.placeholders));
     } else {

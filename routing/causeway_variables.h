@@ -18,8 +18,13 @@ enum class CausewayVariable : uint8_t {
   kIdleTimeout,            // aurora_fwd_writer_idle_timeout, read only
   kMaxConnectionsPercent,  // aurora_fwd_writer_max_connections_pct, read only
   kServerId,               // aurora_server_id, read only
+  // Servers' variables. Causeway needs its own setting of them on its connections, so that of the session is
+  // kept here.
+  kTrackedVariables,  // session_track_system_variables
+  kTrackSchema,       // session_track_schema
+  kTrackGtids,        // session_track_gtids (MySQL)
 };
-inline constexpr size_t kCausewayVariables = 5;
+inline constexpr size_t kCausewayVariables = 8;
 
 // The variable of this name, in any case.
 std::optional<CausewayVariable> causeway_variable(std::string_view name);
@@ -29,6 +34,16 @@ std::string_view to_string(CausewayVariable variable);
 
 // False for those that are only read.
 bool is_settable(CausewayVariable variable);
+
+// One that servers have too: SET GLOBAL and @@global. of it are theirs.
+bool is_of_servers(CausewayVariable variable);
+
+// The value of an expression that adds to a list, CONCAT(@@session_track_system_variables, ',a'): of texts,
+// and of the variable itself, whose value is `current` (with @@global., `of_servers`). Nothing if it is made
+// of anything else.
+std::optional<std::string> concatenation(std::string_view expression, const LexMode& mode,
+                                         CausewayVariable variable, std::string_view current,
+                                         std::string_view of_servers);
 
 struct CausewayAssignment {
   enum class Value : uint8_t {

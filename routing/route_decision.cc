@@ -111,9 +111,10 @@ Decision decide_in_deferred_transaction(const Statement& statement, const Sessio
 
 Decision decide_begin(const Statement& statement, const SessionView& session) {
   const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
-  if (!statement.consistent_snapshot) return {.action = Action::kDeferBegin, .reason = "begin"};
+  if (!statement.consistent_snapshot && !session.tracks_transactions)
+    return {.action = Action::kDeferBegin, .reason = "begin"};
   if (read_only) return run_on_replica("read-only transaction", true);
-  return run_on_writer("transaction with a snapshot");
+  return run_on_writer("transaction with a snapshot, or one that is tracked");
 }
 
 // A statement of a session with autocommit=0 and no open transaction begins one.

@@ -18,9 +18,7 @@ constexpr auto kResults = std::to_array<std::string_view>({
     "proxy_user",
     "session_track_gtids",
     "session_track_schema",
-    "session_track_state_change",
     "session_track_system_variables",
-    "session_track_transaction_info",
     "statement_id",  // MySQL reports it with every statement
     "warning_count",
 });

@@ -88,6 +88,23 @@ def test_every_kind_of_write_is_waited_for(cluster, start_proxy, connect, table)
         cluster.wait_synced()
 
 
+@pytest.mark.parametrize("setting", ["session_track_system_variables = 'autocommit'", "session_track_system_variables = ''", "session_track_schema = OFF"])
+def test_trackers_that_the_client_sets_do_not_blind_causeway(cluster, proxy, connect, table, setting):
+    """Connectors choose what they want to be told; positions and variables are followed all the same."""
+    connection = connect(level="SESSION")
+    run(connection, f"SET @a = 1, {setting}")  # on the writer
+    run(connection, f"SET {setting}, sql_mode = 'ANSI_QUOTES'")  # on a replica
+    run(connection, "USE app")
+    cluster.wait_synced()
+    assert server_of(connection) in (1, 2)
+    with lagging(cluster, table):
+        run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+        assert one(connection, f"SELECT COUNT(*) FROM {table}") == 3
+    run(connection, f'INSERT INTO "{table}" VALUES (4, \'x\')')
+    assert one(connection, f'SELECT COUNT(*) FROM "{table}"') == 4
+    assert one(connection, f"SELECT CONCAT(@@{setting.split()[0]})") == {"'autocommit'": "autocommit", "''": "", "OFF": "0"}[setting.split()[-1]]
+
+
 def test_a_replica_that_has_the_write_is_used_while_the_other_lags(cluster, start_proxy, connect, table):
     """Reads do not fall back to the writer for ever because one replica is behind."""
     proxy = start_proxy(cluster, QUICK)

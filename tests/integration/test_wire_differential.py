@@ -5,8 +5,11 @@ Causeway, with several sets of capabilities, as text and as prepared statements;
 sequence ids included. What may differ is said by `comparable`, and by nothing else.
 """
 
+import dataclasses
+
 import pytest
 import wire_client
+import wire_prepared
 import wire_statements
 from cluster import accounts
 from wire_client import Packet, WireClient, read_length
@@ -26,6 +29,7 @@ TRACK_ALL = [
     "SET session_track_schema = ON",
     "SET session_track_state_change = ON",
     "SET session_track_transaction_info = 'CHARACTERISTICS'",
+    "SET session_track_gtids = OWN_GTID",
 ]
 
 # With the collation of the handshake.
@@ -41,6 +45,8 @@ CAPABILITIES = {
 }
 
 
+_VARIABLE, _GTIDS, _TRANSACTION_CHARACTERISTICS = 0, 3, 4  # types of trackers
+
 # --- what may differ --------------------------------------------------------------------------------------------------
 # Each rule takes something out of the packets of both sides, as little as it can.
 
@@ -50,11 +56,11 @@ def comparable(packets, statement, capabilities):
     if statement.differs == "row":
         packets = packets[:-2] + packets[-1:]
     if statement.differs == "definitions and rows":
-        packets = [packets[0], Packet((), packets[-1].payload)]
+        packets = [packets[0], dataclasses.replace(packets[-1], sequence_ids=())]
     if statement.text_only:
         packets = [_without_quotation_of_the_rest(packet) for packet in packets]
     if capabilities & wire_client.SESSION_TRACK:
-        packets = [_with_sorted_trackers(packet, capabilities) for packet in packets]
+        packets = [_with_sorted_trackers(packet, statement) for packet in packets]
     return packets
 
 
@@ -68,32 +74,40 @@ def _without_quotation_of_the_rest(packet):
     return Packet(packet.sequence_ids, head + quoted.partition(b";")[0].partition(b"'")[0])
 
 
-def _with_sorted_trackers(packet, capabilities):
+def _with_sorted_trackers(packet, statement):
     """Servers report tracked variables in the order of a hash table, which depends on how many they track. And MySQL sets
     SERVER_SESSION_STATE_CHANGED without saying what has changed where a transaction is followed by the next."""
     payload = packet.payload
-    is_end = payload[:1] == b"\xfe" and 7 <= len(payload) < 0xFFFFFF and capabilities & wire_client.DEPRECATE_EOF
-    if not (payload[:1] == b"\x00" and len(payload) >= 7 or is_end):
+    if not packet.is_ok or len(payload) < 7:
         return packet
     at = read_length(payload, read_length(payload, 1)[1])[1]
     flags = int.from_bytes(payload[at : at + 2], "little")
     if not flags & wire_client.SESSION_STATE_CHANGED:
         return packet
     length, start = read_length(payload, at + 4)
+    info = payload[start : start + length]
     length, start = read_length(payload, start + length)
-    if length == 0:
-        flags &= ~wire_client.SESSION_STATE_CHANGED
-        return Packet(packet.sequence_ids, payload[:at] + flags.to_bytes(2, "little") + payload[at + 2 : at + 4])
     assert start + length == len(payload), payload
-    return Packet(packet.sequence_ids, payload[:start] + b"".join(sorted(_trackers(payload[start:]))))
+    trackers = sorted(_trackers(payload[start:]))
+    if statement.sql.startswith(b"SET TRANSACTION"):  # sent to the server of that transaction, when it begins
+        trackers = [tracker for tracker in trackers if tracker[0] != _TRANSACTION_CHARACTERISTICS]
+    if not trackers:
+        flags &= ~wire_client.SESSION_STATE_CHANGED
+    return Packet(packet.sequence_ids, b"".join([payload[:at], flags.to_bytes(2, "little"), payload[at + 2 : at + 4], info, *trackers]))
 
 
 def _trackers(state):
+    """One by one. Statements are counted by each connection of a server, GTIDs by each run of this test: they are ids."""
     at = 0
     while at < len(state):
         length, start = read_length(state, at + 1)
-        yield state[at : start + length]
+        kind, data = state[at], state[start : start + length]
         at = start + length
+        if kind == _VARIABLE and data[1:].startswith(b"statement_id"):
+            continue
+        if kind == _GTIDS or kind == _VARIABLE and data[1:].startswith(b"last_gtid"):
+            data = b"a GTID"
+        yield bytes([kind]) + data
 
 
 # --- the two sides ----------------------------------------------------------------------------------------------------
@@ -142,18 +156,19 @@ def prepared_answers(side, capabilities, group, collation=45, before=()):
             if statement.text_only:
                 continue
             statement_id, packets = client.prepare(statement.sql)
-            answers.append((wire_statements.as_prepared(statement), without_statement_id(packets)))
+            answers.append((wire_statements.as_prepared(statement), wire_prepared.without_statement_id(packets)))
             if statement_id is not None:
                 answers.append((statement, client.execute(statement_id)))
                 client.close_statement(statement_id)
     return answers
 
 
-def without_statement_id(packets):
-    first = packets[0]
-    if first.payload[:1] != b"\x00":
-        return packets
-    return [Packet(first.sequence_ids, first.payload[:1] + bytes(4) + first.payload[5:]), *packets[1:]]
+def session_answers(side, capabilities, session, collation=45):
+    """[(label, packets)] of a session of wire_prepared.py."""
+    with side.connect(capabilities, collation) as client:
+        recorder = wire_prepared.Recorder(client)
+        session(recorder)
+        return recorder.answers
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
@@ -180,6 +195,8 @@ def differences(group, expected, got, capabilities):
     """One text for each statement whose answer differs."""
     found = []
     for (statement, one), (_, other) in zip(expected, got, strict=True):
+        if isinstance(statement, str):
+            statement = wire_statements.Statement(statement.encode())
         what = difference(comparable(one, statement, capabilities), comparable(other, statement, capabilities))
         if what:
             found.append(f"{group}: {statement.sql[:200]}\n    {what}")
@@ -222,4 +239,10 @@ def run_both(sides, capabilities, answers, **options):
 def test_text_answers_are_those_of_the_server(sides, name):
     wanted, collation = CAPABILITIES[name]
     found = run_both(sides, common_capabilities(sides, wanted), text_answers, collation=collation)
+    assert not found, "\n".join(found)
+
+
+def test_answers_with_all_trackers_are_those_of_the_server(sides):
+    """Switched on by the client: neither less nor, above all, what only Causeway wants to know."""
+    found = run_both(sides, common_capabilities(sides, USUAL), text_answers, before=TRACK_ALL)
     assert not found, "\n".join(found)

@@ -66,10 +66,12 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Packet:
-    """A payload with the sequence ids of the packets that it came in: one, but for 16 MiB and more."""
+    """A payload with the sequence ids of the packets that it came in: one, but for 16 MiB and more. `is_ok`: an OK, or the
+    OK or EOF behind rows, and not a row that begins as these do."""
 
     sequence_ids: tuple
     payload: bytes
+    is_ok: bool = dataclasses.field(default=False, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +144,9 @@ class WireClient:
         """COM_STMT_PREPARE; (statement id, packets), with the id None for an error."""
         packets = self.command(b"\x16" + as_bytes(sql), Kind.PREPARE)
         first = packets[0].payload
-        return (int.from_bytes(first[1:5], "little") if first[:1] == b"\x00" else None), packets
+        # Servers answer some statements that they cannot prepare with a plain OK.
+        is_statement = first[:1] == b"\x00" and len(first) >= 12
+        return (int.from_bytes(first[1:5], "little") if is_statement else None), packets
 
     def execute(self, statement_id, parameters=(), flags=0, types=True, given=None):
         """COM_STMT_EXECUTE; the packets of its answer. Without `types` the parameter types are left out: those of the
@@ -265,8 +269,11 @@ class _Answer:
         self._capabilities = client.capabilities
 
     def read(self, kind):
-        if kind in (Kind.OK, Kind.TEXT):
+        if kind == Kind.TEXT:
             self._next()
+        elif kind == Kind.OK:
+            if self._next()[:1] == b"\x00":
+                self._was_ok()
         elif kind == Kind.PREPARE:
             self._prepared()
         elif kind == Kind.FIELD_LIST:
@@ -282,12 +289,16 @@ class _Answer:
         self._packets.append(self._client._read_packet())
         return self._packets[-1].payload
 
+    def _was_ok(self):
+        self._packets[-1] = dataclasses.replace(self._packets[-1], is_ok=True)
+
     def _result(self):
         """One result; its status flags."""
         first = self._next()
         if self._is_err(first):
             return 0
         if first[:1] == b"\x00":
+            self._was_ok()
             return ok_status(first)
         if first[:1] == b"\xfb":
             self._client.send(b"", self._packets[-1].sequence_ids[-1] + 1)  # an empty file
@@ -314,11 +325,12 @@ class _Answer:
             if self._is_err(payload):
                 return 0
             if self._is_end(payload):
+                self._was_ok()
                 return end_status(payload, self._capabilities)
 
     def _prepared(self):
         first = self._next()
-        if self._is_err(first):
+        if self._is_err(first) or len(first) < 12:
             return
         columns, parameters = struct.unpack_from("<HH", first, 5)
         if self._capabilities & OPTIONAL_RESULTSET_METADATA and len(first) > 12 and first[12] == 0:

@@ -91,6 +91,31 @@ TEST(CausewayAssignments, TheRestKeepsItsScope) {
   EXPECT_EQ(remaining("SET SESSION aurora_server_id = 1, SESSION c = 3"), "SET SESSION c = 3");
 }
 
+TEST(CausewayAssignments, OfServersVariablesOnlyThoseOfTheSession) {
+  const auto set = extract_causeway_assignments(
+      "SET session_track_schema = ON, @@session.session_track_gtids = OWN_GTID, GLOBAL session_track_schema "
+      "= 0",
+      {});
+  ASSERT_TRUE(set);
+  ASSERT_EQ(set->assignments.size(), 2U);
+  EXPECT_EQ(set->assignments[1].variable, CausewayVariable::kTrackGtids);
+  EXPECT_EQ(set->remaining_sql, "SET GLOBAL session_track_schema = 0");
+  EXPECT_FALSE(extract_causeway_assignments("SET session_track_state_change = ON", {}));
+}
+
+TEST(CausewayAssignments, ConcatenationsOfAListAreEvaluated) {
+  const auto value = [](std::string_view expression) {
+    return concatenation(expression, {}, CausewayVariable::kTrackedVariables, "now", "server's");
+  };
+  EXPECT_EQ(value("CONCAT(@@session_track_system_variables, ',sql_mode')"), "now,sql_mode");
+  EXPECT_EQ(value("concat('a,', @@Session.session_track_system_variables,',b')"), "a,now,b");
+  EXPECT_EQ(value("@@global.session_track_system_variables"), "server's");
+  for (const char* expression :
+       {"", "CONCAT", "CONCAT(", "CONCAT()", "CONCAT('a'", "CONCAT('a' 'b')", "CONCAT('a',)",
+        "CONCAT('a') + 1", "@a", "'a', 'b'", "CONCAT(@@sql_mode)", "UPPER('a')", "(SELECT 'a')"})
+    EXPECT_FALSE(value(expression)) << expression;
+}
+
 TEST(CausewayAssignments, NothingForOtherStatements) {
   EXPECT_FALSE(extract_causeway_assignments("SET a = 1, @aurora_replica_read_consistency = 2", {}));
   EXPECT_FALSE(extract_causeway_assignments("SET a = 'aurora_replica_read_consistency = 1'", {}));

@@ -89,6 +89,13 @@ TEST(RouteDecision, TransactionsBeginWhereTheirStatementsRun) {
   EXPECT_EQ(decide_sql("INSERT INTO t VALUES (1)", read_only).action, Action::kReadOnlyTransactionError);
 }
 
+TEST(RouteDecision, ATransactionThatTheClientTracksBeginsOnItsServerAtOnce) {
+  const SessionView tracks{.tracks_transactions = true};
+  EXPECT_EQ(where("BEGIN"), "not run");
+  EXPECT_EQ(where("BEGIN", tracks), "writer");
+  EXPECT_EQ(where("START TRANSACTION READ ONLY", tracks), "replica, wait");
+}
+
 TEST(RouteDecision, AnOpenTransactionTakesEverything) {
   const SessionView on_writer{.transaction = Target::kWriter};
   const SessionView on_replica{.transaction = Target::kReplica};
