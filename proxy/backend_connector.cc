@@ -94,7 +94,7 @@ Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, con
         break;
       }
       case BackendAction::kStartTls: {
-        const TlsContext context = worker.server_tls();
+        const TlsContext& context = worker.server_tls();
         if (context == nullptr) co_return "TLS towards servers is not configured";
         co_await connection.stream.start_tls_as_client(context, worker.config().server_tls.mode, address.host,
                                                        error);

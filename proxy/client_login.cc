@@ -321,6 +321,8 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_return false;
   }
   session_.credentials = credentials_of(phase);
+  // Of COM_CHANGE_USER too: the account of the user before must not lend its password to this one.
+  session_.account.reset();
   if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   const std::string& schema = phase.profile().database;
   if (schema.empty()) {
@@ -374,7 +376,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kStartTls: {
-        const TlsContext context = worker_.client_tls();
+        const TlsContext& context = worker_.client_tls();
         co_await session_.stream.start_tls_as_server(context, error);
         if (error) {
           worker_.logger().info("TLS handshake with a client failed",
