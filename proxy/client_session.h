@@ -20,6 +20,7 @@
 #include "proxy/config.h"
 #include "proxy/mysql_stream.h"
 #include "proxy/prepared_statements.h"
+#include "proxy/text_prepared.h"
 #include "proxy/wake_up.h"
 #include "routing/classifier.h"
 #include "routing/route_decision.h"
@@ -118,6 +119,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
 
   PreparedStatements prepared;
+  TextPreparedStatements text_prepared;
 
   // Its transaction.
   DeferredTransaction deferred;

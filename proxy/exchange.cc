@@ -89,12 +89,15 @@ class ResponseBuffer {
 // The value in the complete answer to a question with one: column count, one definition, perhaps an EOF, and
 // the row. Nothing for NULL.
 std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityFlags capabilities) {
-  const size_t packets_before_row = protocol::has(capabilities, protocol::capability::kDeprecateEof) ? 2 : 3;
+  size_t packets_before_row = protocol::has(capabilities, protocol::capability::kDeprecateEof) ? 2 : 3;
+  const bool metadata_flag = protocol::has(capabilities, protocol::capability::kOptionalResultsetMetadata);
   for (size_t i = 0;; ++i) {
     if (answer.size() < protocol::kPacketHeaderBytes) return std::nullopt;
     const size_t payload_bytes = protocol::read_packet_header(answer.data()).payload_bytes;
     answer = answer.subspan(protocol::kPacketHeaderBytes);
     if (answer.size() < payload_bytes) return std::nullopt;
+    // resultset_metadata=NONE: the definition is left out.
+    if (i == 0 && metadata_flag && payload_bytes == 2 && answer[1] == 0) --packets_before_row;
     if (i == packets_before_row) return protocol::first_row_first_value(answer.first(payload_bytes));
     answer = answer.subspan(payload_bytes);
   }
@@ -246,6 +249,10 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kLastInsertId:
       connection_.last_insert_id = session_.last_insert_id;
       break;
+    case PrefixStep::kTextPrepare:
+      exchange_.text_execute->incarnations[PreparedStatements::side(target_of(session_, connection_))] =
+          connection_.incarnation;
+      break;
     case PrefixStep::kBaseline:
     case PrefixStep::kFormerLastInsertId:
     case PrefixStep::kSetTransaction:
@@ -291,7 +298,7 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
     wait_failed_ = true;
     return;
   }
-  if (step == PrefixStep::kPrepare) {
+  if (step == PrefixStep::kPrepare || step == PrefixStep::kTextPrepare) {
     prepare_error_.assign(payload.begin(), payload.end());
     return;
   }

@@ -27,6 +27,9 @@ struct Exchange {
   // `request` is rewritten for the connection.
   const PreparedCommand* prepared = nullptr;
 
+  // The command is EXECUTE of this statement (not owned), which is PREPAREd first where it is not.
+  TextPrepared* text_execute = nullptr;
+
   // A wait for this position goes ahead (not owned; null for none).
   const consistency::Position* wait_for = nullptr;
   std::chrono::milliseconds wait_timeout{0};

@@ -77,6 +77,13 @@ bool must_prepare(const ClientSession& session, const BackendConnection& connect
   return exchange.prepared != nullptr && prepared_there(session, connection, exchange) == nullptr;
 }
 
+bool must_prepare_text(const ClientSession& session, const BackendConnection& connection,
+                       const Exchange& exchange) {
+  if (exchange.text_execute == nullptr) return false;
+  const size_t side = PreparedStatements::side(target_of(session, connection));
+  return connection.needs_reset || exchange.text_execute->incarnations[side] != connection.incarnation;
+}
+
 bool schema_differs(const ClientSession& session, const BackendConnection& connection) {
   return !session.schema.empty() && session.schema != connection.schema;
 }
@@ -147,9 +154,9 @@ void append_baseline_sql(std::string& sql, const BackendConnection& connection) 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
   return connection.needs_reset || !connection.statements_to_close.empty() ||
-         must_prepare(session, connection, exchange) || option_differs(session, connection) ||
-         exchange.wait_for != nullptr || exchange.begin || exchange.set_transaction ||
-         connection.applied_version != session.variables.version() ||
+         must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
+         option_differs(session, connection) || exchange.wait_for != nullptr || exchange.begin ||
+         exchange.set_transaction || connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection);
 }
 
@@ -161,6 +168,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   const protocol::CapabilityFlags capabilities = connection.capabilities;
   WorkerMetrics& metrics = session.worker.metrics();
 
+  const bool will_prepare_text = must_prepare_text(session, connection, exchange);
   const bool will_prepare = exchange.prepare != nullptr || must_prepare(session, connection, exchange);
   if (connection.needs_reset) {
     connection.incarnation = session.worker.next_incarnation();
@@ -235,6 +243,12 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, session.deferred.begin_sql, capabilities);
     prefix.push_back(PrefixStep::kBegin);
     metrics.replay(ReplayedState::kTransaction);
+  }
+  if (will_prepare_text) {
+    append_command(out, Command::kQuery, exchange.text_execute->prepare_sql, capabilities);
+    prefix.push_back(PrefixStep::kTextPrepare);
+    prefix.must_succeed_first = true;
+    metrics.replay(ReplayedState::kStatement);
   }
   if (must_prepare(session, connection, exchange)) {
     // Its id is not known before the server has answered.

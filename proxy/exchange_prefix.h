@@ -20,6 +20,7 @@ enum class PrefixStep : uint8_t {
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
   kWait,                // the wait for a position
+  kTextPrepare,         // PREPARE of the statement that is EXECUTEd
   kPrepare,             // COM_STMT_PREPARE of the statement that is executed
 };
 

@@ -120,18 +120,6 @@ Awaitable<bool> answer_prepared(ClientSession& session, const PreparedStatement&
   co_return !error;
 }
 
-// Where a statement is prepared: where it would run now. What is refused when it runs (a write in a session
-// that does not forward) can be prepared nevertheless, as on a server.
-Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
-  Decision decision =
-      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
-  if (decision.action == Action::kReject || decision.action == Action::kRun) return decision;
-  const bool forwarding = session.level != consistency::ReadConsistency::kOff;
-  return {.action = Action::kRun,
-          .target = forwarding ? Target::kWriter : Target::kReplica,
-          .reason = "prepared for later"};
-}
-
 void classify_prepared(ClientSession& session, PreparedStatement& prepared) {
   routing::classify(prepared.client_sql, session.lex_mode, session.classified);
   prepared.statement = session.classified.statements.front();
@@ -445,6 +433,7 @@ Awaitable<bool> run_statement_command(ClientSession& session, Bytes payload, std
 
 void forget_prepared_statements(ClientSession& session) {
   session.prepared.clear();
+  session.text_prepared.clear();
 }
 
 }  // namespace causeway::proxy

@@ -82,18 +82,6 @@ Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const St
   return local_ok(session, statement, place);
 }
 
-// What would be rejected is rejected when it is prepared.
-void reject_what_is_prepared(const ClientSession& session, const Statement& prepare,
-                             const routing::RoutingPolicy& policy, Decision& decision) {
-  if (prepare.prepared_literal.empty()) return;
-  routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
-  const std::string text = routing::unquote(lexer.next(), session.lex_mode);
-  routing::Classified inner;
-  routing::classify(text, session.lex_mode, inner);
-  const Decision of_inner = routing::decide(inner.statements.front(), session_view(session), policy);
-  if (of_inner.action == Action::kReject) decision = of_inner;
-}
-
 // Their names are needed only where permanent DML that reads one is rejected.
 void note_temporary_table(ClientSession& session, const Statement& statement) {
   if (session.worker.config().statements.temporary_table == StatementPolicy::kForward) return;
@@ -145,6 +133,11 @@ routing::RoutingPolicy routing_policy(const StatementsConfig& config) {
 
 namespace {
 
+bool is_text_prepared(StatementClass cls) {
+  return cls == StatementClass::kPrepare || cls == StatementClass::kExecute ||
+         cls == StatementClass::kDeallocate;
+}
+
 Awaitable<RunOutcome> answer_kill(ClientSession& session, const Statement& statement, KillOutcome killed,
                                   routing::KillTarget target, AnswerPlace place) {
   if (killed == KillOutcome::kKilled) co_return co_await local_ok(session, statement, place);
@@ -158,6 +151,30 @@ Awaitable<RunOutcome> answer_kill(ClientSession& session, const Statement& state
 
 }  // namespace
 
+Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
+  Decision decision =
+      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+  if (decision.action == Action::kReject || decision.action == Action::kRun) return decision;
+  const bool forwarding = session.level != consistency::ReadConsistency::kOff;
+  return {.action = Action::kRun,
+          .target = forwarding ? Target::kWriter : Target::kReplica,
+          .reason = "prepared for later"};
+}
+
+StatementRun statement_run_of(const Dispatch& dispatch) {
+  StatementRun run;
+  run.statement = dispatch.statement;
+  run.request = dispatch.wire;
+  run.kind = dispatch.kind;
+  run.prepared = dispatch.prepared;
+  run.text_execute = dispatch.text_execute;
+  run.extra_rows = dispatch.extra_rows;
+  run.sequence_offset =
+      static_cast<uint8_t>(dispatch.place.sequence_id - protocol::count_packets(dispatch.wire));
+  run.more_results_follow = dispatch.place.more_results_follow;
+  return run;
+}
+
 std::optional<ClientError> take_pending_error(ClientSession& session) {
   if (!session.transaction_timed_out) return std::nullopt;
   session.transaction_timed_out = false;
@@ -168,6 +185,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   const Statement& statement = *dispatch.statement;
   const AnswerPlace place = dispatch.place;
   if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
+  if (is_text_prepared(statement.cls) && !dispatch.as_it_is)
+    co_return co_await run_text_prepared(session, dispatch);
   if (statement.cls == StatementClass::kKill) {
     const auto target = routing::parse_kill(statement.text, session.lex_mode);
     if (target) {
@@ -178,9 +197,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     }
   }
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
-  Decision decision = routing::decide(statement, session_view(session), policy);
-  if (statement.cls == StatementClass::kPrepare)
-    reject_what_is_prepared(session, statement, policy, decision);
+  const Decision decision = routing::decide(statement, session_view(session), policy);
   switch (decision.action) {
     case Action::kRun:
       break;
@@ -219,15 +236,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     co_return co_await local_error(session, place,
                                    not_supported_with_forwarding("DML that reads a temporary table"));
   }
-  StatementRun run;
-  run.statement = &statement;
+  StatementRun run = statement_run_of(dispatch);
   run.decision = decision;
-  run.request = dispatch.wire;
-  run.kind = dispatch.kind;
-  run.prepared = dispatch.prepared;
-  run.extra_rows = dispatch.extra_rows;
-  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(dispatch.wire));
-  run.more_results_follow = place.more_results_follow;
   RunOutcome outcome = co_await run_statement(session, run);
   if (statement.release && !outcome.is_error) outcome.close = true;
   if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)

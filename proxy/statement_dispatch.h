@@ -31,6 +31,8 @@ struct Dispatch {
   AnswerPlace place;
   const std::vector<NameAndValue>* extra_rows = nullptr;  // see Exchange
   const PreparedCommand* prepared = nullptr;              // see Exchange
+  TextPrepared* text_execute = nullptr;                   // see Exchange; `statement` is what it prepares
+  bool as_it_is = false;                                  // PREPARE and its like: the server is to see to it
 };
 
 // Answers the client, except where the outcome says that the connection has to be closed.
@@ -39,6 +41,14 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
 // What the next command is to be answered with instead of being run: that a transaction was rolled back
 // because it was idle for too long. Said once.
 std::optional<ClientError> take_pending_error(ClientSession& session);
+
+// Where a statement is prepared: where it would run now. What is refused when it runs (a write in a session
+// that does not forward) can be prepared nevertheless, as on a server.
+// Of action kReject or kRun.
+routing::Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement);
+
+// What the dispatch says of the run of its statement; the decision is missing.
+StatementRun statement_run_of(const Dispatch& dispatch);
 
 // Answers of our own to a statement.
 Awaitable<RunOutcome> local_ok(ClientSession& session, const routing::Statement& statement, AnswerPlace place,

@@ -20,6 +20,8 @@ struct StatementRun {
   const std::vector<NameAndValue>* extra_rows = nullptr;  // see Exchange
   PreparedStatement* prepare = nullptr;                   // likewise
   const PreparedCommand* prepared = nullptr;              // likewise
+  TextPrepared* text_execute = nullptr;                   // likewise
+  TextPrepared* text_prepare = nullptr;  // the command is PREPARE of this statement, which learns where it is
   // Not the execution of a statement but something about one (COM_STMT_PREPARE, _FETCH, _RESET): no
   // transaction begins with it and nothing is written by it.
   bool auxiliary = false;

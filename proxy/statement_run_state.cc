@@ -70,6 +70,7 @@ Exchange RunningStatement::make_exchange() const {
   exchange.add_status = run_.add_status;
   exchange.prepare = run_.prepare;
   exchange.prepared = run_.prepared;
+  exchange.text_execute = run_.text_execute;
   exchange.begin = session_.deferred.begin && !run_.auxiliary;
   exchange.set_transaction = session_.deferred.sets_transaction() && !run_.auxiliary;
   return exchange;
@@ -109,6 +110,8 @@ bool RunningStatement::bound_to(Target target) const {
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
                                     Target target) {
   if (!run_.auxiliary) after_statement(connection, result, target);
+  if (run_.text_prepare != nullptr && !result.is_error)
+    run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
   connection.keep = bound_to(target) || session_.last_warnings > 0 ||
                     (target == Target::kWriter && session_.pins.user_variables);
   BackendPool& pool = worker_.pool(connection.node);

@@ -1,0 +1,107 @@
+#include "proxy/text_prepared.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/client_session.h"
+#include "proxy/statement_dispatch.h"
+#include "proxy/statement_run.h"
+#include "proxy/worker.h"
+#include "routing/classifier.h"
+
+namespace causeway::proxy {
+namespace {
+
+using routing::Action;
+using routing::Statement;
+using routing::StatementClass;
+
+std::string key_of(const Statement& statement) {
+  std::string key(statement.name);
+  std::ranges::transform(key, key.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return key;
+}
+
+// On servers the statement stays until its name is used again or the connection is reset: nothing can execute
+// it.
+void forget(ClientSession& session, const std::string& key) {
+  session.text_prepared.erase(key);
+}
+
+std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const Statement& prepare) {
+  auto prepared = std::make_unique<TextPrepared>();
+  prepared->prepare_sql.assign(prepare.text);
+  routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
+  prepared->sql = routing::unquote(lexer.next(), session.lex_mode);
+  routing::Classified classified;
+  routing::classify(prepared->sql, session.lex_mode, classified);
+  prepared->statement = classified.statements.front();
+  return prepared;
+}
+
+Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) {
+  const Statement& statement = *dispatch.statement;
+  const std::string key = key_of(statement);
+  forget(session, key);
+  if (session.text_prepared.size() >= kMaxTextPrepared) {
+    const ClientError error = too_many_prepared_statements(kMaxTextPrepared);
+    co_return co_await local_error(session, dispatch.place, error);
+  }
+  std::unique_ptr<TextPrepared> prepared = make_prepared(session, statement);
+  const routing::Decision decision = where_to_prepare(session, prepared->statement);
+  if (decision.action == Action::kReject) {
+    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    const ClientError error = not_supported_with_forwarding(decision.operation);
+    co_return co_await local_error(session, dispatch.place, error);
+  }
+  StatementRun run = statement_run_of(dispatch);
+  run.decision = decision;
+  run.decision.may_rerun_on_writer = false;
+  run.text_prepare = prepared.get();
+  run.auxiliary = true;
+  if (session.deferred.begin) run.add_status = protocol::status::kInTransaction;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  if (!outcome.is_error) session.text_prepared.insert_or_assign(key, std::move(prepared));
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> unknown(ClientSession& session, const Dispatch& dispatch, std::string_view where) {
+  const ClientError error = unknown_prepared_statement(dispatch.statement->name, where);
+  co_return co_await local_error(session, dispatch.place, error);
+}
+
+}  // namespace
+
+Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& dispatch) {
+  const Statement& statement = *dispatch.statement;
+  Dispatch as_it_is = dispatch;
+  as_it_is.as_it_is = true;
+  if (statement.cls == StatementClass::kPrepare && !statement.prepared_literal.empty())
+    co_return co_await prepare(session, dispatch);
+  const std::string key = key_of(statement);
+  if (statement.cls == StatementClass::kPrepare) {
+    forget(session, key);
+    co_return co_await dispatch_statement(session, as_it_is);
+  }
+  const auto found = session.text_prepared.find(key);
+  if (found == session.text_prepared.end()) {
+    // Of PREPARE ... FROM @variable only the server knows.
+    if (session.pins.prepared_text) co_return co_await dispatch_statement(session, as_it_is);
+    const bool execute = statement.cls == StatementClass::kExecute;
+    co_return co_await unknown(session, dispatch, execute ? "EXECUTE" : "DEALLOCATE PREPARE");
+  }
+  if (statement.cls == StatementClass::kDeallocate) {
+    forget(session, key);
+    co_return co_await local_ok(session, statement, dispatch.place);
+  }
+  Statement executed = found->second->statement;
+  executed.uses_user_variables |= statement.uses_user_variables;
+  executed.hints = statement.hints;
+  as_it_is.statement = &executed;
+  as_it_is.text_execute = found->second.get();
+  const RunOutcome outcome = co_await dispatch_statement(session, as_it_is);
+  co_return outcome;
+}
+
+}  // namespace causeway::proxy
