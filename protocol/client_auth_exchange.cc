@@ -92,8 +92,12 @@ ClientAction ClientAuthExchange::ask_for_password(Buffer& out) {
   const std::string_view plugin = plugin_of(account_.kind);
   if (plugin == auth_plugin::kClearPassword && !settings_.secure_transport) return fail_insecure(out);
   const bool can_switch = has(settings_.capabilities, capability::kPluginAuth);
-  if (plugin == client_plugin_ && !(nonce_is_spent_ && can_switch))
-    return check_response(response_.view(), out);
+  const bool is_same = plugin == client_plugin_;
+  if (is_same && !(nonce_is_spent_ && can_switch)) return check_response(response_.view(), out);
+  // MariaDB takes a right answer to the nonce of before, and its clients give no other (Connector/C 3.3,
+  // mysqljs).
+  if (is_same && account_.kind == AccountVerifier::Kind::kNative && answers_native(response_.view()))
+    return done();
   if (!can_switch)
     return fail(ClientFailure::kUnsupportedClient, 1251, "08004",
                 "Client does not support authentication protocol requested by server; consider upgrading "
@@ -172,15 +176,20 @@ ClientAction ClientAuthExchange::check_response(Bytes response, Buffer& out) {
   return check_native(response, out);
 }
 
-ClientAction ClientAuthExchange::check_native(Bytes response, Buffer& out) {
-  if (response.empty()) return accept_empty_password(out);
-  if (response.size() != Sha1Digest{}.size()) return fail_malformed(out);
+bool ClientAuthExchange::answers_native(Bytes response) {
+  if (response.size() != Sha1Digest{}.size()) return false;
   // An account that has no hash is compared all the same, so that it takes the same time.
   std::optional<SecretBytes> sha1 =
       check_native_scramble(nonce_, response, account_.native_double_hash.value_or(Sha1Digest{}));
-  if (!sha1 || !account_exists_ || !account_.native_double_hash) return deny_or_refresh(out);
+  if (!sha1 || !account_exists_ || !account_.native_double_hash) return false;
   credentials_.sha1 = std::move(*sha1);
-  return done();
+  return true;
+}
+
+ClientAction ClientAuthExchange::check_native(Bytes response, Buffer& out) {
+  if (response.empty()) return accept_empty_password(out);
+  if (response.size() != Sha1Digest{}.size()) return fail_malformed(out);
+  return answers_native(response) ? done() : deny_or_refresh(out);
 }
 
 ClientAction ClientAuthExchange::check_caching_sha2(Bytes response, Buffer& out) {

@@ -133,6 +133,9 @@ class ClientAuthExchange {
   // the SHA256, after mysql_native_password the SHA1, after all others the clear password with both.
   Credentials take_credentials();
 
+  // That the client was asked with last.
+  const Nonce& nonce() const { return nonce_; }
+
   // The sequence id of the next packet towards the client.
   uint8_t next_sequence_id() const { return next_sequence_id_; }
 
@@ -150,6 +153,7 @@ class ClientAuthExchange {
   void take_account(const AccountVerifier& account);
   ClientAction ask_for_password(Buffer& out);
   ClientAction check_response(Bytes response, Buffer& out);
+  bool answers_native(Bytes response);
   ClientAction check_native(Bytes response, Buffer& out);
   ClientAction check_caching_sha2(Bytes response, Buffer& out);
   ClientAction on_full_password(Bytes payload, Buffer& out);

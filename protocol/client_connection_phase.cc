@@ -94,6 +94,10 @@ Credentials ClientConnectionPhase::take_credentials() {
   return auth_ ? auth_->take_credentials() : Credentials{};
 }
 
+Nonce ClientConnectionPhase::nonce() const {
+  return auth_ ? auth_->nonce() : identity_.nonce;
+}
+
 uint8_t ClientConnectionPhase::next_sequence_id() const {
   return auth_ ? auth_->next_sequence_id() : next_sequence_id_;
 }

@@ -49,8 +49,8 @@ class ClientConnectionPhase {
   ClientAction start(Buffer& out);
 
   // Instead of start(): COM_CHANGE_USER on a connection with these negotiated capabilities, its collation
-  // where the command has none, and TLS or not. The nonce of the identity is a new one, by which the client
-  // is asked again.
+  // where the command has none, and TLS or not. The nonce of the identity is the one that
+  // the client was asked with last.
   ClientAction change_user(const ComChangeUser& change, CapabilityFlags negotiated, uint8_t collation,
                            bool tls);
 
@@ -83,6 +83,9 @@ class ClientConnectionPhase {
 
   // After kDone: what was learnt of the password. See ClientAuthExchange.
   Credentials take_credentials();
+
+  // After kDone: the nonce that the client was asked with last.
+  Nonce nonce() const;
 
   // After kDone: the sequence id for the OK packet (or an ERR packet in its place).
   uint8_t next_sequence_id() const;

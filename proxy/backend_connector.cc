@@ -224,7 +224,8 @@ protocol::CapabilityFlags passed_on_capabilities(const StatementsConfig& stateme
   return local_files | capability::kFoundRows | capability::kLongFlag | capability::kNoSchema |
          capability::kOdbc | capability::kIgnoreSpace | capability::kInteractive |
          capability::kMultiStatements | capability::kMultiResults | capability::kPsMultiResults |
-         capability::kDeprecateEof | capability::kQueryAttributes | capability::kOptionalResultsetMetadata;
+         capability::kDeprecateEof | capability::kQueryAttributes | capability::kOptionalResultsetMetadata |
+         capability::kMariadbStmtBulkOperations | capability::kMariadbExtendedMetadata;
 }
 
 Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,

@@ -140,6 +140,10 @@ ClientError no_open_cursor(uint32_t statement_id) {
                     text("The statement (", std::to_string(statement_id), ") has no open cursor."));
 }
 
+ClientError connection_killed() {
+  return make_error(1927, "70100", "Connection was killed");
+}
+
 ClientError query_interrupted() {
   return make_error(1317, "70100", "Query execution was interrupted");
 }

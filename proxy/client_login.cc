@@ -48,6 +48,8 @@ protocol::CapabilityFlags offered_capabilities(Worker& worker) {
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
             capability::kReserved | capability::kCompress | capability::kZstdCompression;
   if (worker.client_tls() != nullptr) common |= capability::kSsl;
+  // Its absence says that there are extended ones.
+  if (worker.view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
   return common;
 }
 
@@ -154,6 +156,10 @@ protocol::ServerIdentity Login::identity() {
     identity.collation = node.default_collation;
     if (node.role == NodeRole::kWriter) break;
   }
+  // MariaDB 10 hides its version from old replicas, and clients look for this prefix.
+  const bool hides =
+      worker_.view().flavor == ServerFlavor::kMariadb && identity.server_version.starts_with("10.");
+  if (hides) identity.server_version.insert(0, "5.5.5-");
   identity.connection_id = session_.id;
   identity.nonce = protocol::make_nonce();
   identity.capabilities = offered_capabilities(worker_);
@@ -352,7 +358,9 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
   ErrorCode error;
   protocol::Buffer in;
   protocol::Buffer out;
-  ClientConnectionPhase phase(identity());
+  protocol::ServerIdentity who = identity();
+  if (change != nullptr) who.nonce = session_.nonce;
+  ClientConnectionPhase phase(std::move(who));
   ClientAction action = change == nullptr
                             ? phase.start(out)
                             : phase.change_user(*change, session_.capabilities, session_.pool_key->collation,
@@ -417,6 +425,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kDone: {
+        session_.nonce = phase.nonce();
         const bool finished = co_await finish(phase);
         if (finished && change == nullptr) start_compression(phase.profile());
         co_return finished;

@@ -15,6 +15,7 @@
 #include "consistency/read_plan.h"
 #include "protocol/byte_writer.h"
 #include "protocol/capability_flags.h"
+#include "protocol/scramble.h"
 #include "protocol/secret.h"
 #include "proxy/backend_connection.h"
 #include "proxy/config.h"
@@ -94,6 +95,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::string host;
   protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
   std::shared_ptr<const PoolKey> pool_key;
+  protocol::Nonce nonce{};  // that its password was asked with; for COM_CHANGE_USER
   std::shared_ptr<const protocol::Credentials> credentials;
   std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
 

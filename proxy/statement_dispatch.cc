@@ -141,8 +141,11 @@ bool is_text_prepared(StatementClass cls) {
 Awaitable<RunOutcome> answer_kill(ClientSession& session, const Statement& statement, KillOutcome killed,
                                   routing::KillTarget target, AnswerPlace place) {
   if (killed == KillOutcome::kKilled) co_return co_await local_ok(session, statement, place);
-  const ClientError error =
-      killed == KillOutcome::kSelf ? query_interrupted() : not_owner_of_thread(target.id);
+  ClientError error = not_owner_of_thread(target.id);
+  if (killed == KillOutcome::kSelf) {
+    const bool mariadb = session.worker.view().flavor == ServerFlavor::kMariadb;
+    error = mariadb && !target.query_only ? connection_killed() : query_interrupted();
+  }
   RunOutcome outcome = co_await local_error(session, place, error);
   // Who kills itself gets this error, and is gone.
   if (killed == KillOutcome::kSelf && !target.query_only) outcome.close = true;
