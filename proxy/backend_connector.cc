@@ -170,7 +170,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   ErrorCode error;
   protocol::Buffer out;
   std::string sql;
-  append_baseline_sql(sql, connection);
+  append_trackers_sql(sql, connection);
   append_query(out, sql, connection.capabilities);
   append_query(out,
                "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode",

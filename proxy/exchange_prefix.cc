@@ -108,6 +108,19 @@ bool is_of_one_collation(const ConnectionBaseline& baseline) {
   return of_charset || (charset == "binary" && collation == charset);
 }
 
+// What the handshake has set, and a reset has taken away.
+void append_charsets_sql(std::string& sql, const BackendConnection& connection) {
+  const ConnectionBaseline& baseline = connection.baseline;
+  if (is_of_one_collation(baseline)) {
+    sql.append(", NAMES '").append(baseline.character_set_client);
+    sql.append("' COLLATE '").append(baseline.collation_connection).append("'");
+    return;
+  }
+  append_charset(sql, "character_set_client", baseline.character_set_client);
+  append_charset(sql, "character_set_results", baseline.character_set_results);
+  append_charset(sql, "collation_connection", baseline.collation_connection);
+}
+
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
   return exchange.tell_last_insert_id && session.last_insert_id->value != 0 &&
@@ -134,21 +147,12 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
   if (there != nullptr) append_long_data(out, *exchange.prepared->statement, there->id);
 }
 
-void append_baseline_sql(std::string& sql, const BackendConnection& connection) {
+void append_trackers_sql(std::string& sql, const BackendConnection& connection) {
   sql.append("SET session_track_system_variables='*', session_track_schema=1");
   if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
   // MariaDB's COM_RESET_CONNECTION forgets it.
   if (connection.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
     sql.append(", wait_timeout=@@interactive_timeout");
-  const ConnectionBaseline& baseline = connection.baseline;
-  if (is_of_one_collation(baseline)) {
-    sql.append(", NAMES '").append(baseline.character_set_client);
-    sql.append("' COLLATE '").append(baseline.collation_connection).append("'");
-    return;
-  }
-  append_charset(sql, "character_set_client", baseline.character_set_client);
-  append_charset(sql, "character_set_results", baseline.character_set_results);
-  append_charset(sql, "collation_connection", baseline.collation_connection);
 }
 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
@@ -185,7 +189,8 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kResetConnection, {}, capabilities);
     prefix.push_back(PrefixStep::kReset);
     sql.clear();
-    append_baseline_sql(sql, connection);
+    append_trackers_sql(sql, connection);
+    if (!session.handshake_collation_forgotten) append_charsets_sql(sql, connection);
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kBaseline);
     connection.applied_version = 0;

@@ -47,6 +47,7 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   if (opened.connection) {
     opened.connection->incarnation = worker.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
+    if (session.handshake_collation_forgotten) acquired.connection->needs_reset = true;
     co_return acquired;
   }
   pool.cancel_reservation();

@@ -85,6 +85,7 @@ void forget_state(ClientSession& session) {
   forget_prepared_statements(session);
   session.variables.clear();
   session.trackers = ClientTrackers{};
+  session.handshake_collation_forgotten = true;
   session.token.clear();
   worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};
