@@ -16,6 +16,9 @@ constexpr uint8_t kLocalInfileHeader = 0xfb;
 // A row whose first column is this long begins with 0xfe too; an EOF packet is shorter than any such row.
 constexpr uint32_t kEofPayloadLimit = 9;
 
+// The shortest answer that tells of a prepared statement.
+constexpr size_t kPrepareOkBytes = 12;
+
 // More than any server's limit (4096 columns, 65535 parameters).
 constexpr uint64_t kMaxColumns = 65535;
 
@@ -118,7 +121,8 @@ ScanStep ResponseScanner::scan(std::span<uint8_t> input) {
     const size_t packet_bytes = kPacketHeaderBytes + payload_bytes;
     if (packet_bytes > kMaxHeldPacketBytes) return broken(at);
     if (available < packet_bytes) return {.pass_bytes = at};
-    const bool columns_eof = state_ == State::kColumnsEof && first_byte == kEofHeader;
+    const bool columns_eof = (state_ == State::kColumnsEof || state_ == State::kDefinitions) &&
+                             first_byte == kEofHeader && payload_bytes == kEofPayloadBytes;
     ScanStep step{.packet_bytes = packet_bytes,
                   .packet_payload = {header + kPacketHeaderBytes, payload_bytes}};
     read_held_packet(step.packet_payload, step);
@@ -178,6 +182,7 @@ bool ResponseScanner::must_be_held(uint8_t first_byte, uint32_t payload_bytes) c
       return first_byte == kEofHeader &&
              payload_bytes < (deprecate_eof_ ? kMaxPacketPayloadBytes : kEofPayloadLimit);
     case State::kDefinitions:
+      return first_byte == kEofHeader;
     case State::kColumns:
     case State::kText:
       return false;
@@ -219,6 +224,8 @@ void ResponseScanner::read_held_packet(Bytes payload, ScanStep& step) {
       return read_prepare_ok(payload, step);
     case State::kColumnsEof:
       return read_columns_eof(payload, step);
+    case State::kDefinitions:  // the EOF behind them
+      return packet_passes();
     case State::kRows:
       return end_result(payload, ScanEvent::kResultSetEnd, step);
     case State::kOkOnly:
@@ -253,6 +260,9 @@ void ResponseScanner::read_first_packet(Bytes payload, ScanStep& step) {
 
 // Parameters, then columns: one definition each and, behind each of the two lists that is not empty, an EOF.
 void ResponseScanner::read_prepare_ok(Bytes payload, ScanStep& step) {
+  // MySQL 9.7 answers SET GLOBAL of somebody who may not do that like this: nothing was prepared.
+  if (payload.front() == kOkHeader && payload.size() < kPrepareOkBytes)
+    return end_result(payload, ScanEvent::kOk, step);
   ByteReader reader(payload);
   const uint8_t header = reader.int1();
   reader.skip(4);  // statement id

@@ -73,7 +73,7 @@ class ResponseScanner {
   // is answered with several responses, one behind the other.
   void set_sequence_offset(uint8_t offset) { sequence_offset_ = offset; }
 
-  // For the EOF packets between column definitions and rows, scanned from now on: these status flags are
+  // For the EOF packets behind column definitions, scanned from now on: these status flags are
   // added and those taken away, in place.
   void set_columns_eof_flags(StatusFlags added, StatusFlags removed) {
     columns_eof_added_ = added;

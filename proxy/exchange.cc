@@ -503,8 +503,13 @@ Awaitable<void> Run::relay() {
   ResponseScanner scanner(exchange_.kind, connection_.capabilities,
                           protocol::count_packets(exchange_.request));
   if (exchange_.sequence_offset != 0) scanner.set_sequence_offset(exchange_.sequence_offset);
-  scanner.set_columns_eof_flags(exchange_.more_results_follow ? protocol::status::kMoreResultsExist : 0,
-                                protocol::status::kSessionStateChanged);
+  protocol::StatusFlags eof_flags = exchange_.more_results_follow ? protocol::status::kMoreResultsExist : 0;
+  // What is prepared goes ahead of a BEGIN that waits for its first statement.
+  if (exchange_.kind == protocol::ResponseKind::kPrepare && session_.deferred.begin)
+    eof_flags |= session_.deferred.read_only
+                     ? protocol::status::kInTransaction | protocol::status::kInTransactionReadonly
+                     : protocol::status::kInTransaction;
+  scanner.set_columns_eof_flags(eof_flags, protocol::status::kSessionStateChanged);
   size_t ready = 0;  // bytes at the front of the buffer that may go to the client
   for (;;) {
     ScanStep scan = scanner.scan(buffer_.unread().subspan(ready));

@@ -180,7 +180,9 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   run.auxiliary = true;
   run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(run.request));
   const RunOutcome outcome = co_await run_statement(session, run);
-  if (!outcome.is_error && !outcome.close) session.prepared.keep(std::move(prepared));
+  const bool is_somewhere =
+      std::ranges::any_of(prepared->there, [](const PreparedThere& there) { return there.incarnation != 0; });
+  if (is_somewhere && !outcome.is_error && !outcome.close) session.prepared.keep(std::move(prepared));
   co_return !outcome.close;
 }
 

@@ -71,6 +71,7 @@ TEST(ResponseScanner, FollowsEveryKindOfResponse) {
        "end."},
       {"ok", ResponseKind::kOk, kOld, wire({kOk}), "ok."},
       {"eof as ok", ResponseKind::kOk, kOld, wire({kEof}), "ok."},
+      {"nothing was prepared", ResponseKind::kPrepare, kOld, wire({kOk}), "ok."},
       {"more results after ping", ResponseKind::kOk, kOld, wire({kOkMore}), "ok."},
       {"err", ResponseKind::kOk, kOld, wire({kErr}), "err."},
       {"fields", ResponseKind::kFieldList, kOld, wire({kColumn, kColumn, kEof}), "end."},
@@ -116,7 +117,7 @@ TEST(ResponseScanner, RefusesWhatCannotCome) {
       {"eof of another length", ResponseKind::kQuery, kOld, wire({kOneColumn, kColumn, kEof, kEndOk})},
       {"rows for ok", ResponseKind::kOk, kOld, wire({kOneColumn})},
       {"text for prepare", ResponseKind::kPrepare, kOld, wire({{'x', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}})},
-      {"prepare cut short", ResponseKind::kPrepare, kOld, wire({kOk})},
+      {"prepare cut short", ResponseKind::kPrepare, kOld, wire({{0, 1, 0, 0, 0}})},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -177,6 +178,16 @@ TEST(ResponseScanner, FlagsOfTheEofBehindColumnsAreChangedAndNoOthers) {
         scanner, wire({kOneColumn, kColumn, changed, kRow, changed}), [&](size_t) { return piece_bytes; },
         recording);
     EXPECT_EQ(recording.forwarded, wire({kOneColumn, kColumn, patched, kRow, changed}));
+
+    ResponseScanner of_prepare(ResponseKind::kPrepare, kOld);
+    of_prepare.set_columns_eof_flags(status::kMoreResultsExist, status::kSessionStateChanged);
+    const Buffer prepared{0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0};
+    Recording definitions;
+    feed(
+        of_prepare, wire({prepared, kColumn, changed, kColumn, changed}), [&](size_t) { return piece_bytes; },
+        definitions);
+    EXPECT_EQ(definitions.forwarded, wire({prepared, kColumn, patched, kColumn, patched}));
+    EXPECT_TRUE(definitions.done);
   }
 }
 
