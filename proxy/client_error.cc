@@ -135,9 +135,10 @@ ClientError long_data_too_long() {
       "'max_allowed_packet' bytes (limits.max_packet)");
 }
 
-ClientError no_open_cursor(uint32_t statement_id) {
-  return make_error(1421, "HY000",
-                    text("The statement (", std::to_string(statement_id), ") has no open cursor."));
+ClientError no_open_cursor(uint32_t statement_id, bool mysql) {
+  return make_error(
+      1421, "HY000",
+      text("The statement (", std::to_string(statement_id), ") has no open cursor", mysql ? "." : ""));
 }
 
 ClientError connection_killed() {

@@ -47,15 +47,15 @@ ClientError unknown_prepared_statement(std::string_view id, std::string_view fun
 ClientError too_many_prepared_statements(uint32_t limit);                                // 1461 42000
 ClientError wrong_arguments(std::string_view function);                                  // 1210 HY000
 ClientError long_data_too_long();                                                        // 1105 HY000
-ClientError no_open_cursor(uint32_t statement_id);                                       // 1421 HY000
-ClientError connection_killed();               // 1927 70100, MariaDB's
-ClientError query_interrupted();               // 1317 70100
-ClientError not_owner_of_thread(uint64_t id);  // 1095 HY000
-ClientError packets_out_of_order();            // 1156 08S01
-ClientError network_read_error();              // 1158 08S01
-ClientError network_read_timeout();            // 1159 08S01
-ClientError network_write_error();             // 1160 08S01
-ClientError network_write_timeout();           // 1161 08S01
+ClientError connection_killed();                                // 1927 70100, MariaDB's
+ClientError no_open_cursor(uint32_t statement_id, bool mysql);  // 1421 HY000
+ClientError query_interrupted();                                // 1317 70100
+ClientError not_owner_of_thread(uint64_t id);                   // 1095 HY000
+ClientError packets_out_of_order();                             // 1156 08S01
+ClientError network_read_error();                               // 1158 08S01
+ClientError network_read_timeout();                             // 1159 08S01
+ClientError network_write_error();                              // 1160 08S01
+ClientError network_write_timeout();                            // 1161 08S01
 
 // Statements that are not forwarded
 ClientError not_supported_with_forwarding(std::string_view operation);  // 1235 42000

@@ -1,5 +1,6 @@
 #include "proxy/statement_commands.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,7 +33,9 @@ using routing::Target;
 
 Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, uint32_t id,
                                   std::string_view function) {
-  const ClientError error = unknown_prepared_statement(std::to_string(id), function);
+  const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+  const ClientError error =
+      unknown_prepared_statement(std::to_string(id), mysql ? "mysql_stmt_precheck" : function);
   const bool sent = co_await answer_error(session, sequence_id, error);
   co_return sent;
 }
@@ -151,6 +154,14 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
     co_return sent;
   }
   const Decision decision = where_to_prepare(session, statement);
+  // Servers look at that when they prepare, too.
+  const Decision to_run =
+      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+  if (to_run.action == Action::kReadOnlyTransactionError) {
+    const RunOutcome outcome =
+        co_await local_error(session, place, read_only_transaction(session.worker.view().flavor));
+    co_return !outcome.close;
+  }
   if (decision.action == Action::kReject) {
     const RunOutcome outcome =
         co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
@@ -299,7 +310,12 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
       protocol::parse_com_stmt_execute(payload, parameters_of(*statement), session.capabilities);
   if (!parsed || statement->long_data_too_long) {
     drop_long_data(*statement);
-    const ClientError error = parsed ? long_data_too_long() : wrong_arguments("mysqld_stmt_execute");
+    const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+    const bool with_attributes = protocol::has(session.capabilities, protocol::capability::kQueryAttributes);
+    const ClientError of_packet = mysql && !with_attributes ? malformed_packet()
+                                  : mysql                   ? wrong_arguments("COM_STMT_EXECUTE")
+                                                            : wrong_arguments("mysqld_stmt_execute");
+    const ClientError error = parsed ? long_data_too_long() : of_packet;
     const bool sent = co_await answer_error(session, place.sequence_id, error);
     co_return sent;
   }
@@ -367,7 +383,8 @@ Awaitable<bool> fetch(ClientSession& session, Bytes payload, std::span<uint8_t> 
     co_return sent;
   }
   if (statement->cursor == Target::kNone) {
-    const ClientError error = no_open_cursor(parsed->statement_id);
+    const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+    const ClientError error = no_open_cursor(parsed->statement_id, mysql);
     const bool sent = co_await answer_error(session, 1, error);
     co_return sent;
   }

@@ -112,6 +112,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (!run_.auxiliary) after_statement(connection, result, target);
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
+  if (result.is_error) session_.last_target = target;  // SHOW WARNINGS speaks of it, of a failed PREPARE too
   connection.keep = bound_to(target) || session_.last_warnings > 0 ||
                     (target == Target::kWriter && session_.pins.user_variables);
   BackendPool& pool = worker_.pool(connection.node);

@@ -513,7 +513,7 @@ TEST(ClientAuthExchange, SpentNonceIsReplaced) {
   ClientAuthExchange exchange({.client_host = "h",
                                .default_plugin = std::string(auth_plugin::kNativePassword),
                                .capabilities = kOffered},
-                              "ann", auth_plugin::kNativePassword, native_answer(old_nonce), old_nonce,
+                              "ann", auth_plugin::kNativePassword, native_answer(make_nonce()), old_nonce,
                               /*nonce_is_spent=*/true, /*next_sequence_id=*/1);
   Buffer out;
   ASSERT_EQ(exchange.on_account(native_account(), out), ClientAction::kReadPacket);
@@ -525,6 +525,19 @@ TEST(ClientAuthExchange, SpentNonceIsReplaced) {
   ASSERT_TRUE(nonce);
   EXPECT_NE(*nonce, old_nonce);
   EXPECT_EQ(exchange.on_packet(native_answer(*nonce), 2, out), ClientAction::kDone);
+}
+
+// MariaDB takes it, and its clients give no other.
+TEST(ClientAuthExchange, RightAnswerToASpentNonceIsTaken) {
+  const Nonce nonce = make_nonce();
+  ClientAuthExchange exchange({.client_host = "h",
+                               .default_plugin = std::string(auth_plugin::kNativePassword),
+                               .capabilities = kOffered},
+                              "ann", auth_plugin::kNativePassword, native_answer(nonce), nonce,
+                              /*nonce_is_spent=*/true, /*next_sequence_id=*/1);
+  Buffer out;
+  EXPECT_EQ(exchange.on_account(native_account(), out), ClientAction::kDone);
+  EXPECT_TRUE(out.empty());
 }
 
 TEST(ClientAuthExchange, LongNamesAreCutInTheRefusal) {
