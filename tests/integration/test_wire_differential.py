@@ -177,12 +177,21 @@ def session_answers(side, capabilities, session, collation=45):
 def difference(expected, got):
     """The first packet that differs, in words; None if there is none."""
     for number, (one, other) in enumerate(zip(expected, got, strict=False)):
-        if one != other:
+        if one != other and without_state_change(one) != other:
             return f"packet {number}:\n      server   {shown(one)}\n      Causeway {shown(other)}"
     if len(expected) != len(got):
         more, who = (expected, "server") if len(expected) > len(got) else (got, "Causeway")
         return f"{len(expected)} packets, Causeway sent {len(got)}; only of the {who}: {shown(more[min(len(expected), len(got))])}"
     return None
+
+
+def without_state_change(packet):
+    """An EOF of the server without SERVER_SESSION_STATE_CHANGED. Servers set it where their own trackers have something to
+    tell, but there is no room for it, and Causeway cannot know whether it is them or its own trackers: it takes it out."""
+    payload = packet.payload
+    if payload[:1] != b"\xfe" or len(payload) != 5:
+        return packet
+    return Packet(packet.sequence_ids, payload[:4] + bytes([payload[4] & ~0x40]))
 
 
 def shown(packet):
@@ -194,12 +203,14 @@ def shown(packet):
 def differences(group, expected, got, capabilities):
     """One text for each statement whose answer differs."""
     found = []
-    for (statement, one), (_, other) in zip(expected, got, strict=True):
+    for (statement, one), (_, other) in zip(expected, got, strict=False):  # the first difference may add answers
         if isinstance(statement, str):
             statement = wire_statements.Statement(statement.encode())
         what = difference(comparable(one, statement, capabilities), comparable(other, statement, capabilities))
         if what:
             found.append(f"{group}: {statement.sql[:200]}\n    {what}")
+    if len(expected) != len(got) and not found:
+        found.append(f"{group}: {len(expected)} answers of the server, {len(got)} of Causeway")
     return found
 
 
@@ -220,29 +231,57 @@ def common_capabilities(sides, wanted):
     return wanted
 
 
-def run_both(sides, capabilities, answers, **options):
+def run_both(sides, capabilities, answers, groups=wire_statements.GROUPS, **options):
     """The differences of all groups, from the same data on both sides."""
     of_sides = []
     for side in sides:
         side.restore()
-        of_sides.append({})
-        for group in wire_statements.GROUPS:
-            side.wait_synced()  # a new session sees no more than its replica has
-            of_sides[-1][group] = answers(side, capabilities, group, **options)
+        of_sides.append([])
+        for group in groups:
+            if side is not sides[0]:
+                side.wait_synced()  # a new session sees no more than its replica has
+            of_sides[-1].append(answers(side, capabilities, group, **options))
     found = []
-    for group in wire_statements.GROUPS:
-        found += differences(group, of_sides[0][group], of_sides[1][group], capabilities)
+    for group, expected, got in zip(groups, *of_sides, strict=True):
+        found += differences(group if isinstance(group, str) else group.__name__, expected, got, capabilities)
     return found
 
 
-@pytest.mark.parametrize("name", CAPABILITIES)
+@pytest.mark.parametrize("name", ["plain", "deprecate eof", "usual", "one statement", "found rows"])
 def test_text_answers_are_those_of_the_server(sides, name):
+    compare_texts(sides, name)
+
+
+@pytest.mark.kinds("mysql")
+@pytest.mark.parametrize("name", ["query attributes", "optional metadata"])
+def test_text_answers_with_capabilities_of_mysql(sides, name):
+    compare_texts(sides, name)
+
+
+@pytest.mark.kinds("mariadb")
+def test_text_answers_with_capabilities_of_mariadb(sides):
+    compare_texts(sides, "mariadb")
+
+
+def compare_texts(sides, name):
     wanted, collation = CAPABILITIES[name]
     found = run_both(sides, common_capabilities(sides, wanted), text_answers, collation=collation)
     assert not found, "\n".join(found)
 
 
+
 def test_answers_with_all_trackers_are_those_of_the_server(sides):
     """Switched on by the client: neither less nor, above all, what only Causeway wants to know."""
     found = run_both(sides, common_capabilities(sides, USUAL), text_answers, before=TRACK_ALL)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", ["plain", "query attributes"])
+def test_answers_to_prepared_statements_are_those_of_the_server(sides, name):
+    """The same statements prepared, and sessions with parameters of every type, cursors, long data and other commands."""
+    wanted, collation = CAPABILITIES[name]
+    capabilities = common_capabilities(sides, wanted)
+    found = run_both(sides, capabilities, prepared_answers, collation=collation)
+    sessions = [*wire_prepared.SESSIONS, wire_prepared.commands]
+    found += run_both(sides, capabilities, session_answers, sessions, collation=collation)
     assert not found, "\n".join(found)

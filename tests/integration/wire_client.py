@@ -151,8 +151,10 @@ class WireClient:
     def execute(self, statement_id, parameters=(), flags=0, types=True, given=None):
         """COM_STMT_EXECUTE; the packets of its answer. Without `types` the parameter types are left out: those of the
         last time hold. `given` are the numbers of the parameters whose values came by COM_STMT_SEND_LONG_DATA."""
+        if self.capabilities & QUERY_ATTRIBUTES:
+            flags |= 8  # PARAMETER_COUNT_AVAILABLE: without it MySQL refuses what has parameters
         payload = b"\x17" + struct.pack("<IBI", statement_id, flags, 1)
-        if self.capabilities & QUERY_ATTRIBUTES and flags & 8:
+        if self.capabilities & QUERY_ATTRIBUTES:
             payload += length_encoded(len(parameters))
         if parameters:
             payload += null_bitmap(parameters)
@@ -160,7 +162,7 @@ class WireClient:
             if types:
                 for parameter in parameters:
                     payload += bytes([parameter.type, 0x80 if parameter.unsigned else 0])
-                    if self.capabilities & QUERY_ATTRIBUTES and flags & 8:
+                    if self.capabilities & QUERY_ATTRIBUTES:
                         payload += length_encoded_bytes(parameter.name)
             for number, parameter in enumerate(parameters):
                 if number not in (given or ()) and parameter.value is not None:

@@ -726,9 +726,11 @@ TRANSACTIONS = [
     "SELECT v FROM tx WHERE id = 1",
     "SET TRANSACTION READ ONLY",
     "COMMIT",
-    "SET TRANSACTION READ ONLY",
-    "START TRANSACTION",
-    "UPDATE tx SET v = 3",
+    # As text: MySQL cannot prepare START TRANSACTION, and a SET TRANSACTION that then holds for a single statement is sent with
+    # that statement, so that only its execution can be refused, where MySQL refuses its preparation.
+    text_only("SET TRANSACTION READ ONLY"),
+    text_only("START TRANSACTION"),
+    text_only("UPDATE tx SET v = 3"),
     "ROLLBACK",
     "BEGIN",
     "SELECT * FROM tx ORDER BY id",
