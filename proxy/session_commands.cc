@@ -85,7 +85,7 @@ void forget_state(ClientSession& session) {
   forget_prepared_statements(session);
   session.variables.clear();
   session.trackers = ClientTrackers{};
-  session.handshake_collation_forgotten = true;
+  session.handshake_collation_forgotten = false;
   session.token.clear();
   worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};
@@ -108,6 +108,7 @@ void forget_state(ClientSession& session) {
 
 Awaitable<bool> reset_connection(ClientSession& session) {
   forget_state(session);
+  session.handshake_collation_forgotten = true;
   return answer_ok(session, 1);
 }
 
