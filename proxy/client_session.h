@@ -75,7 +75,8 @@ struct ClientTrackers {
   std::optional<std::string> variables;  // names with commas, "*" for all; nothing: the server's default
   std::optional<bool> schema;            // nothing: the server's default, which is on
   std::string gtids;                     // OWN_GTID or ALL_GTIDS; empty: off
-  bool transactions = false;             // session_track_transaction_info, as servers have reported it
+  bool state_change = false;             // session_track_state_change, as servers have reported it
+  bool transactions = false;             // session_track_transaction_info, likewise
 };
 
 // The list hook is for the worker's watchdog.

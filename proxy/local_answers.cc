@@ -39,10 +39,12 @@ StatusFlags local_status(const ClientSession& session) {
 }
 
 Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
-                          TransactionChange change) {
+                          SessionChange change) {
   session.scratch.clear();
-  if (change != TransactionChange::kNone && session.worker.view().flavor == ServerFlavor::kMysql) {
-    const std::string_view state = change == TransactionChange::kBegun ? "T_______" : "________";
+  if (change == SessionChange::kOther) {
+    if (session.trackers.state_change) protocol::append_session_track_state_change(session.scratch, true);
+  } else if (change != SessionChange::kNone && session.worker.view().flavor == ServerFlavor::kMysql) {
+    const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
     protocol::append_session_track_transaction_state(session.scratch, state);
   }
   const protocol::OkPacket ok{.affected_rows = 0,

@@ -18,11 +18,13 @@ namespace causeway::proxy {
 protocol::StatusFlags local_status(const ClientSession& session);
 
 // Each sends one answer, whose first packet has this sequence id, and gives false if the client is gone.
-// A MySQL server reports without being asked that a transaction begins or ends (9.7, with
-// session_track_transaction_info=OFF), MariaDB does not.
-enum class TransactionChange : uint8_t { kNone, kBegun, kEnded };
+//
+// What a server would report with an OK: that a transaction begins or ends (MySQL 9.7, even with
+// session_track_transaction_info=OFF; MariaDB does not), or any other change, if session_track_state_change
+// is on.
+enum class SessionChange : uint8_t { kNone, kTransactionBegun, kTransactionEnded, kOther };
 Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false,
-                          TransactionChange change = TransactionChange::kNone);
+                          SessionChange change = SessionChange::kNone);
 // What ends rows, where a command is answered with it: EOF, or OK that looks like it.
 Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id);
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);

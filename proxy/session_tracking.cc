@@ -68,6 +68,8 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     session.transaction_read_only = is_on(item.value);
   } else if (item.name == "session_track_transaction_info") {
     session.trackers.transactions = item.value != "OFF";
+  } else if (item.name == "session_track_state_change") {
+    session.trackers.state_change = is_on(item.value);
   } else if (item.name == "sql_mode") {
     session.lex_mode.ansi_quotes = item.value.find("ANSI_QUOTES") != std::string_view::npos;
     session.lex_mode.no_backslash_escapes = item.value.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;

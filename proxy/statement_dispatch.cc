@@ -41,7 +41,7 @@ void keep_begin(ClientSession& session, const Statement& statement) {
 Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
   const bool begun = session.deferred.begin;
   keep_begin(session, statement);
-  return local_ok(session, statement, place, begun ? TransactionChange::kNone : TransactionChange::kBegun);
+  return local_ok(session, statement, place, begun ? SessionChange::kNone : SessionChange::kTransactionBegun);
 }
 
 // The OK of the COMMIT is the one of the BEGIN.
@@ -65,7 +65,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
   session.deferred = DeferredTransaction{};
-  RunOutcome outcome = co_await local_ok(session, statement, place, TransactionChange::kEnded);
+  RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
   outcome.close = outcome.close || statement.release;
   co_return outcome;
 }
@@ -98,7 +98,7 @@ RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place) {
 }
 
 Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statement, AnswerPlace place,
-                               TransactionChange change) {
+                               SessionChange change) {
   session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow, change);
   co_return local_outcome(sent, false, place);

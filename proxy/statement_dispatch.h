@@ -52,7 +52,7 @@ StatementRun statement_run_of(const Dispatch& dispatch);
 
 // Answers of our own to a statement.
 Awaitable<RunOutcome> local_ok(ClientSession& session, const routing::Statement& statement, AnswerPlace place,
-                               TransactionChange change = TransactionChange::kNone);
+                               SessionChange change = SessionChange::kNone);
 Awaitable<RunOutcome> local_error(ClientSession& session, AnswerPlace place, ClientError error);
 RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place);
 

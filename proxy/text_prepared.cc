@@ -93,7 +93,7 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
   }
   if (statement.cls == StatementClass::kDeallocate) {
     forget(session, key);
-    co_return co_await local_ok(session, statement, dispatch.place);
+    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
   }
   Statement executed = found->second->statement;
   executed.uses_user_variables |= statement.uses_user_variables;
