@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   static_cast<void>(parse_kill(sql, mode));
   static_cast<void>(parse_show_filter(sql, mode));
-  static_cast<void>(
-      replace_causeway_variables(sql, mode, [](CausewayVariable, VariableScope) { return "1"; }, 1));
+  static_cast<void>(replace_causeway_variables(
+      sql, mode, [](CausewayVariable, VariableScope) { return "1"; }, 1));
   return 0;
 }
