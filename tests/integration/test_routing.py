@@ -41,9 +41,9 @@ WRITER = {
     "read that does something": [
         "SELECT GET_LOCK('routing', 0), RELEASE_LOCK('routing')",
         "SELECT IS_FREE_LOCK('routing')",
-        "SELECT * FROM {t} INTO OUTFILE '{t}.1.txt'",
-        "SELECT * INTO OUTFILE '{t}.2.txt' FROM {t}",
-        "SELECT value FROM {t} WHERE id = 1 INTO DUMPFILE '{t}.3.txt'",
+        "SELECT * FROM {t} INTO OUTFILE '../{t}.1.txt'",
+        "SELECT * INTO OUTFILE '../{t}.2.txt' FROM {t}",
+        "SELECT value FROM {t} WHERE id = 1 INTO DUMPFILE '../{t}.3.txt'",
         "SELECT MASTER_POS_WAIT('binlog.000001', 4, 1)",
     ],
     "ddl and accounts": [
@@ -110,7 +110,7 @@ WRITER_OF_KIND = {
         "WITH c AS (SELECT 1 AS id) UPDATE {t} SET value = 'c' WHERE id IN (SELECT id FROM c)",
         "INSERT INTO {t} TABLE app.{t}_empty",
         "SELECT SOURCE_POS_WAIT('binlog.000001', 4, 1)",
-        "TABLE {t} INTO OUTFILE '{t}.4.txt'",
+        "TABLE {t} INTO OUTFILE '../{t}.4.txt'",
     ],
 }  # fmt: skip
 REPLICA = {
@@ -374,9 +374,9 @@ def test_savepoint_and_xa_are_forwarded_where_so_configured(cluster, proxy, conn
 
 @pytest.mark.parametrize("proxy", [FORWARD_ALL], indirect=True)
 def test_load_data_of_a_file_of_the_server_is_forwarded_where_so_configured(cluster, proxy, connect, table):
-    (cluster.servers[0].datadir / "app" / f"{table}.csv").write_text("5\tfive\n6\tsix\n")
+    (cluster.servers[0].datadir / f"{table}.csv").write_text("5\tfive\n6\tsix\n")
     connection = connect()
-    run(connection, f"LOAD DATA INFILE '{table}.csv' INTO TABLE {table}")
+    run(connection, f"LOAD DATA INFILE '../{table}.csv' INTO TABLE {table}")
     assert run(connection, f"SELECT * FROM {table} WHERE id > 2") == ((5, "five"), (6, "six"))
 
 
