@@ -157,7 +157,9 @@ void append_trackers_sql(std::string& sql, const BackendConnection& connection) 
 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
-  return connection.needs_reset || !connection.statements_to_close.empty() ||
+  const bool is_full =
+      exchange.prepare != nullptr && connection.statements >= PreparedStatements::kMaxPerConnection;
+  return connection.needs_reset || is_full || !connection.statements_to_close.empty() ||
          must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.begin ||
          exchange.set_transaction || connection.applied_version != session.variables.version() ||

@@ -1,0 +1,262 @@
+"""Prepared statements run where their class says, and go on when the session gets another server connection."""
+
+import struct
+
+import pytest
+import wire_client
+from cluster import accounts, wait_until
+from conftest import run
+from support import GeneralLogs, SqlError, attempt, lagging, one, rejection
+from wire_client import Kind, Parameter, WireClient
+
+CAPABILITIES = wire_client.BASIC | wire_client.LONG_PASSWORD | wire_client.MULTI_RESULTS | wire_client.PS_MULTI_RESULTS
+LONGLONG, STRING, BLOB = 8, 253, 252
+READ_ONLY_CURSOR = 1
+
+
+def number(value):
+    return Parameter(LONGLONG, struct.pack("<q", value))
+
+
+def text(value):
+    return Parameter(STRING, bytes([len(value)]) + value.encode())
+
+
+@pytest.fixture
+def wire(proxy):
+    with WireClient(proxy.port, accounts.APP, CAPABILITIES) as client:
+        yield client
+
+
+def prepare(client, sql):
+    statement, packets = client.prepare(sql)
+    assert statement is not None, packets
+    return statement
+
+
+def errno(packets):
+    payload = packets[-1].payload
+    return int.from_bytes(payload[1:3], "little") if payload[:1] == b"\xff" else None
+
+
+def ok(packets):
+    assert errno(packets) is None, packets
+    return packets
+
+
+def rows(packets):
+    """What stands behind the header and the bitmap of each row: up to five columns without a NULL."""
+    found, ends = [], 0
+    for packet in ok(packets):
+        if packet.payload[:1] == b"\xfe" and len(packet.payload) < 9:
+            ends += 1
+        elif ends == 1:
+            found.append(packet.payload[2:])
+    return found
+
+
+def value(packets):
+    """The only value of the only row: a string."""
+    only = rows(packets)
+    assert len(only) == 1, packets
+    return only[0][1 : 1 + only[0][0]].decode()
+
+
+def server_id(client, statement, *parameters):
+    return int(value(client.execute(statement, parameters)))
+
+
+SERVER = "SELECT CAST(@@server_id AS CHAR)"
+
+
+# --- where they run -----------------------------------------------------------------------------------------------------
+
+
+def test_reads_run_on_a_replica_and_writes_on_the_writer(cluster, wire, table):
+    read = prepare(wire, SERVER + f", id FROM {table} WHERE id = ?")
+    insert = prepare(wire, f"INSERT INTO {table} VALUES (?, CAST(@@server_id AS CHAR))")
+    locking = prepare(wire, SERVER + f" FROM {table} WHERE id = ? FOR UPDATE")
+    assert int(value(wire.execute(read, [number(1)]))) - 1 in cluster.replicas()
+    ok(wire.execute(insert, [number(10)]))
+    assert server_id(wire, locking, number(10)) - 1 == cluster.writer
+    # In a transaction everything runs on the writer, afterwards reads do not.
+    ok(wire.query("BEGIN"))
+    assert int(value(wire.execute(read, [number(1)]))) - 1 == cluster.writer
+    ok(wire.query("COMMIT"))
+    assert int(value(wire.execute(read, [number(1)]))) - 1 in cluster.replicas()
+    assert cluster.query(0, f"SELECT value FROM app.{table} WHERE id = 10") == [{"value": "1"}]
+
+
+def test_session_reads_its_own_write(cluster, proxy, wire, table):
+    read = prepare(wire, f"SELECT value FROM {table} WHERE id = ?")
+    update = prepare(wire, f"UPDATE {table} SET value = ? WHERE id = ?")
+    for turn in range(20):
+        ok(wire.execute(update, [text(f"turn {turn}"), number(1)]))
+        assert value(wire.execute(read, [number(1)])) == f"turn {turn}"
+    with lagging(cluster, table):
+        ok(wire.execute(update, [text("not on replicas"), number(1)]))
+        # The wait ends by the default policy: on the writer, where the statement is prepared now.
+        assert value(wire.execute(read, [number(1)])) == "not on replicas"
+
+
+def test_as_sql_they_run_where_their_class_says(cluster, connect, table):
+    connection = connect()
+    run(connection, "PREPARE Where_Am_I FROM 'SELECT @@server_id'")
+    assert one(connection, "EXECUTE where_am_i") - 1 in cluster.replicas()
+    run(connection, f"PREPARE writing FROM 'INSERT INTO {table} VALUES (30, @@server_id)'")
+    run(connection, "EXECUTE writing")
+    assert one(connection, f"SELECT value FROM {table} WHERE id = 30") == "1"
+    assert one(connection, "EXECUTE where_am_i") - 1 in cluster.replicas()
+    run(connection, "BEGIN")
+    assert one(connection, "EXECUTE where_am_i") - 1 == cluster.writer
+    run(connection, "COMMIT")
+    run(connection, "SET @id = 2")
+    run(connection, f"PREPARE by_id FROM 'SELECT value FROM {table} WHERE id = ?'")
+    assert one(connection, "EXECUTE by_id USING @id") == "two"
+    run(connection, "DEALLOCATE PREPARE where_am_i")
+    for statement in ("EXECUTE where_am_i", "DEALLOCATE PREPARE where_am_i", "EXECUTE never_prepared"):
+        assert attempt(connection, statement).errno == 1243, statement
+    assert attempt(connection, "PREPARE s FROM 'SAVEPOINT a'") == rejection("SAVEPOINT")
+    assert attempt(connection, "PREPARE by_id FROM 'SELEC'").errno == 1064
+    assert attempt(connection, "EXECUTE by_id USING @id").errno == 1243
+    # Whose text only the server knows stays on the writer.
+    run(connection, "SET @sql = 'SELECT @@server_id'")
+    run(connection, "PREPARE of_variable FROM @sql")
+    assert one(connection, "EXECUTE of_variable") - 1 == cluster.writer
+
+
+def test_rejected_when_it_is_prepared(cluster, wire):
+    with GeneralLogs(cluster) as logs:
+        for sql in ("SAVEPOINT mark_r", "XA START 'mark_r'"):
+            statement, packets = wire.prepare(sql)
+            assert statement is None and errno(packets) == 1235, sql
+        assert logs.nodes_with("mark_r") == set()
+
+
+# --- another connection -------------------------------------------------------------------------------------------------
+
+
+def test_prepared_again_where_the_connection_was_lost(cluster, wire, table):
+    """Types are remembered: the execute behind the loss does not send them."""
+    read = prepare(wire, f"SELECT value, CAST(@@server_id AS CHAR) FROM {table} WHERE id = ?")
+    write = prepare(wire, f"UPDATE {table} SET value = ? WHERE id = ?")
+    assert rows(wire.execute(read, [number(2)]))[0].startswith(b"\x03two")
+    ok(wire.execute(write, [text("one"), number(1)]))
+    for node in range(3):
+        for row in cluster.query(node, "SHOW PROCESSLIST"):
+            if row["User"] == accounts.APP.name:
+                cluster.query(node, f"KILL {row['Id']}")
+    assert rows(wire.execute(read, [number(2)], types=False))[0].startswith(b"\x03two")
+    ok(wire.execute(write, [text("again"), number(1)], types=False))
+    assert value(wire.execute(prepare(wire, f"SELECT value FROM {table} WHERE id = 1"))) == "again"
+
+
+def test_more_than_a_connection_holds(cluster, proxy, wire):
+    """The server holds a bounded number of a session's statements, all of which go on to work."""
+    count = 700
+    statements = [prepare(wire, f"SELECT CAST({number} AS CHAR)") for number in range(count)]
+    on_servers = sum(int(cluster.query(node, "SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")[0]["Value"]) for node in range(3))
+    assert on_servers < count
+    for index in (0, 1, count // 2, count - 1, 0):
+        assert value(wire.execute(statements[index])) == str(index)
+    for statement in statements:
+        wire.close_statement(statement)
+    assert errno(wire.execute(statements[0])) == 1243
+    assert value(wire.execute(prepare(wire, SERVER))) in ("2", "3")
+
+    def closed():
+        wire.query("SELECT 1")
+        return all(int(cluster.query(node, "SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'")[0]["Value"]) <= 1 for node in range(3))
+
+    wait_until(closed, 10, "the servers have closed them")
+
+
+@pytest.mark.parametrize("proxy", [{"limits.max_prepared_statements": 3}], indirect=True)
+def test_too_many(wire):
+    statements = [prepare(wire, "SELECT 1") for _ in range(3)]
+    assert errno(wire.prepare("SELECT 1")[1]) == 1461
+    wire.close_statement(statements.pop())
+    prepare(wire, "SELECT 1")
+
+
+def test_ids_that_nobody_has(wire):
+    assert errno(wire.execute(77)) == 1243
+    assert errno(wire.fetch(77, 1)) == 1243
+    assert errno(wire.reset_statement(77)) == 1243
+    wire.close_statement(77)
+    wire.send_long_data(77, 0, b"x")
+    assert value(wire.execute(prepare(wire, "SELECT 'alive'"))) == "alive"
+
+
+# --- cursors and long data ----------------------------------------------------------------------------------------------
+
+
+def test_cursor_binds_its_connection(cluster, wire, table):
+    ok(wire.query(f"INSERT INTO {table} VALUES {', '.join(f'({n}, {n})' for n in range(100, 200))}"))
+    statement = prepare(wire, f"SELECT CAST(id AS CHAR) FROM {table} WHERE id >= 100 ORDER BY id")
+    ok(wire.execute(statement, flags=READ_ONLY_CURSOR))
+    other = prepare(wire, SERVER)
+    seen = []
+    while len(seen) < 100:
+        part = [packet.payload[3:].decode() for packet in ok(wire.fetch(statement, 7)) if packet.payload[:1] == b"\x00"]
+        assert part
+        seen += part
+        assert server_id(wire, other) - 1 in cluster.replicas()
+        ok(wire.query(f"UPDATE {table} SET value = 'x' WHERE id = 1"))
+    assert seen == [str(n) for n in range(100, 200)]
+    ok(wire.reset_statement(statement))
+    assert errno(wire.fetch(statement, 1)) == 1421
+
+
+def test_cursor_of_a_lost_connection_is_an_error(cluster, wire, table):
+    statement = prepare(wire, f"SELECT id FROM {table}")
+    ok(wire.execute(statement, flags=READ_ONLY_CURSOR))
+    for node in cluster.replicas():
+        for row in cluster.query(node, "SHOW PROCESSLIST"):
+            if row["User"] == accounts.APP.name:
+                cluster.query(node, f"KILL {row['Id']}")
+    assert errno(wire.fetch(statement, 1)) is not None
+    assert rows(wire.execute(statement)) != []
+
+
+def test_long_data_goes_where_the_execute_goes(cluster, wire, table):
+    insert = prepare(wire, f"INSERT INTO {table} VALUES (?, ?)")
+    for turn in range(2):
+        for piece in (b"long ", b"data ", str(turn).encode()):
+            wire.send_long_data(insert, 1, piece)
+        ok(wire.execute(insert, [number(40 + turn), Parameter(BLOB, b"")], given=[1]))
+    read = prepare(wire, f"SELECT value FROM {table} WHERE value = ?")
+    wire.send_long_data(read, 0, b"long data 1")
+    assert value(wire.execute(read, [Parameter(BLOB, b"")], given=[0])) == "long data 1"
+    # Used up: the next execute has its own value.
+    assert value(wire.execute(read, [text("long data 0")])) == "long data 0"
+    wire.send_long_data(read, 0, b"dropped")
+    ok(wire.reset_statement(read))
+    assert value(wire.execute(read, [text("two")])) == "two"
+
+
+# --- Causeway's own variables -------------------------------------------------------------------------------------------
+
+
+def test_level_by_a_parameter(wire):
+    setting = prepare(wire, "SET aurora_replica_read_consistency = ?")
+    level = prepare(wire, "SELECT @@aurora_replica_read_consistency")
+    for name in ("GLOBAL", "EVENTUAL", "SESSION"):
+        ok(wire.execute(setting, [text(name)]))
+        assert value(wire.execute(level)) == name
+    assert errno(wire.execute(setting, [text("SOMETIMES")])) == 1231
+    assert value(wire.execute(level)) == "SESSION"
+    own = prepare(wire, "SELECT CAST(CONNECTION_ID() AS CHAR)")
+    assert int(value(wire.execute(own))) == wire.greeting.connection_id
+
+
+def test_reset_connection_forgets_them(wire):
+    statement = prepare(wire, "SELECT 1")
+    ok(wire.command(b"\x1f", Kind.OK))
+    assert errno(wire.execute(statement)) == 1243
+
+
+def test_sql_errors_are_the_servers(wire, connect):
+    statement, packets = wire.prepare("SELECT * FROM no_such_table")
+    assert statement is None and errno(packets) == 1146
+    assert isinstance(attempt(connect(), "SELECT * FROM no_such_table"), SqlError)
