@@ -179,6 +179,15 @@ def run_mysql_client(proxy, statements, *arguments, account=accounts.APP):
     return done.stdout
 
 
+def kill_connections(cluster, *nodes):
+    """Kills what the application's user has open on these nodes: Causeway's connections."""
+    for node in nodes:
+        for row in cluster.query(node, "SHOW PROCESSLIST"):
+            if row["User"] == accounts.APP.name:
+                with contextlib.suppress(pymysql.Error):  # it may just have ended
+                    cluster.query(node, f"KILL {row['Id']}")
+
+
 # --- replicas that are behind -----------------------------------------------------------------------------------------
 
 

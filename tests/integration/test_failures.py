@@ -12,7 +12,7 @@ import pytest
 from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
-from support import SqlError, attempt, in_parallel, one, run_client, server_of
+from support import SqlError, attempt, in_parallel, kill_connections, one, run_client, server_of
 
 
 @pytest.fixture
@@ -161,13 +161,51 @@ def test_connection_killed_in_a_transaction_ends_the_transaction(cluster, connec
     connection = connect()
     run(connection, "BEGIN")
     run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
-    for row in cluster.query(0, "SHOW PROCESSLIST"):
-        if row["User"] == accounts.APP.name:
-            attempt_kill(cluster, 0, row["Id"])
+    kill_connections(cluster, 0)
     answer = attempt(connection, f"INSERT INTO {table} VALUES (4, 'x')")
     assert isinstance(answer, SqlError) and answer.sqlstate == "40001", answer
     run(connection, f"INSERT INTO {table} VALUES (5, 'x')")
     assert run(connection, f"SELECT id FROM {table} WHERE id > 2") == ((5,),)
+
+
+def test_connection_killed_in_a_read_only_transaction_ends_the_transaction(cluster, connect, table):
+    """Another connection would read from another snapshot."""
+    connection = connect()
+    run(connection, "START TRANSACTION READ ONLY")
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
+    kill_connections(cluster, *cluster.replicas())
+    lost = attempt(connection, f"SELECT COUNT(*) FROM {table}")
+    assert isinstance(lost, SqlError) and lost.sqlstate == "40001", lost
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
+    run(connection, f"UPDATE {table} SET value = 'written' WHERE id = 1")
+
+
+def test_replica_restarted_in_a_read_only_transaction_ends_the_transaction(broken, start_proxy):
+    """Also where Causeway has closed its connections meanwhile: the transaction does not go on without one."""
+    proxy = start_proxy(broken, {"monitor.connect_timeout": "500ms"})
+    with proxy.connect(database="app") as connection:
+        run(connection, "START TRANSACTION READ ONLY")
+        node = server_of(connection)
+        assert one(connection, "SELECT COUNT(*) FROM t") == 2
+        broken.kill_node(node)
+        wait_until(lambda: proxy.http("/status")[1].count('"usable":true') == 2, 20, "the node is out")
+        broken.restart_node(node)
+        wait_until(lambda: proxy.http("/status")[1].count('"usable":true') == 3, 30, "the node is back")
+        run_elsewhere = proxy.connect(database="app")
+        run(run_elsewhere, "INSERT INTO t VALUES (3)")
+        run_elsewhere.close()
+        lost = attempt(connection, "SELECT COUNT(*) FROM t")
+        assert isinstance(lost, SqlError) and lost.sqlstate == "40001", lost
+        assert one(connection, "SELECT COUNT(*) FROM t") == 3
+
+
+def test_user_variables_of_a_killed_connection_are_not_silently_null(cluster, connect):
+    connection = connect()
+    run(connection, "SET @kept = 7")
+    assert one(connection, "SELECT @kept") == 7
+    kill_connections(cluster, cluster.writer)
+    with pytest.raises(pymysql.err.MySQLError):
+        one(connection, "SELECT @kept")
 
 
 def test_failover_is_followed(broken, start_proxy):

@@ -6,7 +6,7 @@ import pytest
 import wire_client
 from cluster import accounts, wait_until
 from conftest import run
-from support import GeneralLogs, SqlError, attempt, lagging, one, rejection
+from support import GeneralLogs, SqlError, attempt, kill_connections, lagging, one, rejection
 from wire_client import Kind, Parameter, WireClient
 
 CAPABILITIES = wire_client.BASIC | wire_client.LONG_PASSWORD | wire_client.MULTI_RESULTS | wire_client.PS_MULTI_RESULTS
@@ -142,10 +142,7 @@ def test_prepared_again_where_the_connection_was_lost(cluster, wire, table):
     write = prepare(wire, f"UPDATE {table} SET value = ? WHERE id = ?")
     assert rows(wire.execute(read, [number(2)]))[0].startswith(b"\x03two")
     ok(wire.execute(write, [text("one"), number(1)]))
-    for node in range(3):
-        for row in cluster.query(node, "SHOW PROCESSLIST"):
-            if row["User"] == accounts.APP.name:
-                cluster.query(node, f"KILL {row['Id']}")
+    kill_connections(cluster, 0, 1, 2)
     assert rows(wire.execute(read, [number(2)], types=False))[0].startswith(b"\x03two")
     ok(wire.execute(write, [text("again"), number(1)], types=False))
     assert value(wire.execute(prepare(wire, f"SELECT value FROM {table} WHERE id = 1"))) == "again"
@@ -211,10 +208,7 @@ def test_cursor_binds_its_connection(cluster, wire, table):
 def test_cursor_of_a_lost_connection_is_an_error(cluster, wire, table):
     statement = prepare(wire, f"SELECT id FROM {table}")
     ok(wire.execute(statement, flags=READ_ONLY_CURSOR))
-    for node in cluster.replicas():
-        for row in cluster.query(node, "SHOW PROCESSLIST"):
-            if row["User"] == accounts.APP.name:
-                cluster.query(node, f"KILL {row['Id']}")
+    kill_connections(cluster, *cluster.replicas())
     assert errno(wire.fetch(statement, 1)) is not None
     assert rows(wire.execute(statement)) != []
 
