@@ -6,11 +6,12 @@ import struct
 import threading
 
 import pymysql
+import pymysql.cursors
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
 from pymysql.constants import CLIENT
-from support import SqlError, attempt, in_parallel, one, run_client, server_of
+from support import SqlError, attempt, in_parallel, one, run_client, scaled, server_of
 from wire import Wire, handshake_response, nonsense
 
 MIB = 1 << 20
@@ -69,6 +70,28 @@ def test_packets_about_16_mib(cluster, large_packets, start_proxy, connect, leng
     # A row: the length of the value is written with 4 bytes.
     assert len(one(connection, f"SELECT REPEAT('y', {length - 4})")) == length - 4
     assert server_of(connection) in (1, 2)
+
+
+def test_result_of_gigabytes_takes_no_memory(cluster, proxy):
+    """The most memory that the process ever had, before and after."""
+    rows = scaled("CAUSEWAY_TEST_RESULT_MIB", 300, 4096)
+    query = "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < {}) SELECT REPEAT('x', 1048576) FROM r"
+
+    def most_memory():
+        with open(f"/proc/{proxy.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+    with proxy.connect(database="app", cursorclass=pymysql.cursors.SSCursor) as connection:
+        def read(count):
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET {'max_recursive_iterations' if cluster.kind == 'mariadb' else 'cte_max_recursion_depth'} = 10000")
+                cursor.execute(query.format(count))
+                return sum(len(row[0]) for row in cursor)
+
+        assert read(8) == 8 << 20
+        before = most_memory()
+        assert read(rows) == rows << 20
+    assert most_memory() - before <= 1024
 
 
 def test_statement_longer_than_the_limit_is_refused(cluster, start_proxy, connect):
