@@ -376,7 +376,7 @@ def test_savepoint_and_xa_are_forwarded_where_so_configured(cluster, proxy, conn
 def test_load_data_of_a_file_of_the_server_is_forwarded_where_so_configured(cluster, proxy, connect, table):
     (cluster.servers[0].datadir / f"{table}.csv").write_text("5\tfive\n6\tsix\n")
     connection = connect()
-    run(connection, f"LOAD DATA INFILE '../{table}.csv' INTO TABLE {table}")
+    run(connection, f"LOAD DATA INFILE './{table}.csv' INTO TABLE {table}")
     assert run(connection, f"SELECT * FROM {table} WHERE id > 2") == ((5, "five"), (6, "six"))
 
 
