@@ -104,10 +104,13 @@ def program(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def node_modules():
-    """The folder of Node's drivers, which scripts/install-dependencies has filled by package-lock.json."""
+    """The folder of Node's drivers, which scripts/install-dependencies npm has filled by package-lock.json; None if it has
+    not, which is an error where CI=true: they alone need more than Debian's mirror."""
     digest = hashlib.sha256((HERE / "node/package-lock.json").read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"node-{digest}" / "node_modules"
-    assert folder.is_dir(), f"{folder} is missing: scripts/install-dependencies drivers"
+    if not folder.is_dir() and os.environ.get("CI") != "true":
+        return None
+    assert folder.is_dir(), f"{folder} is missing: scripts/install-dependencies npm"
     return folder
 
 
@@ -272,6 +275,8 @@ def _differences(path, reference, value, reference_name):
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("name", DRIVERS)
 def test_driver(name, tls, cluster_kind, ground, program, node_modules, tmp_path, request):
+    if name.startswith("node_") and node_modules is None:
+        pytest.skip("Node's drivers are not installed: scripts/install-dependencies npm")
     cluster, plain_proxy, tls_proxy = ground
     driver = DRIVERS[name]
     columns = _columns(cluster_kind, driver)
