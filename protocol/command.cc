@@ -1,6 +1,15 @@
 #include "protocol/command.h"
 
+#include "protocol/packet_header.h"
+
 namespace causeway::protocol {
+namespace {
+
+// MYSQL_OPTION_MULTI_STATEMENTS_ON, _OFF
+constexpr uint16_t kMultiStatementsOn = 0;
+constexpr uint16_t kMultiStatementsOff = 1;
+
+}  // namespace
 
 std::string_view command_name(Command command) {
   switch (command) {
@@ -76,6 +85,36 @@ std::string_view command_name(Command command) {
       return "COM_STMT_BULK_EXECUTE";
   }
   return "unknown command";
+}
+
+void append_command(Buffer& out, Command command, std::string_view argument, CapabilityFlags capabilities) {
+  const bool takes_attributes = command == Command::kQuery && has(capabilities, capability::kQueryAttributes);
+  const size_t payload_bytes = 1 + (takes_attributes ? 2 : 0) + argument.size();
+  const bool is_one_packet = payload_bytes < kMaxPacketPayloadBytes;
+  Buffer long_payload;
+  Buffer& payload = is_one_packet ? out : long_payload;
+  if (!is_one_packet) long_payload.reserve(payload_bytes);
+  const size_t start = is_one_packet ? begin_packet(out, 0) : 0;
+  ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(command));
+  if (takes_attributes) {
+    writer.int_lenenc(0);  // parameter_count
+    writer.int_lenenc(1);  // parameter_set_count
+  }
+  writer.text(argument);
+  if (is_one_packet) {
+    finish_packet(out, start);
+  } else {
+    append_packets(out, long_payload, 0);
+  }
+}
+
+void append_com_set_option(Buffer& out, bool multi_statements) {
+  const size_t start = begin_packet(out, 0);
+  ByteWriter writer(out);
+  writer.int1(static_cast<uint8_t>(Command::kSetOption));
+  writer.int2(multi_statements ? kMultiStatementsOn : kMultiStatementsOff);
+  finish_packet(out, start);
 }
 
 }  // namespace causeway::protocol

@@ -1,9 +1,12 @@
-// The command byte that opens every packet of the command phase.
+// The command byte that opens every packet of the command phase, and commands of our own.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
 #pragma once
 
 #include <cstdint>
 #include <string_view>
+
+#include "protocol/byte_writer.h"
+#include "protocol/capability_flags.h"
 
 namespace causeway::protocol {
 
@@ -47,5 +50,14 @@ enum class Command : uint8_t {
 
 // The name as the protocol documents write it, e.g. "COM_QUERY"; "unknown command" for a byte that is none.
 std::string_view command_name(Command command);
+
+// Appends a whole command, headers and all, to a buffer that the caller owns: the command byte and what
+// follows it, a text for most commands. COM_QUERY goes without attributes to a server that takes them.
+// `capabilities` are those negotiated with the server. Of any length; 16 MiB and more take several packets.
+void append_command(Buffer& out, Command command, std::string_view argument, CapabilityFlags capabilities);
+
+// Likewise for the one command whose argument is a number of two bytes.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_set_option.html
+void append_com_set_option(Buffer& out, bool multi_statements);
 
 }  // namespace causeway::protocol

@@ -1,5 +1,8 @@
 #include "protocol/text_resultset.h"
 
+#include <bit>
+#include <charconv>
+
 #include "protocol/eof_packet.h"
 #include "protocol/packet_header.h"
 #include "protocol/result_set_end.h"
@@ -9,19 +12,31 @@ namespace {
 
 constexpr uint8_t kNullValue = 0xfb;
 constexpr uint8_t kMetadataFollows = 1;
-constexpr uint16_t kBinaryFlag = 0x80;
 
-struct ColumnTraits {
-  uint16_t collation;
-  uint32_t max_bytes;
-  uint16_t flags;
-  uint8_t decimals;
-};
+// The bits of the first two columns are not used in a row's bitmap.
+constexpr size_t kNullBitmapOffset = 2;
 
-ColumnTraits traits_of(const TextColumn& column) {
-  if (column.type == FieldType::kLongLong)
-    return {.collation = kBinaryCollation, .max_bytes = 21, .flags = kBinaryFlag, .decimals = 0};
-  return {.collation = column.collation, .max_bytes = 0xffff, .flags = 0, .decimals = 31};
+template <typename Number>
+Number number_of(std::string_view text) {
+  Number number{};
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+void write_binary_value(ByteWriter& writer, FieldType type, std::string_view text) {
+  switch (type) {
+    case FieldType::kLong:
+      writer.int4(number_of<uint32_t>(text));
+      break;
+    case FieldType::kLongLong:
+      writer.int8(number_of<uint64_t>(text));
+      break;
+    case FieldType::kDouble:
+      writer.int8(std::bit_cast<uint64_t>(number_of<double>(text)));
+      break;
+    default:
+      writer.text_lenenc(text);
+  }
 }
 
 TextValue read_value(ByteReader& reader) {
@@ -34,7 +49,6 @@ TextValue read_value(ByteReader& reader) {
 
 void append_column_definition(Buffer& out, const TextColumn& column, uint8_t sequence_id,
                               CapabilityFlags capabilities) {
-  const ColumnTraits traits = traits_of(column);
   const size_t start = begin_packet(out, sequence_id);
   ByteWriter writer(out);
   writer.text_lenenc("def");
@@ -45,11 +59,11 @@ void append_column_definition(Buffer& out, const TextColumn& column, uint8_t seq
   writer.text_lenenc("");  // original name
   if (has(capabilities, capability::kMariadbExtendedMetadata)) writer.text_lenenc("");
   writer.int_lenenc(12);  // the bytes that follow
-  writer.int2(traits.collation);
-  writer.int4(traits.max_bytes);
+  writer.int2(column.collation);
+  writer.int4(column.max_bytes);
   writer.int1(static_cast<uint8_t>(column.type));
-  writer.int2(traits.flags);
-  writer.int1(traits.decimals);
+  writer.int2(column.flags);
+  writer.int1(column.decimals);
   writer.zeros(2);
   finish_packet(out, start);
 }
@@ -79,6 +93,20 @@ void TextResultSetWriter::row(std::span<const TextValue> values) {
       writer.text_lenenc(*value);
     } else {
       writer.int1(kNullValue);
+    }
+  }
+  sequence_id_ = append_packets(out_, payload, sequence_id_);
+}
+
+void TextResultSetWriter::binary_row(std::span<const TextColumn> columns, std::span<const TextValue> values) {
+  Buffer payload(1 + (values.size() + kNullBitmapOffset + 7) / 8);
+  ByteWriter writer(payload);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i]) {
+      write_binary_value(writer, columns[i].type, *values[i]);
+    } else {
+      const size_t bit = i + kNullBitmapOffset;
+      payload[1 + bit / 8] |= static_cast<uint8_t>(1u << bit % 8);
     }
   }
   sequence_id_ = append_packets(out_, payload, sequence_id_);

@@ -1,5 +1,5 @@
-// Result sets in the text protocol: made by the proxy itself, and read from the answers to its own small
-// queries.
+// Result sets that are made by the proxy itself, in the text protocol or the binary one, and reading the
+// answers to its own small queries.
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
 #pragma once
 
@@ -22,10 +22,15 @@ namespace causeway::protocol {
 inline constexpr uint16_t kUtf8mb4GeneralCi = 45;
 inline constexpr uint16_t kBinaryCollation = 63;
 
+// What a definition says of a column; a column of no table.
+// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
 struct TextColumn {
   std::string_view name = {};
-  FieldType type = FieldType::kVarString;  // or kLongLong
-  uint16_t collation = kUtf8mb4GeneralCi;  // of kVarString; numbers are kBinaryCollation
+  FieldType type = FieldType::kVarString;
+  uint16_t collation = kUtf8mb4GeneralCi;  // of numbers: kBinaryCollation
+  uint32_t max_bytes = 0xffff;
+  uint16_t flags = 0;
+  uint8_t decimals = 31;  // of what has none: 0 for integers, 31 or more for texts
 };
 
 using TextValue = std::optional<std::string_view>;  // nullopt: NULL
@@ -45,8 +50,15 @@ class TextResultSetWriter {
   // Any number of times: one value per column. A row of 16 MiB and more is split.
   void row(std::span<const TextValue> values);
 
+  // Likewise in the binary protocol, as the answer to COM_STMT_EXECUTE has it. Values are given as text;
+  // kLong, kLongLong and kDouble are written as numbers (zero for what is none), all others as they are.
+  // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html
+  void binary_row(std::span<const TextColumn> columns, std::span<const TextValue> values);
+
   // Once, last. Returns the sequence id that follows.
   uint8_t finish(StatusFlags status_flags, uint16_t warnings = 0);
+
+  uint8_t next_sequence_id() const { return sequence_id_; }
 
  private:
   Buffer& out_;

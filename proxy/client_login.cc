@@ -336,11 +336,7 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_return sent;
   }
   protocol::Buffer wire;
-  const size_t start = protocol::begin_packet(wire, 0);
-  protocol::ByteWriter writer(wire);
-  writer.int1(static_cast<uint8_t>(protocol::Command::kInitDb));
-  writer.text(schema);
-  protocol::finish_packet(wire, start);
+  protocol::append_command(wire, protocol::Command::kInitDb, schema, session_.capabilities);
   const InitDbOutcome outcome = co_await run_init_db(session_, wire, sequence_id);
   co_return !outcome.close && !outcome.is_error;
 }

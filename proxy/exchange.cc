@@ -3,17 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <string>
 
 #include "consistency/wait_statement.h"
 #include "protocol/eof_packet.h"
 #include "protocol/err_packet.h"
+#include "protocol/local_infile.h"
 #include "protocol/ok_packet.h"
 #include "protocol/packet_header.h"
 #include "protocol/result_set_end.h"
 #include "protocol/text_resultset.h"
 #include "proxy/exchange_prefix.h"
+#include "proxy/response_buffer.h"
 #include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 
@@ -35,57 +36,6 @@ constexpr uint16_t kErBadDb = 1049;
 // An answer behind a failed wait is thrown away; one that is longer than this costs the connection instead.
 constexpr size_t kMaxDiscardedBytes = size_t{4} << 20;
 
-// What the server sent and nobody has looked at yet.
-class ResponseBuffer {
- public:
-  explicit ResponseBuffer(BufferPool& pool) : pooled_(pool.take()) {}
-
-  std::span<uint8_t> unread() { return {data() + begin_, end_ - begin_}; }
-  void consume(size_t bytes) { begin_ += bytes; }
-
-  // Room behind what is unread; moves it to the front, and to a larger buffer if a single packet is longer
-  // than the buffer.
-  std::span<uint8_t> room() {
-    if (begin_ == end_) {
-      begin_ = end_ = 0;
-    } else if (begin_ > 0 && end_ == size()) {
-      std::memmove(data(), data() + begin_, end_ - begin_);
-      end_ -= begin_;
-      begin_ = 0;
-    }
-    if (end_ == size()) grow();
-    return {data() + end_, size() - end_};
-  }
-  void added(size_t bytes) { end_ += bytes; }
-
-  // Replaces `from` bytes at `at` of what is unread by others; mostly fewer, since session state is taken
-  // out.
-  void replace(size_t at, size_t from, Bytes with) {
-    while (with.size() > from && size() - end_ < with.size() - from)
-      grow();
-    uint8_t* place = data() + begin_ + at;
-    std::memmove(place + with.size(), place + from, end_ - begin_ - at - from);
-    std::memcpy(place, with.data(), with.size());
-    end_ = end_ + with.size() - from;
-  }
-
- private:
-  uint8_t* data() { return pooled_ ? pooled_.data() : large_.data(); }
-  size_t size() const { return pooled_ ? BufferPool::Lease::size() : large_.size(); }
-
-  void grow() {
-    large_.resize(size() * 2);
-    if (!pooled_) return;
-    std::memcpy(large_.data(), pooled_.data(), end_);
-    pooled_.release();
-  }
-
-  BufferPool::Lease pooled_;
-  protocol::Buffer large_;
-  size_t begin_ = 0;
-  size_t end_ = 0;
-};
-
 // The value in the complete answer to a question with one: column count, one definition, perhaps an EOF, and
 // the row. Nothing for NULL.
 std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityFlags capabilities) {
@@ -102,48 +52,6 @@ std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityF
     answer = answer.subspan(payload_bytes);
   }
 }
-
-// Follows the packets of a client's file. Their sequence ids are changed in place for the server.
-class LocalFileFramer {
- public:
-  explicit LocalFileFramer(uint8_t sequence_offset) : offset_(sequence_offset) {}
-
-  bool ended() const { return ended_; }
-  // That the server answers with.
-  uint8_t next_sequence_id() const { return static_cast<uint8_t>(sequence_id_ + 1); }
-
-  // Looks at the next bytes. False: they go on behind the end, which no client does.
-  bool feed(std::span<uint8_t> bytes) {
-    while (!bytes.empty()) {
-      if (ended_) return false;
-      if (payload_left_ > 0) {
-        const size_t part = std::min<size_t>(payload_left_, bytes.size());
-        payload_left_ -= static_cast<uint32_t>(part);
-        bytes = bytes.subspan(part);
-        continue;
-      }
-      header_[header_bytes_++] = bytes[0];
-      if (header_bytes_ == protocol::kPacketHeaderBytes) {
-        const protocol::PacketHeader header = protocol::read_packet_header(header_.data());
-        sequence_id_ = static_cast<uint8_t>(header.sequence_id - offset_);
-        bytes[0] = sequence_id_;
-        payload_left_ = header.payload_bytes;
-        ended_ = payload_left_ == 0;
-        header_bytes_ = 0;
-      }
-      bytes = bytes.subspan(1);
-    }
-    return true;
-  }
-
- private:
-  uint8_t offset_;
-  uint8_t sequence_id_ = 0;
-  std::array<uint8_t, protocol::kPacketHeaderBytes> header_{};
-  size_t header_bytes_ = 0;
-  uint32_t payload_left_ = 0;
-  bool ended_ = false;
-};
 
 // The state of one exchange; its member functions are the phases, in their order.
 class Run {
@@ -386,18 +294,17 @@ bool Run::hold_error(Bytes payload) {
   return false;
 }
 
-// Appends rows of names and values; returns the sequence id that follows.
-uint8_t append_rows(protocol::Buffer& out, const std::vector<NameAndValue>& rows, bool binary,
-                    uint8_t sequence_id) {
+// Appends rows of names and values.
+void append_rows(protocol::TextResultSetWriter& writer, const std::vector<NameAndValue>& rows, bool binary) {
+  constexpr std::array<protocol::TextColumn, 2> kTexts{};
   for (const NameAndValue& row : rows) {
-    const size_t start = protocol::begin_packet(out, sequence_id++);
-    protocol::ByteWriter writer(out);
-    if (binary) writer.zeros(2);  // header, and a bitmap without a NULL
-    writer.text_lenenc(row.first);
-    writer.text_lenenc(row.second);
-    protocol::finish_packet(out, start);
+    const std::array<protocol::TextValue, 2> values = {row.first, row.second};
+    if (binary) {
+      writer.binary_row(kTexts, values);
+    } else {
+      writer.row(values);
+    }
   }
-  return sequence_id;
 }
 
 // The OK or EOF at the end of a result: takes over what it says, and rewrites it in place where the client
@@ -448,7 +355,9 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
   if (add_rows) {
     const bool binary = exchange_.kind == protocol::ResponseKind::kExecute;
-    sequence_id = append_rows(packet, *exchange_.extra_rows, binary, sequence_id);
+    protocol::TextResultSetWriter writer(packet, session_.capabilities, sequence_id);
+    append_rows(writer, *exchange_.extra_rows, binary);
+    sequence_id = writer.next_sequence_id();
   }
   if (ends_rows) {
     protocol::append_result_set_end(packet, ok, sequence_id, session_.capabilities);
@@ -484,19 +393,19 @@ Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
 Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
   BufferPool::Lease chunk = session_.worker.buffers().take();
   const DeadlineScope scope(session_, Clock::now() + session_.worker.config().timeouts.client_idle);
-  LocalFileFramer framer(exchange_.sequence_offset);
-  while (!framer.ended()) {
+  protocol::LocalInfileReader file(exchange_.sequence_offset);
+  while (!file.ended()) {
     ErrorCode error;
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());
     const size_t got = co_await session_.stream.read_some(room, error);
-    if (got == 0 || !framer.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
+    if (got == 0 || !file.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
     session_.worker.metrics().client_bytes_in.add(got);
     session_.worker.metrics().server_bytes_out.add(got);
     const Bytes part = room.first(got);
     co_await connection_.stream.write_all(part, {}, error);
     if (error) co_return server_lost(error);
   }
-  scanner.continue_after_local_infile(framer.next_sequence_id());
+  scanner.continue_after_local_infile(file.next_sequence_id());
 }
 
 Awaitable<void> Run::relay() {

@@ -12,30 +12,6 @@
 namespace causeway::proxy {
 namespace {
 
-void append_command(protocol::Buffer& out, protocol::Command command, std::string_view argument,
-                    protocol::CapabilityFlags capabilities) {
-  const size_t start = protocol::begin_packet(out, 0);
-  protocol::ByteWriter writer(out);
-  writer.int1(static_cast<uint8_t>(command));
-  if (command == protocol::Command::kQuery &&
-      protocol::has(capabilities, protocol::capability::kQueryAttributes)) {
-    writer.int_lenenc(0);  // parameter_count
-    writer.int_lenenc(1);  // parameter_set_count
-  }
-  writer.text(argument);
-  protocol::finish_packet(out, start);
-}
-
-// Of any length, and without query attributes.
-void append_prepare(protocol::Buffer& out, std::string_view sql) {
-  protocol::Buffer payload;
-  payload.reserve(sql.size() + 1);
-  protocol::ByteWriter writer(payload);
-  writer.int1(static_cast<uint8_t>(protocol::Command::kStmtPrepare));
-  writer.text(sql);
-  protocol::append_packets(out, payload, 0);
-}
-
 void append_closes(protocol::Buffer& out, BackendConnection& connection) {
   for (const uint32_t id : connection.statements_to_close) {
     const size_t start = protocol::begin_packet(out, 0);
@@ -167,6 +143,7 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
+  using protocol::append_command;
   using protocol::Command;
   Prefix prefix;
   protocol::Buffer& out = connection.out;
@@ -199,11 +176,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     session.worker.node_metrics(connection.node).resets.add();
   }
   if (option_differs(session, connection)) {
-    const size_t start = protocol::begin_packet(out, 0);
-    protocol::ByteWriter writer(out);
-    writer.int1(static_cast<uint8_t>(Command::kSetOption));
-    writer.int2(connection.multi_statements ? 1 : 0);  // MYSQL_OPTION_MULTI_STATEMENTS_OFF : _ON
-    protocol::finish_packet(out, start);
+    protocol::append_com_set_option(out, !connection.multi_statements);
     prefix.push_back(PrefixStep::kOption);
   }
   if (schema_differs(session, connection)) {
@@ -259,7 +232,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   }
   if (must_prepare(session, connection, exchange)) {
     // Its id is not known before the server has answered.
-    append_prepare(out, exchange.prepared->statement->server_sql);
+    append_command(out, Command::kStmtPrepare, exchange.prepared->statement->server_sql, capabilities);
     prefix.push_back(PrefixStep::kPrepare);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kStatement);

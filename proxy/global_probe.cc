@@ -125,11 +125,7 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
   in_flight_ = connection_.get();
   protocol::Buffer& out = connection_->out;
   out.clear();
-  const size_t start = protocol::begin_packet(out, 0);
-  protocol::ByteWriter writer(out);
-  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
-  writer.text(sql);
-  protocol::finish_packet(out, start);
+  protocol::append_command(out, protocol::Command::kQuery, sql, connection_->capabilities);
   ErrorCode error;
   co_await connection_->stream.write_all(out, {}, error);
   if (error) co_return std::nullopt;

@@ -11,8 +11,11 @@
 namespace causeway::protocol {
 namespace {
 
-constexpr std::array kColumns{TextColumn{.name = "name"},
-                              TextColumn{.name = "n", .type = FieldType::kLongLong}};
+constexpr std::array kColumns{TextColumn{.name = "name"}, TextColumn{.name = "n",
+                                                                     .type = FieldType::kLongLong,
+                                                                     .collation = kBinaryCollation,
+                                                                     .max_bytes = 21,
+                                                                     .decimals = 0}};
 
 Buffer write_result_set(CapabilityFlags capabilities, uint8_t& next_sequence_id) {
   Buffer out;
@@ -53,6 +56,28 @@ TEST(TextResultSet, HasTheBytesOfTheProtocolsDescription) {
                         0x0c, 0x2d, 0x00, 0xff, 0xff, 0,   0,   0xfd, 0, 0, 0x1f, 0, 0,       //
                         2,    0,    0,    3,    1,    'x',                                    // row
                         7,    0,    0,    4,    0xfe, 0,   0,   2,    0, 0, 0};               // end
+  EXPECT_EQ(out, expected);
+}
+
+TEST(TextResultSet, BinaryRowsHaveNumbersAndABitmapOfNulls) {
+  constexpr std::array kAllTypes{TextColumn{.name = "id", .type = FieldType::kLongLong},
+                                 TextColumn{.name = "text"},
+                                 TextColumn{.name = "seconds", .type = FieldType::kLong},
+                                 TextColumn{.name = "progress", .type = FieldType::kDouble},
+                                 TextColumn{.name = "a"},
+                                 TextColumn{.name = "b"},
+                                 TextColumn{.name = "c"}};
+  Buffer out;
+  TextResultSetWriter writer(out, capability::kDeprecateEof, 1);
+  writer.binary_row(kAllTypes,
+                    std::array<TextValue, 7>{"258", "x", "7", "0.5", std::nullopt, "", std::nullopt});
+  const Buffer expected{26, 0,    0,    1,                    //
+                        0,  0x40, 0x01,                       // NULL: the fifth and the seventh column
+                        2,  1,    0,    0, 0, 0, 0,    0,     //
+                        1,  'x',                              //
+                        7,  0,    0,    0,                    //
+                        0,  0,    0,    0, 0, 0, 0xe0, 0x3f,  //
+                        0};
   EXPECT_EQ(out, expected);
 }
 
