@@ -124,18 +124,6 @@ protocol::Buffer proxy_header(const PoolKey& key, const Socket& socket) {
   return header;
 }
 
-void append_query(protocol::Buffer& out, std::string_view sql, protocol::CapabilityFlags capabilities) {
-  const size_t start = protocol::begin_packet(out, 0);
-  protocol::ByteWriter writer(out);
-  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
-  if (protocol::has(capabilities, protocol::capability::kQueryAttributes)) {
-    writer.int_lenenc(0);
-    writer.int_lenenc(1);
-  }
-  writer.text(sql);
-  protocol::finish_packet(out, start);
-}
-
 // A connection serves many clients, so that what servers show is Causeway itself.
 protocol::Buffer own_attributes() {
   protocol::Buffer attributes;
@@ -167,14 +155,16 @@ bool is_error(protocol::Bytes payload) {
 // Session tracking, and what the connection's state is to begin with: two questions in one write. Empty:
 // done. Otherwise what went wrong, or the server's refusal in `result`.
 Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& result) {
+  using protocol::append_command;
+  using protocol::Command;
   ErrorCode error;
   protocol::Buffer out;
   std::string sql;
   append_trackers_sql(sql, connection);
-  append_query(out, sql, connection.capabilities);
-  append_query(out,
-               "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode",
-               connection.capabilities);
+  append_command(out, Command::kQuery, sql, connection.capabilities);
+  append_command(out, Command::kQuery,
+                 "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode",
+                 connection.capabilities);
   co_await connection.stream.write_all(out, {}, error);
   if (error) co_return error.message();
 
@@ -225,7 +215,8 @@ protocol::CapabilityFlags passed_on_capabilities(const StatementsConfig& stateme
          capability::kOdbc | capability::kIgnoreSpace | capability::kInteractive |
          capability::kMultiStatements | capability::kMultiResults | capability::kPsMultiResults |
          capability::kDeprecateEof | capability::kQueryAttributes | capability::kOptionalResultsetMetadata |
-         capability::kMariadbStmtBulkOperations | capability::kMariadbExtendedMetadata;
+         capability::kMariadbStmtBulkOperations | capability::kMariadbExtendedMetadata |
+         capability::kMariadbProgress;
 }
 
 Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,

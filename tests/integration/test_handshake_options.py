@@ -4,9 +4,11 @@ import contextlib
 
 import pymysql
 import pytest
+from cluster import accounts, wait_until
 from conftest import run
 from pymysql.constants import CLIENT
 from support import one
+from wire_client import BASIC, DEPRECATE_EOF, PROGRESS, WireClient
 
 
 @pytest.fixture
@@ -56,3 +58,33 @@ def test_connection_attributes_are_causeways(own_cluster, start_proxy):
     attributes = {row["name"]: row["value"] for row in seen}
     assert attributes["program_name"] == attributes["_client_name"] == "causeway"
     assert attributes["_pid"] == str(proxy.pid)
+
+
+@pytest.mark.kinds("mariadb")
+def test_progress_reports(proxy, connect, table):
+    """The command line client shows them while an ALTER TABLE runs. Who does not know them gets none."""
+    rows = 50_000
+    filler = connect()
+    run(filler, f"INSERT INTO {table} SELECT seq, REPEAT('x', 200) FROM seq_3_to_{rows}")
+
+    def packets_of_a_copy(capabilities):
+        with WireClient(proxy.port, accounts.APP, BASIC | DEPRECATE_EOF | capabilities, timeout=120) as client:
+            client.query("SET progress_report_time = 1")
+            client.send(b"\x03" + f"ALTER TABLE {table} FORCE, ALGORITHM=COPY".encode())
+            packets = [client._read_packet()]
+            while packets[-1].payload[:3] == b"\xff\xff\xff":
+                packets.append(client._read_packet())
+        assert packets[-1].payload[:1] == b"\x00", packets
+        assert [packet.sequence_ids for packet in packets] == [(at + 1,) for at in range(len(packets))]
+        return packets
+
+    def one_with_a_report():
+        nonlocal rows
+        packets = packets_of_a_copy(PROGRESS)
+        if len(packets) == 1:  # it took less than a second: a larger table next time
+            run(filler, f"INSERT INTO {table} SELECT id + {rows}, value FROM {table}")
+            rows *= 2
+        return packets if len(packets) > 1 else None
+
+    assert b"copy to tmp table" in wait_until(one_with_a_report, 120, "a progress report")[0].payload
+    assert len(packets_of_a_copy(0)) == 1
