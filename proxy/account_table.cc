@@ -93,7 +93,7 @@ std::string text_at(const NativeRows::Row& row, size_t column) {
   return column < row.size() ? row[column].value_or("") : "";
 }
 
-constexpr size_t kFixedColumns = 10;
+constexpr size_t kFixedColumns = 12;
 constexpr size_t kMaxAlternatives = 4;  // MariaDB: methods read from auth_or
 
 RequiredTls read_required_tls(std::string_view ssl_type) {
@@ -109,6 +109,16 @@ std::string is_too_old(const std::string& changed, const std::string& lifetime) 
          ", @@global.default_password_lifetime), 0) DAY < NOW()";
 }
 
+// Bits of `access` in mysql.global_priv (sql/privilege.h of MariaDB 10.11).
+constexpr uint64_t kMariadbProcess = uint64_t{1} << 8;
+constexpr uint64_t kMariadbSuper = uint64_t{1} << 15;
+constexpr uint64_t kMariadbConnectionAdmin = uint64_t{1} << 32;
+
+std::string has_right(uint64_t any_of) {
+  return "IF(CAST(IFNULL(JSON_VALUE(Priv, '$.access'), 0) AS UNSIGNED) & " + std::to_string(any_of) +
+         ", 'Y', 'N')";
+}
+
 Account read_account(const NativeRows::Row& row) {
   Account account;
   account.user = text_at(row, 0);
@@ -121,6 +131,7 @@ Account read_account(const NativeRows::Row& row) {
   account.tls_cipher = text_at(row, 7);
   account.tls_issuer = text_at(row, 8);
   account.tls_subject = text_at(row, 9);
+  account.rights = {.see_all = text_at(row, 10) == "Y", .kill_any = text_at(row, 11) == "Y"};
   for (size_t column = kFixedColumns; column + 1 < row.size(); column += 2)
     if (row[column]) account.alternatives.push_back({*row[column], text_at(row, column + 1)});
   return account;
@@ -160,11 +171,13 @@ std::string account_query(ServerFlavor flavor, uint32_t version_number) {
     return "SELECT User, Host, plugin, authentication_string, account_locked, "
            "IF(@@global.disconnect_on_expired_password AND (password_expired = 'Y' OR " +
            is_too_old("password_last_changed", "password_lifetime") +
-           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject FROM mysql.user";
+           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv "
+           "FROM mysql.user";
   if (version_number < kMariadbGlobalPriv)
     return "SELECT User, Host, IF(plugin = '', 'mysql_native_password', plugin), "
            "IF(authentication_string = '', Password, authentication_string), 'N', 'N', ssl_type, "
-           "ssl_cipher, x509_issuer, x509_subject FROM mysql.user WHERE is_role <> 'Y'";
+           "ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv FROM mysql.user "
+           "WHERE is_role <> 'Y'";
   // In auth_or the empty object stands for the method at the top, which is the last one that was given.
   std::string sql =
       "SELECT User, Host, IFNULL(JSON_VALUE(Priv, '$.plugin'), 'mysql_native_password'), "
@@ -175,7 +188,8 @@ std::string account_query(ServerFlavor flavor, uint32_t version_number) {
                  "NULLIF(JSON_VALUE(Priv, '$.password_lifetime'), -1)") +
       "), 'Y', 'N'), IFNULL(ELT(JSON_VALUE(Priv, '$.ssl_type'), 'ANY', 'X509', 'SPECIFIED'), ''), "
       "IFNULL(JSON_VALUE(Priv, '$.ssl_cipher'), ''), IFNULL(JSON_VALUE(Priv, '$.x509_issuer'), ''), "
-      "IFNULL(JSON_VALUE(Priv, '$.x509_subject'), '')";
+      "IFNULL(JSON_VALUE(Priv, '$.x509_subject'), ''), " +
+      has_right(kMariadbProcess) + ", " + has_right(kMariadbSuper | kMariadbConnectionAdmin);
   for (size_t i = 0; i < kMaxAlternatives; ++i) {
     const std::string path = "JSON_VALUE(Priv, '$.auth_or[" + std::to_string(i) + "].";
     sql.append(", ").append(path).append("plugin'), ").append(path).append("authentication_string')");

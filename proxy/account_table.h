@@ -29,6 +29,14 @@ enum class RequiredTls : uint8_t {
   kSpecified,    // CIPHER, ISSUER, SUBJECT: those of the three that are not empty
 };
 
+// Of a user's rights on the servers those that Causeway has to know itself.
+struct AccountRights {
+  bool see_all = false;   // PROCESS: SHOW PROCESSLIST with the sessions of others
+  bool kill_any = false;  // SUPER, MariaDB's CONNECTION ADMIN too: KILL of the sessions of others
+
+  friend bool operator==(const AccountRights&, const AccountRights&) = default;
+};
+
 struct Account {
   std::string user;  // empty: any user
   std::string host;  // the pattern
@@ -42,6 +50,7 @@ struct Account {
   std::string tls_cipher = {};  // kSpecified, each may be empty: OpenSSL's name of the cipher,
   std::string tls_issuer = {};  // and names as X509_NAME_oneline() writes them
   std::string tls_subject = {};
+  AccountRights rights = {};  // of the account itself; those of roles are not in the table
 
   friend bool operator==(const Account&, const Account&) = default;
 };
@@ -75,7 +84,8 @@ class AccountTable {
 // The statement that reads the table. Rights: MySQL SELECT on mysql.user, MariaDB SELECT on
 // mysql.global_priv.
 // Its columns: user, host, plugin, auth_string, locked, expired (Y or N), ssl_type (ANY, X509, SPECIFIED or
-// empty), cipher, issuer, subject, then plugin and auth_string of alternatives.
+// empty), cipher, issuer, subject, the right to see all sessions, to kill them (Y or N), then plugin and
+// auth_string of alternatives.
 std::string account_query(ServerFlavor flavor, uint32_t version_number);
 
 // Reads its rows, which are the same for every server. Accounts that cannot log in by a password are in, with

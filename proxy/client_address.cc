@@ -51,7 +51,9 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
                                     {{"client", session.host}});
     co_return false;
   }
-  if (header.has_addresses) session.host = plain_address(header.source.address);
+  if (!header.has_addresses) co_return true;
+  session.host = plain_address(header.source.address);
+  session.port = header.source.port;
   co_return true;
 }
 

@@ -15,6 +15,7 @@
 #include "consistency/read_plan.h"
 #include "protocol/byte_writer.h"
 #include "protocol/capability_flags.h"
+#include "protocol/command.h"
 #include "protocol/scramble.h"
 #include "protocol/secret.h"
 #include "proxy/backend_connection.h"
@@ -33,6 +34,12 @@ namespace causeway::proxy {
 class Worker;
 
 inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+
+// Where a client connects from.
+struct PeerAddress {
+  std::string host;   // an address, "localhost" for a Unix socket
+  uint16_t port = 0;  // 0: a Unix socket, or not known
+};
 
 // An account of the database: the two parts of its name, as they are in the table.
 struct AccountName {
@@ -94,6 +101,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   uint32_t id = 0;
   std::string user;
   std::string host;
+  uint16_t port = 0;                           // see PeerAddress
   protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
   std::shared_ptr<const PoolKey> pool_key;
   protocol::Nonce nonce{};  // that its password was asked with; for COM_CHANGE_USER
@@ -137,6 +145,11 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   routing::Target last_target = routing::Target::kNone;
   bool counted_on_writer = false;          // in WorkerMetrics::writer_sessions
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
+
+  // What it is doing: for SHOW PROCESSLIST, and exact to a tick of the worker.
+  protocol::Command current_command = protocol::Command::kConnect;  // kSleep between commands
+  Clock::time_point command_since = Clock::time_point::min();
+  std::string_view statement_text;  // that the command runs; empty for most
 
   // For the worker's watchdog: at the deadline what the session waits for is cancelled and timed_out set.
   Clock::time_point deadline = Clock::time_point::max();

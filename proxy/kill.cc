@@ -10,6 +10,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/backend_connector.h"
 #include "proxy/packet_io.h"
+#include "proxy/processlist.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -27,11 +28,8 @@ Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, 
     co_return;
   }
   protocol::Buffer out;
-  const size_t start = protocol::begin_packet(out, 0);
-  protocol::ByteWriter writer(out);
-  writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
-  writer.text((scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id);
-  protocol::finish_packet(out, start);
+  const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
+  protocol::append_command(out, protocol::Command::kQuery, sql, opened.connection->capabilities);
   ErrorCode error;
   co_await opened.connection->stream.write_all(out, {}, error);
   if (error) co_return;
@@ -48,8 +46,8 @@ Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, 
 
 namespace {
 
-Awaitable<KillOutcome> kill_on_worker(Worker& worker, uint32_t id, std::string user, KillScope scope) {
-  co_return worker.kill(id, user, scope);
+Awaitable<KillOutcome> kill_on_worker(Worker& worker, uint32_t id, Killer killer, KillScope scope) {
+  co_return worker.kill(id, killer, scope);
 }
 
 }  // namespace
@@ -60,9 +58,10 @@ Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScop
   if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
   Worker& owner = *workers[id % workers.size()];
   const auto known_id = static_cast<uint32_t>(id);
-  if (&owner == &killer.worker) co_return owner.kill(known_id, killer.user, scope);
-  const KillOutcome outcome = co_await asio::co_spawn(
-      owner.io(), kill_on_worker(owner, known_id, killer.user, scope), asio::use_awaitable_t<Executor>{});
+  const Killer by{.user = killer.user, .any_session = rights_of(killer).kill_any};
+  if (&owner == &killer.worker) co_return owner.kill(known_id, by, scope);
+  const KillOutcome outcome = co_await asio::co_spawn(owner.io(), kill_on_worker(owner, known_id, by, scope),
+                                                      asio::use_awaitable_t<Executor>{});
   co_return outcome;
 }
 

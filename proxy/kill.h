@@ -25,8 +25,14 @@ enum class KillOutcome : uint8_t {
   kNotOwner,  // it is another user's
 };
 
+// On whose behalf.
+struct Killer {
+  std::string user;
+  bool any_session = false;  // not only this user's
+};
+
 // Ends the session with this id of any worker, or the statement it runs. A session may end those of its own
-// user.
+// user, and with the right to do so on the servers (AccountRights::kill_any) all others.
 Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScope scope);
 
 }  // namespace causeway::proxy

@@ -41,16 +41,16 @@ void remove_stale_socket(const std::string& path, asio::io_context& io) {
   if (error == asio::error::connection_refused) ::unlink(path.c_str());
 }
 
-std::string host_of(const Endpoint& peer) {
-  if (peer.protocol().family() == AF_UNIX) return "localhost";
+PeerAddress address_of(const Endpoint& peer) {
+  if (peer.protocol().family() == AF_UNIX) return {.host = "localhost"};
   asio::ip::tcp::endpoint tcp;
-  if (peer.size() > tcp.capacity()) return "unknown";
+  if (peer.size() > tcp.capacity()) return {.host = "unknown"};
   std::memcpy(tcp.data(), peer.data(), peer.size());
   auto address = tcp.address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
-  return address.to_string();
+  return {.host = address.to_string(), .port = tcp.port()};
 }
 
 }  // namespace
@@ -115,8 +115,7 @@ Awaitable<void> Listener::accept() {
       co_await pause.async_wait(await_into(error));
       continue;
     }
-    std::string host = host_of(peer);
-    least_loaded().accept(std::move(socket), config_, std::move(host));
+    least_loaded().accept(std::move(socket), config_, address_of(peer));
   }
 }
 

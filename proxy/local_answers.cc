@@ -74,8 +74,9 @@ Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const 
   return send_answer(session);
 }
 
-Awaitable<bool> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
-                                       std::span<const NameAndValue> rows, bool more_results_follow) {
+Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+                                                         std::span<const NameAndValue> rows,
+                                                         bool more_results_follow) {
   constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
                                    protocol::TextColumn{.name = "Value"}};
   const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
@@ -86,8 +87,9 @@ Awaitable<bool> answer_name_value_rows(ClientSession& session, uint8_t sequence_
     const std::array<protocol::TextValue, 2> values = {row.first, row.second};
     writer.row(values);
   }
-  writer.finish(flags);
-  return send_answer(session);
+  const uint8_t next_sequence_id = writer.finish(flags);
+  const bool sent = co_await send_answer(session);
+  co_return sent ? std::optional(next_sequence_id) : std::nullopt;
 }
 
 }  // namespace causeway::proxy

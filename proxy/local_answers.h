@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,7 +18,7 @@ namespace causeway::proxy {
 // The status flags that a server would show for the session between statements.
 protocol::StatusFlags local_status(const ClientSession& session);
 
-// Each sends one answer, whose first packet has this sequence id, and gives false if the client is gone.
+// Each sends one answer, whose first packet has this sequence id; false: the client is gone.
 //
 // What a server would report with an OK: that a transaction begins or ends (MySQL 9.7, even with
 // session_track_transaction_info=OFF; MariaDB does not), or any other change, if session_track_state_change
@@ -29,9 +30,11 @@ Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more
 Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id);
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);
 
-// Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them.
+// Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them. The sequence id that follows; nothing if
+// the client is gone.
 using NameAndValue = std::pair<std::string, std::string>;
-Awaitable<bool> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
-                                       std::span<const NameAndValue> rows, bool more_results_follow = false);
+Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+                                                         std::span<const NameAndValue> rows,
+                                                         bool more_results_follow = false);
 
 }  // namespace causeway::proxy

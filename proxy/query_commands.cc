@@ -68,9 +68,10 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
       co_return co_await local_error(session, place, std::move(own.error));
     case OwnStatement::Kind::kRows: {
       session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
-      const bool sent =
+      const auto next_sequence_id =
           co_await answer_name_value_rows(session, place.sequence_id, own.rows, place.more_results_follow);
-      co_return local_outcome(sent, false, place);
+      co_return RunOutcome{.close = !next_sequence_id,
+                           .next_sequence_id = next_sequence_id.value_or(place.sequence_id)};
     }
     case OwnStatement::Kind::kRewritten:
       break;
@@ -90,7 +91,9 @@ std::optional<Decision> common_decision(ClientSession& session) {
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.classified.statements) {
-    if (is_own_statement(statement) || statement.cls == StatementClass::kKill) return std::nullopt;
+    const bool answered_here =
+        is_own_statement(statement) || statement.shows_processlist || statement.cls == StatementClass::kKill;
+    if (answered_here) return std::nullopt;
     const Decision decision = routing::decide(statement, view, policy);
     const bool plain = statement.cls == StatementClass::kRead || statement.cls == StatementClass::kDml ||
                        statement.cls == StatementClass::kLockingRead;
@@ -163,6 +166,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
     const bool sent = co_await answer_error(session, 1, malformed_packet());
     co_return sent;
   }
+  session.statement_text = query->text;
   routing::classify(query->text, session.lex_mode, session.classified);
   const bool may_be_several = protocol::has(session.capabilities, protocol::capability::kMultiStatements);
   if (session.classified.too_many) {

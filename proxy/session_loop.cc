@@ -112,6 +112,18 @@ Awaitable<bool> end_wait(ClientSession& session) {
   co_return true;
 }
 
+void begin_command(ClientSession& session, Bytes payload) {
+  session.current_command =
+      payload.empty() ? protocol::Command::kSleep : static_cast<protocol::Command>(payload[0]);
+  session.command_since = session.worker.tick();
+}
+
+void end_command(ClientSession& session) {
+  session.current_command = protocol::Command::kSleep;
+  session.command_since = session.worker.tick();
+  session.statement_text = {};
+}
+
 bool leaves(Bytes payload) {
   return !payload.empty() && static_cast<protocol::Command>(payload[0]) == protocol::Command::kQuit;
 }
@@ -128,6 +140,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
   CommandBuffer buffer(session.worker.buffers());
   const size_t max_payload = session.worker.config().limits.max_packet_bytes;
   bool open = true;
+  end_command(session);
   while (open && !session.closing) {
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
     switch (packet.state) {
@@ -158,11 +171,13 @@ Awaitable<void> answer_commands(ClientSession& session) {
       case PacketStatus::State::kComplete: {
         const std::span<uint8_t> wire = buffer.bytes().first(packet.total_bytes);
         if (leaves(packet.payload)) co_return;
+        begin_command(session, packet.payload);
         if (packet.split) {
           open = co_await answer_split_command(session, wire);
         } else {
           open = co_await run_command(session, packet.payload, wire);
         }
+        end_command(session);
         buffer.consume(packet.total_bytes);
         break;
       }

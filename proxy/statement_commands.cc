@@ -147,7 +147,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   classify_prepared(session, *prepared);
   const routing::Statement& statement = prepared->statement;
   const bool own = is_own_statement(statement);
-  if (own && statement.cls == StatementClass::kSet) {
+  if (own ? statement.cls == StatementClass::kSet : statement.shows_processlist) {
     prepared->parameters = static_cast<uint16_t>(count_placeholders(session, prepared->client_sql));
     const bool sent = co_await answer_prepared(session, *prepared, place.sequence_id);
     session.prepared.keep(std::move(prepared));
@@ -281,6 +281,7 @@ std::vector<NameAndValue> refresh_own(ClientSession& session, PreparedStatement&
 
 Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, AnswerPlace place) {
   PreparedStatement& prepared = *command.statement;
+  session.statement_text = prepared.client_sql;
   routing::Statement statement = prepared.statement;
   if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;

@@ -8,6 +8,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/kill.h"
 #include "proxy/local_answers.h"
+#include "proxy/processlist.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/temporary_tables.h"
@@ -199,6 +200,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
         co_return co_await answer_kill(session, statement, killed, *target, place);
     }
   }
+  if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   const Decision decision = routing::decide(statement, session_view(session), policy);
   switch (decision.action) {

@@ -82,14 +82,14 @@ void Worker::cancel(ClientSession& session) {
   session.wake_up.set();
 }
 
-void Worker::accept(Socket socket, const ListenerConfig& listener, std::string peer_host) {
+void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress peer_address) {
   // The socket belongs to another worker's context: it changes over with its descriptor.
   const auto protocol = socket.local_endpoint().protocol();
   ErrorCode error;
   const auto descriptor = socket.release(error);
   if (error) return;
   assigned_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(io_, [this, protocol, descriptor, &listener, peer = std::move(peer_host)]() mutable {
+  asio::post(io_, [this, protocol, descriptor, &listener, peer = std::move(peer_address)]() mutable {
     Socket own(io_.get_executor());
     ErrorCode failed;
     own.assign(protocol, descriptor, failed);
@@ -120,12 +120,13 @@ void Worker::drain() {
   });
 }
 
-Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, std::string peer_host) {
+Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer) {
   const auto session = std::make_unique<ClientSession>(*this, std::move(socket), listener);
   // The id tells the worker: see kill_session().
   const uint32_t number = environment_.next_connection_id.fetch_add(1, std::memory_order_relaxed);
   session->id = number * static_cast<uint32_t>(environment_.workers.size()) + index_;
-  session->host = std::move(peer_host);
+  session->host = std::move(peer.host);
+  session->port = peer.port;
   session->level = *listener.read_consistency;
   session->lex_mode.mariadb = view().flavor == ServerFlavor::kMariadb;
   const NodeView* writer = view().writer_node();
@@ -165,6 +166,7 @@ Awaitable<void> Worker::watch() {
 }
 
 void Worker::on_tick(Clock::time_point now) {
+  tick_ = now;
   if (cluster_.view().version != seen_view_version_) on_view_change();
   give_up_on_dead_nodes(now);
   look_for_lost_clients(now);
@@ -230,10 +232,10 @@ void Worker::abort_statement(const BackendConnection& connection) {
                  asio::detached);
 }
 
-KillOutcome Worker::kill(uint32_t id, const std::string& user, KillScope scope) {
+KillOutcome Worker::kill(uint32_t id, const Killer& killer, KillScope scope) {
   for (ClientSession& session : sessions_) {
     if (session.id != id) continue;
-    if (session.user != user) return KillOutcome::kNotOwner;
+    if (!killer.any_session && session.user != killer.user) return KillOutcome::kNotOwner;
     if (scope == KillScope::kConnection) {
       session.closing = true;
       cancel(session);

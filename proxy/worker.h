@@ -38,7 +38,7 @@ class Worker {
   void join();
 
   // Any thread: a client has connected.
-  void accept(Socket socket, const ListenerConfig& listener, std::string peer_host);
+  void accept(Socket socket, const ListenerConfig& listener, PeerAddress peer);
 
   // Any thread: contexts for connections from now on; those that stand keep theirs.
   void set_tls(TlsContext client, TlsContext server);
@@ -89,8 +89,15 @@ class Worker {
   // A connection failed or could not be opened: the monitor looks at once.
   void suspect(size_t node);
 
+  // When the worker looked at the clock last; at most some 50 ms ago unless it is overloaded.
+  Clock::time_point tick() const { return tick_; }
+
+  // All of this worker's sessions, those that log in included.
+  using SessionList = boost::intrusive::list<ClientSession, boost::intrusive::constant_time_size<false>>;
+  const SessionList& sessions() const { return sessions_; }
+
   // KILL of the session with this id: see kill_session(), which finds the worker.
-  KillOutcome kill(uint32_t id, const std::string& user, KillScope scope);
+  KillOutcome kill(uint32_t id, const Killer& killer, KillScope scope);
 
   // What a server does for a client that is gone is ended, its locks are freed: by KILL with the monitor's
   // account. The connection is closed by the caller.
@@ -103,9 +110,7 @@ class Worker {
   void count_pins(const Pins& before, const Pins& now);
 
  private:
-  using SessionList = boost::intrusive::list<ClientSession, boost::intrusive::constant_time_size<false>>;
-
-  Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, std::string peer_host);
+  Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer);
   Awaitable<void> watch();
   void on_tick(Clock::time_point now);
   void on_view_change();
@@ -138,6 +143,7 @@ class Worker {
   std::minstd_rand random_;
   uint64_t incarnation_ = 0;
   Clock::time_point next_idle_sweep_;
+  Clock::time_point tick_ = Clock::now();
   std::atomic<uint32_t> assigned_{0};
   bool stopping_ = false;
   std::thread thread_;

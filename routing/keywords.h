@@ -136,6 +136,7 @@ inline constexpr auto kKeywords = std::to_array<std::string_view>({
     "PREPARE",
     "PREVIOUS",
     "PROCEDURE",
+    "PROCESSLIST",
     "PROFILE",
     "PROFILES",
     "PURGE",

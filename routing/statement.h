@@ -92,6 +92,8 @@ struct Statement {
   bool has_locking_clause = false;           // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
   bool has_select = false;                   // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
   bool shows_variables = false;              // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool shows_processlist = false;            // SHOW [FULL] PROCESSLIST and nothing behind it
+  bool is_full = false;                      // ... with FULL
   bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
   bool sets_role = false;         // SET ROLE

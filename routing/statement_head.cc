@@ -94,9 +94,11 @@ Class classify_analyze(StatementScanner& scanner, Statement& statement) {
 
 Class classify_show(StatementScanner& scanner, Statement& statement) {
   bool all = false;
+  bool full = false;
   for (;; scanner.advance()) {
     const Keyword word = scanner.keyword();
     if (word == "ALL"_kw) all = true;  // SHOW ALL REPLICAS STATUS
+    if (word == "FULL"_kw) full = true;
     if (word != "ALL"_kw && word != "FULL"_kw && word != "EXTENDED"_kw && word != "GLOBAL"_kw &&
         word != "SESSION"_kw && word != "LOCAL"_kw) {
       break;
@@ -122,6 +124,11 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
     case "VARIABLES"_kw:
     case "STATUS"_kw:
       statement.shows_variables = true;
+      return Class::kRead;
+    case "PROCESSLIST"_kw:
+      scanner.advance();
+      statement.shows_processlist = scanner.at_end();
+      statement.is_full = full;
       return Class::kRead;
     default:
       return Class::kRead;

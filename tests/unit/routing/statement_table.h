@@ -26,6 +26,8 @@ inline std::string flags_of(const Statement& s) {
       {s.has_locking_clause, "locking"},
       {s.calls_sql_calc_found_rows, "calc_rows"},
       {s.shows_variables, "shows_variables"},
+      {s.shows_processlist, "shows_processlist"},
+      {s.is_full, "full"},
       {s.uses_forwarding_processlist, "processlist"},
       {s.is_set_statement, "set_statement"},
       {s.has_placeholders, "placeholders"},

@@ -1,0 +1,162 @@
+"""SHOW PROCESSLIST: Causeway's sessions under its own ids, seen by whom a server would let see them; and KILL by who may."""
+
+import contextlib
+import threading
+
+import pymysql
+import pytest
+from cluster import wait_until
+from cluster.accounts import ADMIN, APP, Account
+from conftest import run
+from support import attempt, one
+from wire_client import (
+    BASIC,
+    DEPRECATE_EOF,
+    EXTENDED_METADATA,
+    MULTI_RESULTS,
+    MULTI_STATEMENTS,
+    Kind,
+    WireClient,
+)
+from wire_prepared import without_statement_id
+
+COM_PROCESS_INFO = b"\x0a"
+CAPABILITIES = BASIC | MULTI_RESULTS | MULTI_STATEMENTS
+PLAIN = Account("plain_user", "secret")
+
+
+def processes(connection, statement="SHOW PROCESSLIST"):
+    """{id: row}"""
+    with connection.cursor(pymysql.cursors.DictCursor) as cursor:
+        cursor.execute(statement)
+        return {row["Id"]: row for row in cursor.fetchall()}
+
+
+@pytest.fixture
+def plain_user(cluster, proxy):
+    """An account without any global right."""
+    for statement in (f"CREATE USER {PLAIN.name}@'%' IDENTIFIED BY '{PLAIN.password}'", f"GRANT SELECT ON app.* TO {PLAIN.name}@'%'"):
+        cluster.query(0, statement)
+    cluster.wait_synced()
+    yield PLAIN
+    cluster.query(0, f"DROP USER {PLAIN.name}@'%'")
+    cluster.wait_synced()
+
+
+@pytest.fixture
+def busy(connect):
+    """A session that runs a long statement, and that statement; ended by KILL QUERY."""
+    connection = connect()
+    statement = f"SELECT SLEEP(60) /* {'é' * 80} and more than a hundred bytes */"
+    thread = threading.Thread(target=lambda: attempt(connection, statement))
+    thread.start()
+    yield connection, statement
+    run(connect(), f"KILL QUERY {connection.thread_id()}")
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_sessions_of_all_workers_with_their_own_ids(cluster, start_proxy, connect):
+    proxy = start_proxy(cluster, {"workers": 2})
+    connections = {connection.thread_id(): connection for connection in (connect(to=proxy) for _ in range(6))}
+    asking = next(iter(connections.values()))
+    listed = processes(asking)
+    assert listed.keys() == connections.keys()
+    for identity, row in listed.items():
+        address = connections[identity]._sock.getsockname()
+        assert row["Host"] == f"{address[0]}:{address[1]}"
+        assert (row["User"], row["db"]) == (APP.name, "app")
+        assert 0 <= row["Time"] < 60
+        is_own = identity == asking.thread_id()
+        assert (row["Command"], row["Info"]) == (("Query", "SHOW PROCESSLIST") if is_own else ("Sleep", None))
+
+
+def test_what_a_session_is_doing(connect, busy):
+    connection, statement = busy
+    asking = connect()
+
+    def row(sql):
+        return processes(asking, sql)[connection.thread_id()]
+
+    wait_until(lambda: row("SHOW PROCESSLIST")["Info"] is not None, 20, "the statement is shown")
+    short, full = row("SHOW PROCESSLIST"), row("SHOW FULL PROCESSLIST")
+    assert (short["Command"], full["Info"]) == ("Query", statement)
+    assert short["State"].startswith("executing")
+    # A hundred bytes at the most, and no half of a character.
+    assert statement.startswith(short["Info"]) and 98 <= len(short["Info"].encode()) <= 100
+
+
+def test_users_see_their_own_sessions_and_with_the_right_all(connect, plain_user):
+    ordinary, app, admin = connect(account=plain_user), connect(account=APP), connect(account=ADMIN)
+    mine, of_app, of_admin = ordinary.thread_id(), app.thread_id(), admin.thread_id()
+    assert processes(ordinary).keys() == {mine}
+    assert processes(app).keys() >= {mine, of_app, of_admin}  # it has PROCESS
+    assert processes(admin).keys() >= {mine, of_app, of_admin}
+
+
+def test_who_may_ends_sessions_of_others(connect, plain_user):
+    victim = connect(account=plain_user)
+    app, admin = connect(account=APP), connect(account=ADMIN)
+    assert attempt(app, f"KILL {victim.thread_id()}").errno == 1095  # to see is not to kill
+    assert one(victim, "SELECT 1") == 1
+    run(admin, f"KILL {victim.thread_id()}")
+    with pytest.raises(pymysql.err.OperationalError):
+        run(victim, "SELECT 1")
+
+
+def test_it_is_there_without_any_server(own_cluster, start_proxy, connect):
+    """When it is needed most."""
+    cluster = own_cluster(replicas=0)
+    proxy = start_proxy(cluster)
+    connection = connect(to=proxy)
+    cluster.kill_node(0)
+    assert processes(connection).keys() == {connection.thread_id()}
+
+
+@pytest.mark.parametrize("capabilities", [CAPABILITIES, CAPABILITIES | DEPRECATE_EOF, CAPABILITIES | DEPRECATE_EOF | EXTENDED_METADATA],
+                         ids=["eof", "deprecate_eof", "extended_metadata"])  # fmt: skip
+def test_columns_and_forms_are_the_servers(cluster, proxy, capabilities):
+    """As text, prepared, by SQL's EXECUTE, and among several statements: definitions byte by byte, rows by their ids."""
+    if cluster.kind == "mysql":
+        capabilities &= ~EXTENDED_METADATA
+    with contextlib.ExitStack() as stack:
+        direct, through = (stack.enter_context(WireClient(port, APP, capabilities))
+                           for port in (cluster.servers[cluster.writer].port, proxy.port))  # fmt: skip
+        pairs = zip(answers(direct, cluster.kind), answers(through, cluster.kind), strict=True)
+        for (label, expected), (_, got) in pairs:
+            assert definitions(got) == definitions(expected), label
+            assert ends(got) == ends(expected), label
+            first = got[0].sequence_ids[0]
+            assert [packet.sequence_ids for packet in got] == [(first + at,) for at in range(len(got))], label
+            assert own_rows(got, through) >= (label != "prepare"), label
+
+
+def answers(client, kind):
+    """[(label, packets)] of one session."""
+    for statement in ("SHOW PROCESSLIST", "SHOW FULL PROCESSLIST"):
+        yield statement, client.query(statement)
+        statement_id, prepared = client.prepare(statement)
+        yield "prepare", without_statement_id(prepared)
+        yield f"execute {statement}", client.execute(statement_id)
+    client.query("PREPARE s FROM 'SHOW PROCESSLIST'")
+    yield "EXECUTE", client.query("EXECUTE s")
+    yield "several", client.query("DO 1; SHOW PROCESSLIST; DO 2")
+    if kind == "mariadb":
+        yield "COM_PROCESS_INFO", client.command(COM_PROCESS_INFO, Kind.QUERY)
+
+
+def definitions(packets):
+    return [packet.payload for packet in packets if packet.payload[:4] == b"\x03def"]
+
+
+def ends(packets):
+    """What is neither a definition nor a row, less the counts of connections and rows in it."""
+    return [packet.payload[:1] for packet in packets if packet.is_ok]
+
+
+def own_rows(packets, client):
+    """How many rows are about the client's own session."""
+    own = client.greeting.connection_id
+    in_text = bytes([len(str(own))]) + str(own).encode()
+    in_binary = b"\x00" + own.to_bytes(8, "little")
+    return sum(packet.payload.startswith(in_text) or in_binary in packet.payload[:12] for packet in packets)
