@@ -3,18 +3,19 @@
 import re
 import subprocess
 
+import pytest
 from cluster import accounts
 from support import scaled
 
 TABLES = 4
 
 
-def _sysbench(proxy, script, *arguments, timeout=120):
+def _sysbench(proxy, script, *arguments, ps_mode="disable", timeout=120):
     rows = scaled("CAUSEWAY_TEST_SYSBENCH_ROWS", 5000, 20000)
     command = [
         "sysbench", script, "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={proxy.port}",
         f"--mysql-user={accounts.APP.name}", f"--mysql-password={accounts.APP.password}", "--mysql-db=sbtest",
-        "--db-ps-mode=disable", f"--tables={TABLES}", f"--table-size={rows}", *arguments]  # fmt: skip
+        f"--db-ps-mode={ps_mode}", f"--tables={TABLES}", f"--table-size={rows}", *arguments]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -25,7 +26,8 @@ def _checksums(cluster, node):
     return [(row["Table"], row["Checksum"]) for row in cluster.query(node, f"CHECKSUM TABLE {tables}")]
 
 
-def test_sysbench_without_errors_and_with_equal_tables(cluster, start_proxy):
+@pytest.mark.parametrize("ps_mode", ["disable", "auto"], ids=["text", "prepared"])
+def test_sysbench_without_errors_and_with_equal_tables(cluster, start_proxy, ps_mode):
     # 64 transactions at once: the default share of the writer's connections is for 20.
     proxy = start_proxy(cluster, {"forwarding.aurora_fwd_writer_max_connections_pct": 50})
     seconds = scaled("CAUSEWAY_TEST_SYSBENCH_SECONDS", 3, 30)
@@ -36,7 +38,7 @@ def test_sysbench_without_errors_and_with_equal_tables(cluster, start_proxy):
                 output = _sysbench(
                     proxy, script, f"--threads={threads}", f"--time={seconds}",
                     # sysbench's own default: deadlocks and the like are the workload's; it counts them and goes on.
-                    "--mysql-ignore-errors=1213,1020,1205", "run", timeout=seconds + 120)  # fmt: skip
+                    "--mysql-ignore-errors=1213,1020,1205", "run", ps_mode=ps_mode, timeout=seconds + 120)  # fmt: skip
                 assert int(re.search(r"transactions:\s+(\d+)", output)[1]) > 0
                 assert int(re.search(r"reconnects:\s+(\d+)", output)[1]) == 0, output
         cluster.wait_synced()
