@@ -13,6 +13,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -311,6 +312,12 @@ void Application::finish() {
     listener->stop();
   for (const auto& worker : environment_.workers)
     worker->stop();
+  // A session may be waiting for what another worker says (KILL, SHOW PROCESSLIST): none ends before all
+  // sessions have.
+  while (environment_.sessions.load() > 0)
+    std::this_thread::sleep_for(milliseconds{1});
+  for (const auto& worker : environment_.workers)
+    worker->release();
   for (const auto& worker : environment_.workers)
     worker->join();
   admin_.reset();

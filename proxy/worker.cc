@@ -72,6 +72,10 @@ void Worker::stop() {
   });
 }
 
+void Worker::release() {
+  asio::post(io_, [this] { busy_.reset(); });
+}
+
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
@@ -32,9 +33,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Any thread. start() runs the thread; stop() cancels every session and ends it; join() waits for that.
+  // Any thread. start() runs the thread; stop() cancels every session. The thread goes on, for others that
+  // ask it about its sessions, until release(); join() waits for its end.
   void start();
   void stop();
+  void release();
   void join();
 
   // Any thread: a client has connected.
@@ -122,6 +125,7 @@ class Worker {
   Environment& environment_;
   uint32_t index_;
   asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
   asio::steady_timer watch_timer_;
   TlsContext client_tls_;
   TlsContext server_tls_;

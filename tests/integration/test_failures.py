@@ -1,5 +1,6 @@
 """DESIGN 6 and 10: what clients and operators see when something is broken."""
 
+import concurrent.futures
 import contextlib
 import signal
 import socket
@@ -414,6 +415,28 @@ def test_sigterm_does_not_wait_longer_than_the_drain_timeout(cluster, start_prox
     with cluster.connect(0, database="app") as root:
         run(root, "SET innodb_lock_wait_timeout = 5")
         run(root, f"INSERT INTO {table} VALUES (3, 'free')")
+
+
+def test_sigterm_while_workers_ask_each_other(cluster, start_proxy):
+    """SHOW PROCESSLIST and KILL look at the sessions of all workers: none of them may wait for one that has ended."""
+    proxy = start_proxy(cluster, {"workers": 2, "shutdown.drain_timeout": "0s"})
+    ready = threading.Barrier(9)
+
+    def ask(_):
+        connection = proxy.connect()
+        ready.wait(30)
+        with pytest.raises(pymysql.Error):
+            while True:
+                run(connection, "SHOW PROCESSLIST")
+                attempt(connection, "KILL QUERY 4000000000")
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask, number) for number in range(8)]
+        ready.wait(30)
+        wait_until(lambda: proxy.metric("causeway_statements_total") > 1000, 30, "they ask")
+        proxy.stop(timeout=10)
+        for one_of_them in asking:
+            one_of_them.result(10)
 
 
 def _after_the_end(connection):
