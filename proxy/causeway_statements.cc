@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "proxy/metrics_registry.h"
+#include "proxy/processlist.h"
 #include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 #include "routing/causeway_variables.h"
+#include "routing/processlist_table.h"
 #include "routing/show_filter.h"
 
 namespace causeway::proxy {
@@ -264,15 +266,16 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
   return own;
 }
 
-}  // namespace
-
-bool is_own_statement(const routing::Statement& statement) {
-  if (statement.uses_causeway_variables || statement.shows_variables) return true;
-  // What a stored routine or a view has in it is meant for whoever calls it.
-  return statement.uses_connection_id && statement.cls != StatementClass::kDdl;
+// Whoever reads causeway_position after a write that gave none gets the writer's position of now, which has
+// it.
+Awaitable<void> resolve_position(ClientSession& session) {
+  const DeadlineScope scope(session, Clock::now() + *session.listener.read_wait_timeout);
+  const auto position = co_await session.worker.probe().position(session);
+  if (position) session.token.resolve(*position);
 }
 
-OwnStatement apply_own_statement(ClientSession& session, const routing::Statement& statement) {
+OwnStatement apply(ClientSession& session, const routing::Statement& statement,
+                   std::string_view processlist) {
   OwnStatement own;
   if (statement.cls == StatementClass::kSet) {
     own = apply_set(session, statement);
@@ -285,7 +288,28 @@ OwnStatement apply_own_statement(ClientSession& session, const routing::Statemen
   }
   own.kind = OwnStatement::Kind::kRewritten;
   own.sql = with_values(session, statement.text);
+  if (statement.uses_forwarding_processlist) {
+    const bool in_information_schema = routing::equals_ignoring_case(session.schema, "information_schema");
+    own.sql = routing::replace_forwarding_processlist(own.sql, session.lex_mode, in_information_schema,
+                                                      processlist);
+  }
   return own;
+}
+
+}  // namespace
+
+bool is_own_statement(const routing::Statement& statement) {
+  if (statement.uses_causeway_variables || statement.shows_variables) return true;
+  // What a stored routine or a view has in it is meant for whoever calls it.
+  return (statement.uses_connection_id || statement.uses_forwarding_processlist) &&
+         statement.cls != StatementClass::kDdl;
+}
+
+Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routing::Statement& statement) {
+  if (session.token.unknown()) co_await resolve_position(session);
+  std::string processlist;
+  if (statement.uses_forwarding_processlist) processlist = co_await forwarding_processlist(session);
+  co_return apply(session, statement, processlist);
 }
 
 }  // namespace causeway::proxy

@@ -1,6 +1,6 @@
 // Statements about Causeway's own variables and counters, and the session's id: SET and SELECT of
-// aurora_replica_read_consistency and the like, SHOW VARIABLES and SHOW STATUS of them. They never reach a
-// server as they are.
+// aurora_replica_read_consistency and the like, SHOW VARIABLES and SHOW STATUS of them, and the table
+// aurora_forwarding_processlist. They never reach a server as they are.
 #pragma once
 
 #include <string>
@@ -27,7 +27,8 @@ struct OwnStatement {
 // Whether the statement is one that Causeway answers or rewrites.
 bool is_own_statement(const routing::Statement& statement);
 
-// Carries such a statement out.
-OwnStatement apply_own_statement(ClientSession& session, const routing::Statement& statement);
+// Carries such a statement out. What it speaks of is looked up first: the writer's position, where a write of
+// the session gave none; the sessions of all workers, for aurora_forwarding_processlist.
+Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routing::Statement& statement);
 
 }  // namespace causeway::proxy

@@ -1,5 +1,7 @@
 #include "proxy/processlist.h"
 
+#include <absl/strings/escaping.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
@@ -24,6 +26,8 @@ using protocol::TextValue;
 
 constexpr size_t kMaxInfoBytes = 100;
 constexpr size_t kMaxFullInfoBytes = size_t{16} << 10;
+constexpr size_t kMaxSelectedInfoBytes = 1024;
+constexpr size_t kMaxSelected = 2000;
 
 struct Process {
   uint32_t id = 0;
@@ -34,6 +38,8 @@ struct Process {
   std::chrono::seconds time{0};
   std::string state;
   std::string info;  // empty: none
+  bool forwarded = false;
+  std::string replica;  // where the session reads; empty: nowhere yet
 };
 
 struct ProcessFilter {
@@ -110,6 +116,12 @@ std::string shown_state(const ClientSession& session) {
   return "executing on " + view.nodes[session.in_flight->node].name;
 }
 
+bool is_forwarded(const ClientSession& session) {
+  if (session.level == consistency::ReadConsistency::kOff || !session.writer) return false;
+  return session.in_flight == session.writer.connection || session.transaction == routing::Target::kWriter ||
+         session.pins.whole_session_on(routing::Target::kWriter);
+}
+
 Process process_of(const ClientSession& session, size_t max_info_bytes) {
   const bool logs_in = session.current_command == Command::kConnect;
   Process process;
@@ -122,6 +134,9 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
       std::chrono::duration_cast<std::chrono::seconds>(session.worker.tick() - session.command_since);
   process.state = shown_state(session);
   process.info = cut(session.statement_text, max_info_bytes);
+  process.forwarded = is_forwarded(session);
+  if (session.replica_node != kNoNode)
+    process.replica = session.worker.view().nodes[session.replica_node].name;
   return process;
 }
 
@@ -153,6 +168,49 @@ Awaitable<std::vector<Process>> all_processes(ClientSession& session, ProcessFil
   }
   std::ranges::sort(all, {}, &Process::id);
   co_return all;
+}
+
+// The same in every character set of a client and every sql_mode. What is no UTF-8 becomes question marks.
+void append_literal(std::string& sql, std::string_view text) {
+  if (text.empty()) {
+    sql += "NULL";
+    return;
+  }
+  sql.append("CONVERT(0x").append(absl::BytesToHexString(absl::string_view(text.data(), text.size())));
+  sql += " USING utf8mb4)";
+}
+
+// The first row of a SELECT names its columns.
+void append_select(std::string& sql, const Process& process) {
+  const bool names = sql.empty();
+  sql += names ? "SELECT " : " UNION ALL SELECT ";
+  const auto end_column = [&](std::string_view name, bool last = false) {
+    if (names) sql.append(" AS ").append(name);
+    if (!last) sql += ", ";
+  };
+  const auto text = [&](std::string_view name, std::string_view value) {
+    append_literal(sql, value);
+    end_column(name);
+  };
+  const std::string id = std::to_string(process.id);
+  sql += id;
+  end_column("ID");
+  text("USER", process.user);
+  text("HOST", process.host);
+  text("DB", process.schema);
+  text("COMMAND", process.command);
+  sql += std::to_string(process.time.count());
+  end_column("TIME");
+  text("STATE", process.state);
+  text("INFO", process.info);
+  sql += process.forwarded ? "1" : "0";
+  end_column("IS_FORWARDED");
+  sql += process.forwarded ? id : "NULL";
+  end_column("REPLICA_SESSION_ID");
+  text("REPLICA_INSTANCE_IDENTIFIER", process.replica);
+  text("REPLICA_CLUSTER_NAME", {});
+  sql += "NULL";
+  end_column("REPLICA_REGION", true);
 }
 
 constexpr uint16_t kNotNull = 0x1;
@@ -256,6 +314,17 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   session.worker.metrics().client_bytes_out.add(answer.size());
   co_await session.stream.write_all(answer, {}, error);
   co_return RunOutcome{.close = static_cast<bool>(error), .next_sequence_id = next_sequence_id};
+}
+
+Awaitable<std::string> forwarding_processlist(ClientSession& session) {
+  ProcessFilter filter{
+      .user = session.user, .see_all = rights_of(session).see_all, .max_info_bytes = kMaxSelectedInfoBytes};
+  std::vector<Process> processes = co_await all_processes(session, std::move(filter));
+  if (processes.size() > kMaxSelected) processes.resize(kMaxSelected);
+  std::string sql;
+  for (const Process& process : processes)
+    append_select(sql, process);
+  co_return sql;
 }
 
 }  // namespace causeway::proxy

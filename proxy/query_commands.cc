@@ -49,18 +49,9 @@ Awaitable<RunOutcome> run_one(ClientSession& session, const Statement& statement
   co_return outcome;
 }
 
-// Whoever reads causeway_position after a write that gave none gets the writer's position of now, which has
-// it.
-Awaitable<void> resolve_position(ClientSession& session) {
-  const DeadlineScope scope(session, Clock::now() + *session.listener.read_wait_timeout);
-  const auto position = co_await session.worker.probe().position(session);
-  if (position) session.token.resolve(*position);
-}
-
 // A statement with one of Causeway's own variables, or SHOW of them: answered here, or rewritten and run.
 Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  if (session.token.unknown()) co_await resolve_position(session);
-  OwnStatement own = apply_own_statement(session, statement);
+  OwnStatement own = co_await apply_own_statement(session, statement);
   switch (own.kind) {
     case OwnStatement::Kind::kOk:
       co_return co_await local_ok(session, statement, place);

@@ -170,7 +170,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   protocol::Buffer rewritten;
   prepared->server_sql = prepared->client_sql;
   if (own) {
-    const OwnStatement as_now = apply_own_statement(session, statement);
+    const OwnStatement as_now = co_await apply_own_statement(session, statement);
     if (as_now.kind == OwnStatement::Kind::kRewritten) prepared->server_sql = as_now.sql;
     protocol::Buffer command;
     protocol::ByteWriter writer(command);
@@ -269,14 +269,14 @@ Awaitable<bool> execute_own_set(ClientSession& session, const PreparedStatement&
 }
 
 // A statement that reads Causeway's variables is prepared with their values of now.
-std::vector<NameAndValue> refresh_own(ClientSession& session, PreparedStatement& statement) {
-  OwnStatement own = apply_own_statement(session, statement.statement);
+Awaitable<std::vector<NameAndValue>> refresh_own(ClientSession& session, PreparedStatement& statement) {
+  OwnStatement own = co_await apply_own_statement(session, statement.statement);
   const std::string& sql = own.kind == OwnStatement::Kind::kRewritten ? own.sql : statement.client_sql;
   if (sql != statement.server_sql) {
     close_on_servers(session, statement);
     statement.server_sql = sql;
   }
-  return std::move(own.rows);
+  co_return std::move(own.rows);
 }
 
 Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, AnswerPlace place) {
@@ -285,7 +285,7 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
   routing::Statement statement = prepared.statement;
   if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;
-  if (is_own_statement(statement)) rows = refresh_own(session, prepared);
+  if (is_own_statement(statement)) rows = co_await refresh_own(session, prepared);
   Dispatch dispatch;
   dispatch.statement = &statement;
   dispatch.wire = command.wire;

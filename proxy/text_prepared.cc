@@ -1,8 +1,11 @@
 #include "proxy/text_prepared.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "proxy/causeway_statements.h"
 #include "proxy/client_session.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
@@ -40,6 +43,55 @@ std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const 
   return prepared;
 }
 
+// A literal that stands for `sql` in the session's sql_mode.
+std::string quoted(std::string_view sql, const routing::LexMode& mode) {
+  std::string literal = "'";
+  for (const char c : sql) {
+    const bool escaped = c == '\\' && !mode.no_backslash_escapes;
+    if (c == '\'' || escaped) literal += c;
+    literal += c;
+  }
+  return literal += '\'';
+}
+
+// What stands in a PREPARE for a server instead of a text with Causeway's own variables: the one with their
+// values of now.
+struct OwnText {
+  std::string prepare_sql;
+  std::vector<NameAndValue> rows;  // see OwnStatement
+};
+Awaitable<OwnText> own_text(ClientSession& session, const TextPrepared& prepared, std::string_view name) {
+  OwnStatement own = co_await apply_own_statement(session, prepared.statement);
+  const std::string& sql = own.kind == OwnStatement::Kind::kRewritten ? own.sql : prepared.sql;
+  OwnText text;
+  text.prepare_sql.append("PREPARE `").append(name).append("` FROM ").append(quoted(sql, session.lex_mode));
+  text.rows = std::move(own.rows);
+  co_return text;
+}
+
+bool is_own_set(const TextPrepared& prepared) {
+  return prepared.statement.cls == StatementClass::kSet && is_own_statement(prepared.statement);
+}
+
+// A SET with Causeway's variables: what is left of it goes to a server as it is.
+Awaitable<RunOutcome> execute_own_set(ClientSession& session, const Dispatch& dispatch,
+                                      const TextPrepared& prepared) {
+  OwnStatement own = co_await apply_own_statement(session, prepared.statement);
+  if (own.kind == OwnStatement::Kind::kError)
+    co_return co_await local_error(session, dispatch.place, own.error);
+  if (own.kind == OwnStatement::Kind::kOk)
+    co_return co_await local_ok(session, prepared.statement, dispatch.place);
+  routing::Classified rewritten;
+  routing::classify(own.sql, session.lex_mode, rewritten);
+  protocol::Buffer wire;
+  make_query_packet(session, own.sql, wire);
+  Dispatch rest = dispatch;
+  rest.statement = &rewritten.statements.front();
+  rest.wire = wire;
+  const RunOutcome outcome = co_await dispatch_statement(session, rest);
+  co_return outcome;
+}
+
 Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) {
   const Statement& statement = *dispatch.statement;
   const std::string key = key_of(statement);
@@ -55,7 +107,19 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
     const ClientError error = not_supported_with_forwarding(decision.operation);
     co_return co_await local_error(session, dispatch.place, error);
   }
-  StatementRun run = statement_run_of(dispatch);
+  if (is_own_set(*prepared)) {
+    session.text_prepared.insert_or_assign(key, std::move(prepared));
+    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
+  }
+  Dispatch rewritten = dispatch;
+  protocol::Buffer wire;
+  if (is_own_statement(prepared->statement)) {
+    OwnText text = co_await own_text(session, *prepared, statement.name);
+    prepared->prepare_sql = std::move(text.prepare_sql);
+    make_query_packet(session, prepared->prepare_sql, wire);
+    rewritten.wire = wire;
+  }
+  StatementRun run = statement_run_of(rewritten);
   run.decision = decision;
   run.decision.may_rerun_on_writer = false;
   run.text_prepare = prepared.get();
@@ -95,11 +159,20 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
     forget(session, key);
     co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
   }
-  Statement executed = found->second->statement;
+  TextPrepared& prepared = *found->second;
+  if (is_own_set(prepared)) co_return co_await execute_own_set(session, dispatch, prepared);
+  OwnText own;
+  if (is_own_statement(prepared.statement)) {
+    own = co_await own_text(session, prepared, statement.name);
+    if (own.prepare_sql != prepared.prepare_sql) prepared.incarnations = {};
+    prepared.prepare_sql = std::move(own.prepare_sql);
+    if (!own.rows.empty()) as_it_is.extra_rows = &own.rows;
+  }
+  Statement executed = prepared.statement;
   executed.uses_user_variables |= statement.uses_user_variables;
   executed.hints = statement.hints;
   as_it_is.statement = &executed;
-  as_it_is.text_execute = found->second.get();
+  as_it_is.text_execute = &prepared;
   const RunOutcome outcome = co_await dispatch_statement(session, as_it_is);
   co_return outcome;
 }

@@ -19,8 +19,8 @@ struct Dispatch;
 struct RunOutcome;
 
 struct TextPrepared {
-  std::string prepare_sql;                 // PREPARE ... as the client sent it
-  std::string sql;                         // what it prepares
+  std::string prepare_sql;                 // PREPARE ... for a server
+  std::string sql;                         // what the client prepares
   routing::Statement statement;            // of `sql`, with views into it
   std::array<uint64_t, 2> incarnations{};  // by PreparedStatements::side(), as PreparedThere::incarnation
 };

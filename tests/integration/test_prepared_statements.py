@@ -244,6 +244,24 @@ def test_level_by_a_parameter(wire):
     assert int(value(wire.execute(own))) == wire.greeting.connection_id
 
 
+def test_own_variables_in_text(connect):
+    """PREPARE and EXECUTE as SQL of what no server knows."""
+    connection = connect()
+    run(connection, r"""PREPARE setting FROM "SET aurora_replica_read_consistency = 'GLOBAL', @mine = 5" """)
+    run(connection, r"""PREPARE level FROM "SELECT @@aurora_replica_read_consistency, 'it''s \\\\ and \\'s'" """)
+    assert run(connection, "EXECUTE level") == (("SESSION", "it's \\ and 's"),)
+    run(connection, "EXECUTE setting")
+    assert run(connection, "EXECUTE level") == (("GLOBAL", "it's \\ and 's"),)
+    assert one(connection, "SELECT @mine") == 5
+    run(connection, "SET sql_mode = 'NO_BACKSLASH_ESCAPES'")
+    run(connection, r"""PREPARE own FROM 'SELECT CONNECTION_ID(), ''a\b''' """)
+    assert run(connection, "EXECUTE own") == ((connection.thread_id(), "a\\b"),)
+    run(connection, "PREPARE wrong FROM 'SET aurora_replica_read_consistency = SOMETIMES'")
+    assert attempt(connection, "EXECUTE wrong").errno == 1231
+    run(connection, "PREPARE counters FROM 'SHOW STATUS LIKE ''Aurora_fwd_writer_open_sessions'''")
+    assert run(connection, "EXECUTE counters")[0][0] == "Aurora_fwd_writer_open_sessions"
+
+
 def test_reset_connection_forgets_them(wire):
     statement = prepare(wire, "SELECT 1")
     ok(wire.command(b"\x1f", Kind.OK))

@@ -160,3 +160,84 @@ def own_rows(packets, client):
     in_text = bytes([len(str(own))]) + str(own).encode()
     in_binary = b"\x00" + own.to_bytes(8, "little")
     return sum(packet.payload.startswith(in_text) or in_binary in packet.payload[:12] for packet in packets)
+
+
+# --- information_schema.aurora_forwarding_processlist ------------------------------------------------------------------
+
+TABLE = "information_schema.aurora_forwarding_processlist"
+COLUMNS = ["ID", "USER", "HOST", "DB", "COMMAND", "TIME", "STATE", "INFO", "IS_FORWARDED", "REPLICA_SESSION_ID",
+           "REPLICA_INSTANCE_IDENTIFIER", "REPLICA_CLUSTER_NAME", "REPLICA_REGION"]  # fmt: skip
+
+
+def forwarded(connection):
+    return {row[0] for row in run(connection, f"SELECT ID FROM {TABLE} WHERE is_forwarded = 1")}
+
+
+def test_forwarding_processlist_has_auroras_columns_and_all_sessions(cluster, start_proxy, connect):
+    proxy = start_proxy(cluster, {"workers": 2})
+    connections = {connection.thread_id(): connection for connection in (connect(to=proxy) for _ in range(4))}
+    asking = next(iter(connections.values()))
+    run(asking, "SELECT 1")
+    with asking.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {TABLE} ORDER BY ID")
+        assert [column[0] for column in cursor.description] == COLUMNS
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    assert [row["ID"] for row in rows] == sorted(connections)
+    own = next(row for row in rows if row["ID"] == asking.thread_id())
+    assert (own["USER"], own["DB"], own["COMMAND"], own["IS_FORWARDED"]) == (APP.name, "app", "Query", 0)
+    assert own["INFO"] == f"SELECT * FROM {TABLE} ORDER BY ID"
+    assert own["HOST"] == "{}:{}".format(*asking._sock.getsockname())
+    assert own["REPLICA_INSTANCE_IDENTIFIER"] == one(asking, "SELECT @@aurora_server_id")
+
+
+def test_forwarded_sessions_are_those_with_work_on_the_writer(connect, table):
+    asking, working, plain = connect(), connect(), connect(level="")
+    run(working, f"INSERT INTO {table} VALUES (3, 'x')")
+    assert forwarded(asking) == set()
+    run(working, "BEGIN")
+    run(working, f"INSERT INTO {table} VALUES (4, 'x')")
+    run(plain, "BEGIN")
+    run(plain, f"SELECT * FROM {table}")
+    assert forwarded(asking) == {working.thread_id()}
+    run(working, "ROLLBACK")
+    assert forwarded(asking) == set()
+
+
+def test_any_select_over_it_works(cluster, proxy, connect, table):
+    connection = connect()
+    own = connection.thread_id()
+    for select in (
+        f"SELECT p.id FROM {TABLE} p WHERE p.id = CONNECTION_ID()",
+        f"SELECT information_schema.aurora_forwarding_processlist.ID FROM {TABLE} WHERE ID = {own} ORDER BY 1 LIMIT 1",
+        f"SELECT a.ID FROM {TABLE} a JOIN {TABLE} AS b USING (ID) WHERE a.ID = {own}",
+        f"SELECT MAX(ID) FROM (SELECT ID FROM {TABLE} WHERE ID = {own} UNION SELECT 0) AS u",
+        f"SELECT {own} FROM {table} WHERE EXISTS (SELECT 1 FROM {TABLE} WHERE USER LIKE 'ap%') LIMIT 1",
+    ):
+        assert one(connection, select) == own, select
+    run(connection, f"INSERT INTO {table} SELECT ID + 1000, INFO FROM {TABLE} WHERE ID = {own}")
+    assert one(connection, f"SELECT value FROM {table} WHERE id = {own + 1000}").startswith("INSERT")
+    run(connection, f"PREPARE s FROM 'SELECT ID FROM {TABLE} WHERE ID = {own}'")
+    assert one(connection, "EXECUTE s") == own
+    run(connection, "USE information_schema")
+    assert one(connection, f"SELECT COUNT(*) FROM aurora_forwarding_processlist WHERE ID = {own}") == 1
+    with WireClient(proxy.port, APP, CAPABILITIES) as client:
+        statement_id, _ = client.prepare(f"SELECT COUNT(*) FROM {TABLE} WHERE ID = CONNECTION_ID()")
+        for _ in range(2):
+            assert client.execute(statement_id)[3].payload == b"\x00\x00" + (1).to_bytes(8, "little")
+
+
+def test_what_others_write_is_no_sql_here(connect):
+    """Statements are data in it: quotes, backslashes and bytes that are no text."""
+    asking, other = connect(), connect(charset="latin1")
+    for statement in ("SELECT '\\'', \"\\\"\", ') -- ', 'é'", "SELECT '" + "x" * 3000 + "'"):
+        run(other, statement)
+        assert one(asking, f"SELECT COUNT(*) FROM {TABLE} WHERE ID = {other.thread_id()}") == 1
+
+
+def test_there_may_be_thousands(connect, proxy):
+    """More than the table shows."""
+    asking = connect()
+    with contextlib.ExitStack() as stack:
+        for _ in range(150):
+            stack.enter_context(WireClient(proxy.port, APP, CAPABILITIES))
+        assert one(asking, f"SELECT COUNT(*) FROM {TABLE}") == 151
