@@ -110,4 +110,20 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
   }
 }
 
+void give_back(ClientSession& session) {
+  Worker& worker = session.worker;
+  for (BackendLease* lease : {&session.writer, &session.replica}) {
+    if (!*lease) continue;
+    BackendConnection& connection = *lease->connection;
+    BackendPool& pool = worker.pool(connection.node);
+    const bool locks =
+        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
+    if (connection.in_use || locks) {
+      pool.close(connection);
+    } else {
+      pool.abandon(*lease);
+    }
+  }
+}
+
 }  // namespace causeway::proxy

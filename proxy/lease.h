@@ -34,4 +34,8 @@ BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease
 Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
                                  Clock::time_point deadline);
 
+// The session needs its connections no more. Those with something of it in them that a reset would have to
+// roll back are closed: locks must not wait for the next session to come.
+void give_back(ClientSession& session);
+
 }  // namespace causeway::proxy

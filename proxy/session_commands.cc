@@ -7,6 +7,7 @@
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
 #include "proxy/client_login.h"
+#include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
 #include "proxy/statement_commands.h"
@@ -79,9 +80,7 @@ Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
   Worker& worker = session.worker;
-  for (BackendLease* lease : {&session.writer, &session.replica}) {
-    if (*lease) worker.pool(lease->connection->node).abandon(*lease);
-  }
+  give_back(session);
   forget_prepared_statements(session);
   session.variables.clear();
   session.trackers = ClientTrackers{};

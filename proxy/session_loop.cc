@@ -8,6 +8,7 @@
 #include "protocol/command.h"
 #include "protocol/packet_reader.h"
 #include "proxy/client_login.h"
+#include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_commands.h"
 #include "proxy/worker.h"
@@ -191,24 +192,6 @@ Awaitable<void> answer_commands(ClientSession& session) {
         co_await answer_error(session, 1, error);
         co_return;
       }
-    }
-  }
-}
-
-// What is idle goes back to its pool. A connection with something of the session in it that a reset would
-// have to roll back is closed: locks must not wait for the next session to come.
-void give_back(ClientSession& session) {
-  Worker& worker = session.worker;
-  for (BackendLease* lease : {&session.writer, &session.replica}) {
-    if (!*lease) continue;
-    BackendConnection& connection = *lease->connection;
-    BackendPool& pool = worker.pool(connection.node);
-    const bool locks =
-        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
-    if (connection.in_use || locks) {
-      pool.close(connection);
-    } else {
-      pool.abandon(*lease);
     }
   }
 }

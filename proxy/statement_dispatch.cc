@@ -213,7 +213,9 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
       co_return co_await local_error(session, place, read_only_server(session.worker.view().flavor));
     case Action::kLeaveReadOnly:
-      if (session.replica) session.worker.pool(session.replica.connection->node).abandon(session.replica);
+      // Closed: what the transaction has read would be locked against the DDL when it gets there.
+      if (session.replica)
+        session.worker.pool(session.replica.connection->node).close(*session.replica.connection);
       session.transaction = Target::kNone;
       session.deferred = DeferredTransaction{};
       break;

@@ -12,6 +12,7 @@ from wire import LOCAL_FILES, Wire
 COM_SET_OPTION = b"\x1b"
 COM_PROCESS_KILL = b"\x0c"
 COM_DEBUG = b"\x0d"
+COM_RESET_CONNECTION = b"\x1f"
 
 
 def test_connection_id_is_the_greetings(proxy, connect, table):
@@ -212,6 +213,36 @@ def test_change_user(cluster, proxy, connect, table):
         refused = _change_user(wire, accounts.ADMIN, password="wrong")
         assert refused[:3] == b"\xff" + (1045).to_bytes(2, "little")
         assert wire.read_packet() is None
+
+
+def _ok(wire, payload):
+    wire.send_packet(payload if isinstance(payload, bytes) else b"\x03" + payload.encode())
+    assert wire.read_packet()[1][:1] == b"\x00", payload
+
+
+@pytest.mark.parametrize("command", ["reset", "change user"])
+def test_what_it_had_locked_is_free(proxy, connect, table, command):
+    """At once, although nobody takes over its connection: the other one has its own."""
+    other = connect()
+    run(other, "SET SESSION innodb_lock_wait_timeout = 2, lock_wait_timeout = 2")
+    run(other, f"UPDATE {table} SET value = 'other' WHERE id = 2")
+    for held, wanted in (
+        (["BEGIN", f"UPDATE {table} SET value = 'not committed' WHERE id = 1"], f"UPDATE {table} SET value = 'other' WHERE id = 1"),
+        ([f"LOCK TABLES {table} WRITE"], f"UPDATE {table} SET value = 'other again' WHERE id = 1"),
+        (["DO GET_LOCK('forgotten', 0)"], "SELECT GET_LOCK('forgotten', 2)"),
+    ):
+        with Wire(proxy.port) as wire:
+            wire.login(accounts.APP)
+            for statement in held:
+                _ok(wire, statement)
+            if command == "reset":
+                _ok(wire, COM_RESET_CONNECTION)
+            else:
+                assert _change_user(wire, accounts.APP)[:1] == b"\x00"
+            answer = attempt(other, wanted)
+            assert not isinstance(answer, SqlError), (held, answer)
+            assert wanted.startswith("UPDATE") or answer == ((1,),), (held, answer)
+    run(other, "DO RELEASE_LOCK('forgotten')")
 
 
 # --- compression --------------------------------------------------------------------------------------------------------

@@ -158,6 +158,14 @@ def test_what_commits_by_itself_ends_a_read_only_transaction(connect, table, sta
     run(connection, "UNLOCK TABLES")
 
 
+def test_a_read_only_transaction_that_ddl_has_ended_does_not_hold_up_replication(cluster, connect, table):
+    connection = connect()
+    run(connection, "START TRANSACTION READ ONLY")
+    run(connection, f"SELECT * FROM {table}")
+    run(connection, f"ALTER TABLE {table} ADD COLUMN another INT")
+    cluster.wait_synced()  # the session sends nothing more
+
+
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
