@@ -97,6 +97,7 @@ void forget_state(ClientSession& session) {
   session.initial_sql_mode_known = false;
   session.lex_mode.ansi_quotes = false;
   session.lex_mode.no_backslash_escapes = false;
+  session.lex_mode.multibyte_backslash = routing::MultibyteBackslash::kNone;
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;

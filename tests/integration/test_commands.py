@@ -245,6 +245,17 @@ def test_what_it_had_locked_is_free(proxy, connect, table, command):
     run(other, "DO RELEASE_LOCK('forgotten')")
 
 
+def test_reset_forgets_the_character_set(cluster, proxy):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.APP)
+        _ok(wire, "SET NAMES gbk")
+        _ok(wire, COM_RESET_CONNECTION)
+        # In GBK the last byte of the euro sign and the backslash are one character, and the text would end: two statements,
+        # which such a client may not send, so that the writer has to say so.
+        server = _value(wire, r"SELECT CONCAT(@@server_id, '€\'; ')")[0]
+        assert int(server) - 1 in cluster.replicas()
+
+
 # --- compression --------------------------------------------------------------------------------------------------------
 
 
