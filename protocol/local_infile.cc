@@ -17,7 +17,7 @@ bool LocalInfileReader::feed(std::span<uint8_t> bytes) {
     if (header_bytes_ == kPacketHeaderBytes) {
       const PacketHeader header = read_packet_header(header_.data());
       header_bytes_ = 0;
-      sequence_id_ = static_cast<uint8_t>(header.sequence_id - offset_);
+      sequence_id_ = counted_ ? (*counted_)++ : static_cast<uint8_t>(header.sequence_id - offset_);
       bytes[0] = sequence_id_;
       payload_left_ = header.payload_bytes;
       ended_ = header.payload_bytes == 0 && !continues_;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "protocol/packet_header.h"
@@ -17,6 +18,10 @@ class LocalInfileReader {
  public:
   // What sequence ids towards the client have more than those of the server.
   explicit LocalInfileReader(uint8_t sequence_offset) : offset_(sequence_offset) {}
+
+  // The sequence ids are counted from `first` on, whatever the client says: one that compresses may count
+  // wrong (see renumber_packets()).
+  void count_from(uint8_t first) { counted_ = first; }
 
   // Looks at the bytes that come next and changes the sequence ids among them, in place, to those that the
   // server expects. False: there is more behind the end of the file, which no client sends.
@@ -31,6 +36,7 @@ class LocalInfileReader {
 
  private:
   uint8_t offset_;
+  std::optional<uint8_t> counted_;
   uint8_t sequence_id_ = 0;
   std::array<uint8_t, kPacketHeaderBytes> header_{};
   size_t header_bytes_ = 0;

@@ -37,6 +37,17 @@ PacketStatus peek_packet(Bytes buffered, uint8_t expected_sequence_id, size_t ma
   return status;
 }
 
+void renumber_packets(std::span<uint8_t> buffered) {
+  constexpr size_t kSequenceIdAt = kPacketHeaderBytes - 1;
+  for (uint8_t sequence_id = 0; buffered.size() >= kPacketHeaderBytes; ++sequence_id) {
+    buffered[kSequenceIdAt] = sequence_id;
+    const size_t payload_bytes = read_packet_header(buffered.data()).payload_bytes;
+    const bool is_last = payload_bytes < kMaxPacketPayloadBytes;
+    if (is_last || buffered.size() < kPacketHeaderBytes + payload_bytes) return;
+    buffered = buffered.subspan(kPacketHeaderBytes + payload_bytes);
+  }
+}
+
 void assemble(Bytes wire, Buffer& out) {
   while (wire.size() >= kPacketHeaderBytes) {
     const size_t length = read_packet_header(wire.data()).payload_bytes;

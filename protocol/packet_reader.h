@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "protocol/byte_writer.h"
 
@@ -32,6 +33,9 @@ struct PacketStatus {
 // Looks at the front of `buffered`, where a packet with `expected_sequence_id` (0 for a command) begins,
 // without consuming anything. The cost is that of the headers, one per 16 MiB.
 PacketStatus peek_packet(Bytes buffered, uint8_t expected_sequence_id, size_t max_payload_bytes);
+
+// Gives the packets of one command, as far as they are there, the sequence ids 0, 1, ...
+void renumber_packets(std::span<uint8_t> buffered);
 
 // Appends the payload of a complete sequence of packets (the total_bytes of above) without the headers.
 void assemble(Bytes wire, Buffer& out);

@@ -394,6 +394,8 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
   BufferPool::Lease chunk = session_.worker.buffers().take();
   const DeadlineScope scope(session_, Clock::now() + session_.worker.config().timeouts.client_idle);
   protocol::LocalInfileReader file(exchange_.sequence_offset);
+  if (session_.stream.is_compressed())
+    file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - exchange_.sequence_offset));
   while (!file.ended()) {
     ErrorCode error;
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());

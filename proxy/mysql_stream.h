@@ -46,6 +46,7 @@ class MysqlStream {
   // the client: begin_command() says that the next one is awaited.
   void start_compression(CompressionAlgorithm algorithm, int level);
   void begin_command();
+  bool is_compressed() const { return compression_ != nullptr; }
 
   // Whether the peer has closed, or has sent something unasked: for a connection that should be silent. Does
   // not wait.

@@ -143,6 +143,9 @@ Awaitable<void> answer_commands(ClientSession& session) {
   bool open = true;
   end_command(session);
   while (open && !session.closing) {
+    // Of compressed packets servers look at the outer sequence ids only, and Connector/J counts the inner
+    // ones wrong.
+    if (session.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
     switch (packet.state) {
       case PacketStatus::State::kNeedMore: {

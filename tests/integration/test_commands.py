@@ -1,17 +1,21 @@
 """Commands about sessions: KILL with Causeway's own ids, CONNECTION_ID(), COM_SET_OPTION and their kin."""
 
+import socket
 import threading
 
 import pymysql
 import pytest
+import wire_client
 from cluster import accounts, wait_until
 from conftest import run
 from support import SqlError, attempt, one, run_mysql_client
 from wire import LOCAL_FILES, Wire
+from wire_client import WireClient
 
 COM_SET_OPTION = b"\x1b"
 COM_PROCESS_KILL = b"\x0c"
 COM_DEBUG = b"\x0d"
+COM_PING = b"\x0e"
 COM_RESET_CONNECTION = b"\x1f"
 
 
@@ -273,6 +277,17 @@ def test_compression(cluster, connect, proxy, table, algorithm):
     plain = run_mysql_client(proxy, ["DELETE FROM " + table + " WHERE id = 3", *statements])
     assert value in compressed and "compressed" in compressed
     assert compressed == plain
+
+
+def test_sequence_ids_in_compressed_packets_do_not_matter(proxy):
+    """Connector/J begins with 1 where compression would make a packet longer; servers look at the outer ids."""
+    with WireClient(proxy.port, accounts.APP, wire_client.BASIC | wire_client.COMPRESS) as client:
+        for inner in (0, 1, 77):
+            packet = b"\x01\x00\x00" + bytes([inner]) + COM_PING
+            client.socket.sendall(len(packet).to_bytes(3, "little") + bytes(4) + packet)
+            length = int.from_bytes(client.socket.recv(7, socket.MSG_WAITALL)[:3], "little")
+            answer = client.socket.recv(length, socket.MSG_WAITALL)
+            assert answer[3:5] == b"\x01\x00", (inner, answer)
 
 
 # --- LOAD DATA LOCAL ----------------------------------------------------------------------------------------------------

@@ -46,6 +46,18 @@ TEST(LocalInfile, SequenceIdsBecomeTheServers) {
   }
 }
 
+TEST(LocalInfile, SequenceIdsMayBeCountedAnew) {
+  Buffer wire;
+  for (const uint8_t wrong : {7, 1})
+    append_packets(wire, as_bytes("abc"), wrong);
+  append_packets(wire, {}, 200);
+  LocalInfileReader reader(3);
+  reader.count_from(2);
+  EXPECT_TRUE(reader.feed(wire));
+  EXPECT_EQ(wire, file_in_packets({"abc", "abc"}, 2));
+  EXPECT_EQ(reader.next_sequence_id(), 5);
+}
+
 TEST(LocalInfile, SequenceIdsStartAgainBehind255) {
   Buffer wire = file_in_packets({"a", "b"}, 254);
   LocalInfileReader reader(0);

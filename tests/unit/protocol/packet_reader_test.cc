@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
+
 #include "protocol/packet_header.h"
 
 namespace causeway::protocol {
@@ -64,6 +67,22 @@ TEST(PacketReader, SplitPayloadIsFollowedAndAssembled) {
     wire[kMaxPacketPayloadBytes + 4 + 3] = 2;
     EXPECT_EQ(peek_packet(wire, 0, kLimit).state, State::kMalformed);
   }
+}
+
+TEST(PacketReader, RenumbersWhatIsThereOfOneCommand) {
+  Buffer wire;
+  append_packets(wire, Buffer(kMaxPacketPayloadBytes + 2, 'x'), 0);
+  const Buffer in_order = wire;
+  wire[3] = 7;
+  wire[kMaxPacketPayloadBytes + 4 + 3] = 9;
+  wire.insert(wire.end(), {1, 0, 0, 5, 'y'});
+  renumber_packets(wire);
+  EXPECT_TRUE(std::equal(in_order.begin(), in_order.end(), wire.begin()));
+  EXPECT_EQ(wire[in_order.size() + 3], 5);
+  Buffer first_header{1, 0, 0, 5};
+  renumber_packets(first_header);
+  EXPECT_EQ(first_header[3], 0);
+  renumber_packets(std::span(first_header).first(3));
 }
 
 TEST(PacketReader, LimitIsOnThePayloadAndSeenInTheHeaders) {
