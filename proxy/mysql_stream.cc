@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -171,9 +172,9 @@ bool MysqlStream::is_quiet() {
 
 bool MysqlStream::has_ended() {
   if (!socket_.is_open()) return true;
-  uint8_t byte = 0;
-  const ssize_t got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+  // Reading would say nothing of the end behind a command that was sent ahead, such as COM_QUIT.
+  pollfd state{.fd = socket_.native_handle(), .events = POLLRDHUP, .revents = 0};
+  return ::poll(&state, 1, 0) > 0;
 }
 
 void MysqlStream::cancel() {
