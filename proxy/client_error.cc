@@ -157,6 +157,10 @@ ClientError packets_out_of_order() {
   return make_error(1156, "08S01", "Got packets out of order");
 }
 
+ClientError packet_not_uncompressed() {
+  return make_error(1157, "08S01", "Couldn't uncompress communication packet");
+}
+
 ClientError network_read_error() {
   return make_error(1158, "08S01", "Got an error reading communication packets");
 }

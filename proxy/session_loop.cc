@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "protocol/command.h"
 #include "protocol/packet_reader.h"
+#include "protocol/protocol_error.h"
 #include "proxy/client_login.h"
 #include "proxy/lease.h"
 #include "proxy/local_answers.h"
@@ -125,6 +127,13 @@ void end_command(ClientSession& session) {
   session.statement_text = {};
 }
 
+// What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
+std::optional<ClientError> refusal_of_frame(const ErrorCode& error) {
+  if (error == protocol::ProtocolError::kSequence) return packets_out_of_order();
+  if (error == protocol::ProtocolError::kMalformed) return packet_not_uncompressed();
+  return std::nullopt;
+}
+
 bool leaves(Bytes payload) {
   return !payload.empty() && static_cast<protocol::Command>(payload[0]) == protocol::Command::kQuit;
 }
@@ -162,6 +171,10 @@ Awaitable<void> answer_commands(ClientSession& session) {
         {
           const DeadlineScope scope(session, idle_deadline(session));
           got = co_await session.stream.read_some(room, error);
+        }
+        if (const auto refusal = refusal_of_frame(error)) {
+          co_await answer_error(session, 1, *refusal);
+          co_return;
         }
         if (got == 0) {
           const bool ends = co_await end_wait(session);

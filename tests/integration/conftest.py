@@ -64,6 +64,17 @@ def cluster(cluster_kind, request, _clusters):
 
 
 @pytest.fixture
+def large_packets(cluster):
+    """max_allowed_packet of all nodes is 64 MiB."""
+    before = [cluster.query(node, "SELECT @@global.max_allowed_packet AS n")[0]["n"] for node in range(3)]
+    for node in range(3):
+        cluster.query(node, f"SET GLOBAL max_allowed_packet = {64 << 20}")
+    yield
+    for node in range(3):
+        cluster.query(node, f"SET GLOBAL max_allowed_packet = {before[node]}")
+
+
+@pytest.fixture
 def own_cluster(cluster_kind):
     """A function that starts a cluster for this test alone: own_cluster(replicas=1, gtid=False, options=[...])."""
     started = []

@@ -1,9 +1,7 @@
-"""The protocol in its sizes and oddities: large results and values, several statements, slow and broken clients."""
+"""The protocol in its sizes and oddities: large results and values, several statements, slow clients."""
 
 import json
 import ssl
-import struct
-import threading
 
 import pymysql
 import pymysql.cursors
@@ -11,22 +9,11 @@ import pytest
 from cluster import accounts, wait_until
 from conftest import run
 from pymysql.constants import CLIENT
-from support import SqlError, attempt, in_parallel, one, run_client, scaled, server_of
-from wire import Wire, handshake_response, nonsense
+from support import SqlError, attempt, one, run_client, scaled, server_of
+from wire import Wire
 
 MIB = 1 << 20
 LARGE = {"limits.max_packet": "128MiB"}
-
-
-@pytest.fixture
-def large_packets(cluster):
-    """max_allowed_packet of all nodes is 64 MiB."""
-    before = [cluster.query(node, "SELECT @@global.max_allowed_packet AS n")[0]["n"] for node in range(3)]
-    for node in range(3):
-        cluster.query(node, f"SET GLOBAL max_allowed_packet = {64 * MIB}")
-    yield
-    for node in range(3):
-        cluster.query(node, f"SET GLOBAL max_allowed_packet = {before[node]}")
 
 
 def _numbers(count):
@@ -237,133 +224,7 @@ def test_ping_statistics_and_change_of_user(cluster, proxy, connect):
         assert b"noneSESSION" in text
 
 
-# --- broken clients ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def bystander(connect):
-    """A session that works all the time; whatever the others do, it must not notice."""
-    connection = connect()
-    finished = threading.Event()
-    errors = []
-
-    def work():
-        while not finished.is_set():
-            try:
-                run(connection, "SELECT 1")
-            except pymysql.Error as error:
-                errors.append(error)
-                return
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield
-    finished.set()
-    thread.join()
-    assert errors == []
-
-
-def test_byte_by_byte(proxy, bystander):
-    with Wire(proxy.port) as wire:
-        wire.login(accounts.APP, by_byte=True)
-        for _ in range(3):
-            wire.send_packet(b"\x03SELECT 'byte by byte'", by_byte=True)
-            payloads = [wire.read_packet()[1] for _ in range(5)]
-            assert any(b"byte by byte" in payload for payload in payloads[2:])
-
-
-def test_commands_sent_in_one_write_are_answered_in_order(proxy, bystander):
-    with Wire(proxy.port) as wire:
-        wire.login(accounts.APP)
-        wire.send(b"".join(len(q).to_bytes(3, "little") + b"\x00" + q for q in (b"\x03SELECT %d" % n for n in range(100, 150))))
-        for number in range(100, 150):
-            payloads = [wire.read_packet()[1] for _ in range(5)]
-            assert payloads[3] == b"\x03%d" % number
-
-
-def test_truncated_handshake_at_every_byte(proxy, bystander):
-    response = handshake_response(accounts.APP, b"x" * 20)
-    packet = len(response).to_bytes(3, "little") + b"\x01" + response
-    for length in range(len(packet)):
-        with Wire(proxy.port) as wire:
-            wire.read_packet()
-            wire.send(packet[:length])
-
-
-def test_lengths_that_lie_in_the_handshake(proxy, bystander):
-    """The packet's own length is right, what it contains ends too early: an error, then closed."""
-    response = handshake_response(accounts.APP, b"x" * 20)
-    for length in range(0, len(response)):
-        with Wire(proxy.port) as wire:
-            wire.read_packet()
-            wire.send_packet(response[:length], 1)
-            answer = wire.read_packet()
-            assert answer is None or answer[1][:1] in (b"\xff", b"\xfe", b"\x01"), (length, answer)
-
-
-@pytest.mark.parametrize("sequence_id", [0, 2, 7, 255])
-def test_wrong_sequence_id_in_the_handshake(proxy, bystander, sequence_id):
-    with Wire(proxy.port) as wire:
-        wire.read_packet()
-        wire.send_packet(handshake_response(accounts.APP, b"x" * 20), sequence_id)
-        answer = wire.read_packet()
-        assert answer is None or answer[1][:1] == b"\xff"
-        assert wire.is_closed()
-
-
-@pytest.mark.parametrize("sequence_id", [1, 3, 255])
-def test_wrong_sequence_id_of_a_command(proxy, bystander, sequence_id):
-    with Wire(proxy.port) as wire:
-        wire.login(accounts.APP)
-        wire.send_packet(b"\x03SELECT 1", sequence_id)
-        answer = wire.read_packet()
-        assert answer is None or answer[1][:3] == b"\xff" + struct.pack("<H", 1156), answer
-        assert wire.is_closed()
-
-
-def test_garbage(proxy, bystander):
-    for length in (1, 3, 4, 5, 100, 70_000):
-        with Wire(proxy.port) as wire:
-            wire.read_packet()
-            try:
-                wire.send(b"\xff" * length)
-                wire.send(nonsense(length))
-            except OSError:
-                pass
-    for _ in range(30):
-        with Wire(proxy.port) as wire:
-            wire.read_packet()
-            payload = nonsense(200)
-            wire.send_packet(payload, 1)
-            answer = wire.read_packet()
-            if answer is not None and answer[1][:1] == b"\xfe":
-                # By chance it was a login of somebody: the password is nonsense too.
-                wire.send_packet(nonsense(20), answer[0] + 1)
-                answer = wire.read_packet()
-            assert answer is None or answer[1][:1] == b"\xff"
-    for _ in range(30):
-        with Wire(proxy.port) as wire:
-            wire.login(accounts.APP)
-            command = nonsense(50)
-            if command[0] not in (0x18, 0x19):  # these have no answer
-                wire.send_packet(command)
-                wire.read_packet()
-
-
-def test_clients_that_vanish_at_any_time(cluster, proxy, connect, table, bystander):
-    def vanish(number):
-        for turn in range(10):
-            connection = connect()
-            run(connection, "BEGIN")
-            run(connection, f"INSERT INTO {table} VALUES ({number * 100 + turn + 10}, 'x')")
-            if turn % 3 == 0:
-                connection._execute_command(3, _numbers(100_000))
-            connection._force_close()
-
-    in_parallel(6, vanish)
-    wait_until(lambda: proxy.metric("causeway_client_connections") <= 2 or "causeway_client_connections" not in proxy.http("/metrics")[1],
-               10, "their sessions are gone")  # fmt: skip
-    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 2
+# --- limits -----------------------------------------------------------------------------------------------------------
 
 
 def test_client_that_never_answers_the_greeting_is_dropped(cluster, start_proxy):

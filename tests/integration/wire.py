@@ -31,10 +31,10 @@ class Wire:
 
     def read_packet(self):
         """(sequence id, payload); None at the end of the stream."""
-        header = self._exactly(4)
+        header = self.read(4)
         if header is None:
             return None
-        payload = self._exactly(int.from_bytes(header[:3], "little"))
+        payload = self.read(int.from_bytes(header[:3], "little"))
         return None if payload is None else (header[3], payload)
 
     def send_packet(self, payload, sequence_id=0, by_byte=False):
@@ -113,7 +113,8 @@ class Wire:
         except OSError:
             return True
 
-    def _exactly(self, count):
+    def read(self, count):
+        """So many bytes; None if the stream ends before."""
         data = b""
         while len(data) < count:
             part = self.socket.recv(min(count - len(data), 1 << 20))

@@ -22,6 +22,7 @@ TEST(ClientError, HasTheCodesStatesAndTextsOfServers) {
       {unknown_command(), {1047, "08S01", "Unknown command"}},
       {shutting_down(), {1053, "08S01", "Server shutdown in progress"}},
       {packets_out_of_order(), {1156, "08S01", "Got packets out of order"}},
+      {packet_not_uncompressed(), {1157, "08S01", "Couldn't uncompress communication packet"}},
       {network_read_error(), {1158, "08S01", "Got an error reading communication packets"}},
       {network_read_timeout(), {1159, "08S01", "Got timeout reading communication packets"}},
       {network_write_error(), {1160, "08S01", "Got an error writing communication packets"}},

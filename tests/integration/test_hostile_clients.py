@@ -1,0 +1,481 @@
+"""Clients that break the protocol: each gets its error and is closed, and two thousand others do not notice."""
+
+import errno
+import resource
+import select
+import socket
+import ssl
+import struct
+import threading
+import zlib
+
+import pymysql
+import pytest
+from cluster import accounts, wait_until
+from conftest import run
+from support import in_parallel
+from wire import SSL, Wire, handshake_response, nonsense
+
+CROWD = 2000
+SAMPLE = 50
+COMPRESS = 0x20
+QUERY_ATTRIBUTES = 1 << 27
+
+COM_QUERY, COM_PING, COM_CHANGE_USER, COM_PREPARE, COM_EXECUTE = b"\x03", b"\x0e", b"\x11", b"\x16", b"\x17"
+PING = b"\x01\x00\x00\x00" + COM_PING
+
+BAD_HANDSHAKE = (1043, b"08S01")
+OUT_OF_ORDER = (1156, b"08S01")
+TOO_LARGE = (1153, b"08S01")
+UNCOMPRESS = (1157, b"08S01")
+DENIED = (1045, b"28000")
+
+
+# --- the others -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_files():
+    """Room for the crowd's sockets, in this process and in those that it starts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CROWD + 2000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, before[0]), max(wanted, before[1])))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+def proxy(cluster, start_proxy, open_files):
+    return start_proxy(cluster, {"limits.max_packet": "1MiB"})
+
+
+@pytest.fixture
+def crowd(proxy, connect):
+    """Sessions that are logged in and idle, and one that works all the time. Whatever the others do in the test, none of
+    them is told anything or closed, and all answer afterwards."""
+    wires = [Wire(proxy.port) for _ in range(CROWD)]
+    for wire in wires:
+        wire.login(accounts.APP, database="")
+    worker = connect()
+    finished = threading.Event()
+    errors = []
+
+    def work():
+        while not finished.is_set():
+            try:
+                run(worker, "SELECT 1")
+            except pymysql.Error as error:
+                errors.append(error)
+                return
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    finished.set()
+    thread.join()
+    try:
+        assert errors == []
+        assert _readable(wires) == 0
+        for wire in wires:
+            wire.send(PING)
+        assert {wire.read_packet() for wire in wires} == {(1, b"\x00\x00\x00\x02\x00\x00\x00")}
+        for wire in wires[:: CROWD // SAMPLE]:
+            assert _rows(wire, b"SELECT 'still here'") == [b"\x0astill here"]
+    finally:
+        for wire in wires:
+            wire.socket.close()
+
+
+def _readable(wires):
+    """How many have been sent something, or were closed."""
+    poll = select.poll()
+    for wire in wires:
+        poll.register(wire.socket, select.POLLIN)
+    return len(poll.poll(0))
+
+
+def _rows(wire, sql, by_byte=False):
+    wire.send_packet(COM_QUERY + sql, by_byte=by_byte)
+    return _read_rows(wire)
+
+
+def _read_rows(wire):
+    """The rows of a result with one column, as they are on the wire."""
+    assert wire.read_packet()[1] == b"\x01"
+    packets = [wire.read_packet()[1] for _ in range(3)]
+    while packets[-1][:1] != b"\xfe":
+        packets.append(wire.read_packet()[1])
+    return packets[2:-1]
+
+
+# --- what offenders are told ------------------------------------------------------------------------------------------
+
+
+def _error(packet):
+    """(errno, SQLSTATE) of an ERR packet."""
+    assert packet is not None, "closed without an error"
+    payload = packet[1]
+    assert payload[:1] == b"\xff" and payload[3:4] == b"#", payload
+    return int.from_bytes(payload[1:3], "little"), payload[4:9]
+
+
+def _is_closed(wire):
+    """Nothing comes but the end."""
+    try:
+        return wire.read_packet() is None
+    except ConnectionResetError:  # not all that was sent had been read
+        return True
+
+
+def _is_refused(wire, error):
+    """Exactly this error comes, then the end."""
+    assert _error(wire.read_packet()) == error
+    assert _is_closed(wire)
+
+
+def _half_close(wire):
+    """As a client that is gone looks like, but that it still can be told something."""
+    wire.socket.shutdown(socket.SHUT_WR)
+
+
+def _logged_in(proxy, **options):
+    wire = Wire(proxy.port)
+    wire.login(accounts.APP, **options)
+    return wire
+
+
+def _framed(payload, sequence_id=0):
+    return len(payload).to_bytes(3, "little") + bytes([sequence_id]) + payload
+
+
+# --- the connection phase ---------------------------------------------------------------------------------------------
+
+RESPONSE = handshake_response(accounts.APP, b"x" * 20)  # with a wrong password
+_NAME_AT = 32
+_PASSWORD_LENGTH_AT = _NAME_AT + len(accounts.APP.name) + 1
+
+
+def _response_with(at, data):
+    return RESPONSE[:at] + data + RESPONSE[at + len(data) :]
+
+
+MALFORMED = {
+    "empty": b"",
+    "one byte": b"\x00",
+    "the capabilities alone": RESPONSE[:4],
+    "a TLS request without its end": RESPONSE[:31],
+    "no user": RESPONSE[:_NAME_AT],
+    "a user without an end": RESPONSE[: _NAME_AT + 2],
+    "a password that is longer than the packet": _response_with(_PASSWORD_LENGTH_AT, b"\xff"),
+    "a user that is too long": RESPONSE[:_NAME_AT] + b"u" * 4000 + RESPONSE[_NAME_AT:],
+    "attributes that are longer than the packet": struct.pack("<I", struct.unpack_from("<I", RESPONSE)[0] | 1 << 20) + RESPONSE[4:]
+    + b"\xfd\xff\xff\xff",
+    "nothing but ones": b"\xff" * 300,
+}  # fmt: skip
+
+
+def test_malformed_handshakes(proxy, crowd):
+    for what, payload in MALFORMED.items():
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(payload, 1)
+            assert _error(wire.read_packet()) == BAD_HANDSHAKE, what
+            assert _is_closed(wire), what
+    for words in (b"GET / HTTP/1.1\r\nHost: causeway\r\n\r\n", b"SSH-2.0-OpenSSH_9.2\r\n", b"\xff" * 70_000):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send(words)
+            assert _error(wire.read_packet()) in (BAD_HANDSHAKE, OUT_OF_ORDER), words[:10]
+            assert _is_closed(wire), words[:10]
+    with Wire(proxy.port) as wire:  # of a client before 4.1, which knows no SQLSTATE
+        wire.read_packet()
+        wire.send_packet(b"\x01\x00\x00\x00\x00app\x00", 1)
+        assert wire.read_packet()[1][:3] == b"\xff" + struct.pack("<H", 1251)
+        assert _is_closed(wire)
+
+
+def test_handshakes_that_end_too_early(proxy, crowd):
+    """The packet's own length is right, what it contains ends too early. Some beginnings are whole, without a plugin's name
+    for instance: then the password is wrong."""
+    errors = set()
+    for length in range(len(RESPONSE)):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(RESPONSE[:length], 1)
+            packet = wire.read_packet()
+            while packet is not None and packet[1][:1] != b"\xff":
+                wire.send_packet(b"x" * 20, packet[0] + 1)
+                packet = wire.read_packet()
+            errors.add(_error(packet))
+            assert _is_closed(wire), length
+    assert BAD_HANDSHAKE in errors and errors <= {BAD_HANDSHAKE, DENIED}
+
+
+def test_answers_about_the_password_that_are_none(cluster, proxy, crowd):
+    """What follows the first packet of a login: the answer to a change of plugin."""
+    wrong_length = BAD_HANDSHAKE if cluster.kind == "mariadb" else DENIED
+    for answer, sequence_offset, error in ((b"", 1, DENIED), (nonsense(20), 1, DENIED), (b"x", 1, wrong_length), (nonsense(19), 1, wrong_length),
+                                           (nonsense(21), 1, wrong_length), (nonsense(5000), 1, wrong_length),
+                                           (nonsense(20), 0, OUT_OF_ORDER), (nonsense(20), 2, OUT_OF_ORDER)):  # fmt: skip
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(handshake_response(accounts.APP, b"x" * 20, plugin="mysql_old_password"), 1)
+            sequence_id, payload = wire.read_packet()
+            assert payload[:1] == b"\xfe"
+            wire.send_packet(answer, sequence_id + sequence_offset)
+            assert _error(wire.read_packet()) == error, answer
+            assert _is_closed(wire), answer
+
+
+def test_tls_that_is_none(proxy, crowd):
+    """Behind the request for TLS nothing can be said in clear: the end alone."""
+    request = struct.pack("<I", struct.unpack_from("<I", RESPONSE)[0] | SSL) + RESPONSE[4:32]
+    for answer in (b"", b"\x00", RESPONSE, nonsense(1000), b"\x16\x03\x01\xff\xff" + nonsense(100)):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(request, 1)
+            wire.send(answer)
+            _half_close(wire)
+            said = b""
+            try:
+                while part := wire.socket.recv(65536):
+                    said += part
+            except ConnectionResetError:
+                pass
+            assert said == b"" or said[:1] == b"\x15", (answer[:20], said)  # of TLS: an alert
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with Wire(proxy.port) as wire:  # malformed within TLS: told
+        wire.read_packet()
+        wire.send_packet(request, 1)
+        wire.socket = context.wrap_socket(wire.socket)
+        wire.send_packet(b"\xff" * 100, 2)
+        assert _error(wire.read_packet()) == BAD_HANDSHAKE
+
+
+def test_handshakes_cut_at_every_byte(proxy, crowd):
+    packet = _framed(RESPONSE, 1)
+    for length in range(len(packet)):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send(packet[:length])
+            _half_close(wire)
+            assert _is_closed(wire)
+    for length in range(0, len(packet), 10):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send(packet[:length])
+            _reset(wire.socket)
+
+
+def _reset(connection):
+    """Closes with a RST."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_wrong_sequence_ids(proxy, crowd):
+    for sequence_id in (0, 2, 7, 255):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(RESPONSE, sequence_id)
+            _is_refused(wire, OUT_OF_ORDER)
+    for sequence_id in (1, 2, 3, 255):
+        for command in (COM_QUERY + b"SELECT 1", COM_PING, COM_PREPARE + b"SELECT ?"):
+            with _logged_in(proxy) as wire:
+                wire.send_packet(command, sequence_id)
+                _is_refused(wire, OUT_OF_ORDER)
+    with _logged_in(proxy) as wire:  # after commands that were right
+        assert _rows(wire, b"SELECT 1") == [b"\x011"]
+        wire.send(_framed(COM_QUERY + b"SELECT 2") + _framed(COM_QUERY + b"SELECT 3", 1))
+        assert _read_rows(wire) == [b"\x012"]
+        _is_refused(wire, OUT_OF_ORDER)
+
+
+def test_wrong_sequence_id_within_a_long_statement(cluster, start_proxy, proxy, crowd):
+    longer = start_proxy(cluster, {"limits.max_packet": "64MiB"})
+    for where in (longer, proxy):
+        with _logged_in(where) as wire:
+            try:
+                wire.send(b"\xff\xff\xff\x00" + COM_QUERY + b"SELECT '" + b"x" * (0xFFFFFF - 9))
+                wire.send(_framed(b"'", 2))
+            except OSError as error:
+                assert where is proxy and error.errno in (errno.EPIPE, errno.ECONNRESET)
+            _is_refused(wire, OUT_OF_ORDER if where is longer else TOO_LARGE)
+
+
+# --- the command phase ------------------------------------------------------------------------------------------------
+
+
+def test_commands_cut_at_every_byte(proxy, crowd, cluster, table):
+    """Nothing of them is run."""
+    command = _framed(COM_QUERY + f"INSERT INTO app.{table} VALUES (3, 'cut')".encode())
+    for length in range(len(command)):
+        with _logged_in(proxy) as wire:
+            wire.send(command[:length])
+            _half_close(wire)
+            assert _is_closed(wire)
+    for length in range(0, len(command), 10):
+        with _logged_in(proxy) as wire:
+            wire.send(command[:length])
+            _reset(wire.socket)
+    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 2
+
+
+def test_lengths_of_packets_that_lie(proxy, crowd):
+    """Announced is more than may be sent at all: told before it is sent. Announced is less than is sent: what remains is taken
+    for the next packet."""
+    for length in ((1 << 20) + 1, 0xFFFFFE, 0xFFFFFF):
+        with _logged_in(proxy) as wire:
+            wire.send(length.to_bytes(3, "little") + b"\x00" + COM_QUERY)
+            _is_refused(wire, TOO_LARGE)
+    with _logged_in(proxy) as wire:
+        wire.send(b"\x05\x00\x00\x00" + COM_PING + b"\x00\x00\x00\x00" + b"\xff\xff\xff\xff")
+        assert wire.read_packet()[1][:1] == b"\x00"
+        assert _error(wire.read_packet()) in (OUT_OF_ORDER, TOO_LARGE)
+        assert _is_closed(wire)
+    with _logged_in(proxy) as wire:
+        wire.send_packet(b"")
+        assert _error(wire.read_packet()) == (1047, b"08S01")
+
+
+def test_lengths_within_commands_that_lie(cluster, proxy, crowd):
+    """An error for the command; the connection goes on."""
+    with _logged_in(proxy) as wire:
+        wire.send_packet(COM_PREPARE + b"SELECT ?, ?")
+        prepared = wire.read_packet()[1]
+        for _ in range(2 * (2 + 1)):
+            wire.read_packet()
+        head = COM_EXECUTE + prepared[1:5] + b"\x00" + struct.pack("<I", 1)
+        text = b"\x00\x01\xfd\x00\xfd\x00"
+        # Not here: values that end too early, which MariaDB takes.
+        for lie in (b"", b"\x00", b"\x00\x01", b"\x00\x01\xfd", text, b"\x00\x01\x0c\x00\x0c\x00\x0b", b"\x00\x01\x7e\x00\x7e\x00\x00"):
+            wire.send_packet(head + lie)
+            assert _error(wire.read_packet()) in ((1210, b"HY000"), (1835, b"HY000")), lie
+        wire.send_packet(head + text + b"\x01a\x01b")
+        assert wire.read_packet()[1] == b"\x02"
+        for _ in range(2 + 1 + 1 + 1):
+            wire.read_packet()
+        assert _rows(wire, b"SELECT 5") == [b"\x015"]
+    for lie in (b"", b"app", b"app\x00", b"app\x00\xff", b"app\x00\x14" + b"x" * 19, b"app\x00\x00app", b"app\x00\x00app\x00\x2d"):
+        with _logged_in(proxy) as wire:
+            wire.send_packet(COM_CHANGE_USER + lie)
+            assert _error(wire.read_packet()) == (1047, b"08S01"), lie
+    if cluster.kind == "mysql":
+        with _logged_in(proxy, capabilities=QUERY_ATTRIBUTES) as wire:
+            for lie in (b"", b"\x01", b"\xfe", b"\x01\x01\x00\x01", b"\x01\x01\x00\x01\xfd\x00\x05abc", b"\xfd\xff\xff\xff\x01"):
+                wire.send_packet(COM_QUERY + lie)
+                number, state = _error(wire.read_packet())
+                assert number in (1835, 1210, 1064, 1065), (lie, number)
+            wire.send_packet(COM_QUERY + b"\x00\x01SELECT 1")
+            assert _read_rows(wire) == [b"\x011"]
+
+
+def test_garbage(proxy, crowd):
+    for length in (1, 3, 4, 5, 100, 70_000):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            try:
+                wire.send(nonsense(length))
+                _half_close(wire)
+            except OSError:
+                pass  # closed by the first bytes of it
+            assert wire.is_closed()
+    for _ in range(30):
+        with Wire(proxy.port) as wire:
+            wire.read_packet()
+            wire.send_packet(nonsense(200), 1)
+            packet = wire.read_packet()
+            while packet is not None and packet[1][:1] != b"\xff":
+                # By chance it was a login of somebody: the password is nonsense too.
+                wire.send_packet(nonsense(20), packet[0] + 1)
+                packet = wire.read_packet()
+            assert packet is not None
+            assert _is_closed(wire)
+    for _ in range(30):
+        with _logged_in(proxy) as wire:
+            wire.send(nonsense(300))
+            _half_close(wire)
+            assert wire.is_closed()
+
+
+def test_compressed_frames_that_are_none(proxy, crowd):
+    """The error comes in a frame too."""
+    ping, packed = _framed(COM_PING), zlib.compress(b"x" * 1000)
+    frames = {
+        "not compressed, though it says so": (_frame(ping, 0xFFFFFF), UNCOMPRESS),
+        "more than it says": (_frame(packed, 5), UNCOMPRESS),
+        "less than it says": (_frame(packed, 0xFFFF), OUT_OF_ORDER),  # its content is no packet either, and comes first
+        "cut": (_frame(packed[:-5], 1000), OUT_OF_ORDER),
+        "an empty one": (_frame(b"", 1000), UNCOMPRESS),
+        "a wrong sequence id": (_frame(ping, 0, sequence_id=5), OUT_OF_ORDER),
+        "a packet with a wrong sequence id": (_frame(_framed(COM_PING, 3), 0), OUT_OF_ORDER),
+    }  # fmt: skip
+    for what, (frame, error) in frames.items():
+        with _logged_in(proxy, capabilities=COMPRESS) as wire:
+            wire.send(frame)
+            assert wire.read(7) is not None, what
+            assert _error(wire.read_packet()) == error, what
+            assert _is_closed(wire), what
+
+
+def _frame(payload, content_bytes, sequence_id=0):
+    return _framed(payload, sequence_id)[:4] + content_bytes.to_bytes(3, "little") + payload
+
+
+# --- a byte at a time -------------------------------------------------------------------------------------------------
+
+
+def test_byte_by_byte(proxy, crowd):
+    with _logged_in(proxy, by_byte=True) as wire:
+        for number in range(3):
+            assert _rows(wire, b"SELECT 'byte by byte %d'" % number, by_byte=True) == [b"\x0ebyte by byte %d" % number]
+        wire.send_packet(COM_PREPARE + b"SELECT 'prepared'", by_byte=True)
+        statement_id = wire.read_packet()[1][1:5]
+        for _ in range(2):
+            wire.read_packet()
+        wire.send_packet(COM_EXECUTE + statement_id + b"\x00" + struct.pack("<I", 1), by_byte=True)
+        assert _read_rows(wire) == [b"\x00\x00\x08prepared"]
+        wire.send_packet(COM_QUERY + b"SELECT '" + b"x" * 2000 + b"'", by_byte=True)
+        assert _read_rows(wire) == [b"\xfc\xd0\x07" + b"x" * 2000]
+
+
+def test_many_who_send_a_byte_and_wait(proxy, crowd):
+    """Half a command each, then the rest: nobody waits for another."""
+    command = _framed(COM_QUERY + b"SELECT 'in the end'")
+    wires = [_logged_in(proxy) for _ in range(100)]
+    for length in range(len(command)):
+        for wire in wires:
+            wire.send(command[length : length + 1])
+    for wire in wires:
+        assert _read_rows(wire) == [b"\x0ain the end"]
+        wire.socket.close()
+
+
+def test_commands_sent_in_one_write_are_answered_in_order(proxy, crowd):
+    with _logged_in(proxy) as wire:
+        wire.send(b"".join(_framed(COM_QUERY + b"SELECT %d" % number) for number in range(100, 150)))
+        for number in range(100, 150):
+            assert _read_rows(wire) == [b"\x03%d" % number]
+
+
+# --- those who leave --------------------------------------------------------------------------------------------------
+
+
+def test_clients_that_vanish_at_any_time(cluster, proxy, connect, table, crowd):
+    before = proxy.metric("causeway_client_connections")
+    large = "SELECT 'x' FROM information_schema.COLLATIONS AS a, information_schema.COLLATIONS AS b"
+
+    def vanish(number):
+        for turn in range(10):
+            connection = connect()
+            run(connection, "BEGIN")
+            run(connection, f"INSERT INTO {table} VALUES ({number * 100 + turn + 10}, 'x')")
+            if turn % 3 == 0:
+                connection._execute_command(3, large)
+            connection._force_close()
+
+    in_parallel(6, vanish)
+    wait_until(lambda: proxy.metric("causeway_client_connections") <= before, 10, "their sessions are gone")
+    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 2
