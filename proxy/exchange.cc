@@ -81,6 +81,8 @@ class Run {
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
   void on_prepared(Bytes payload, PreparedStatement& statement);
+  void on_prepared_ahead(Bytes payload);
+  const std::string& former_schema() const;
   Bytes command();
   void after_prepared_command();
   Awaitable<void> refuse_execute();
@@ -157,7 +159,11 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kLastInsertId:
       connection_.last_insert_id = session_.last_insert_id;
       break;
+    case PrefixStep::kFormerSchema:
+      connection_.schema = former_schema();
+      break;
     case PrefixStep::kTextPrepare:
+      if (!prepare_error_.empty()) break;
       exchange_.text_execute->incarnations[PreparedStatements::side(target_of(session_, connection_))] =
           connection_.incarnation;
       break;
@@ -166,7 +172,9 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kSetTransaction:
     case PrefixStep::kBegin:
     case PrefixStep::kWait:
+    case PrefixStep::kFormerVariables:
     case PrefixStep::kPrepare:
+    case PrefixStep::kVariablesBack:
       break;
   }
 }
@@ -184,6 +192,20 @@ void Run::on_prepared(Bytes payload, PreparedStatement& statement) {
   if (exchange_.prepare == nullptr) return;
   statement.parameters = ok->parameters;
   statement.columns = ok->columns;
+}
+
+// The schema that the statement was prepared in first.
+const std::string& Run::former_schema() const {
+  return exchange_.prepared != nullptr ? exchange_.prepared->statement->context.schema
+                                       : exchange_.text_execute->context.schema;
+}
+
+void Run::on_prepared_ahead(Bytes payload) {
+  if (prepare_error_.empty()) return on_prepared(payload, *exchange_.prepared->statement);
+  // What was to go ahead of it was refused: prepared it is, and in the wrong schema.
+  const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
+  if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+  connection_.statements_to_close.push_back(ok->statement_id);
 }
 
 void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value) {
@@ -206,10 +228,15 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
     wait_failed_ = true;
     return;
   }
-  if (step == PrefixStep::kPrepare || step == PrefixStep::kTextPrepare) {
-    prepare_error_.assign(payload.begin(), payload.end());
+  const bool prepares = step == PrefixStep::kFormerSchema || step == PrefixStep::kFormerVariables ||
+                        step == PrefixStep::kPrepare || step == PrefixStep::kTextPrepare;
+  if (prepares) {
+    if (prepare_error_.empty()) prepare_error_.assign(payload.begin(), payload.end());
     return;
   }
+  // The next statement would be read by what was meant for one.
+  if (step == PrefixStep::kVariablesBack)
+    return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
   if (refusal_) return;
   const auto err = protocol::parse_err_packet(payload);
   refusal_ =
@@ -223,6 +250,7 @@ protocol::ResponseKind answer_kind(PrefixStep step) {
     case PrefixStep::kReset:
     case PrefixStep::kOption:
     case PrefixStep::kSchema:
+    case PrefixStep::kFormerSchema:
       return protocol::ResponseKind::kOk;
     case PrefixStep::kPrepare:
       return protocol::ResponseKind::kPrepare;
@@ -256,7 +284,7 @@ Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
         on_prefix_value(step, single_value(buffer_.unread().first(scanned), connection_.capabilities));
         break;
       case ScanEvent::kPrepareOk:
-        on_prepared(scan.packet_payload, *exchange_.prepared->statement);
+        on_prepared_ahead(scan.packet_payload);
         if (ended_) co_return;
         break;
       case ScanEvent::kEnd:

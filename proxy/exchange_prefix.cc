@@ -7,10 +7,13 @@
 #include "protocol/com_stmt.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/parse_context.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
 namespace {
+
+using protocol::append_command;
 
 void append_closes(protocol::Buffer& out, BackendConnection& connection) {
   for (const uint32_t id : connection.statements_to_close) {
@@ -97,6 +100,51 @@ void append_charsets_sql(std::string& sql, const BackendConnection& connection) 
   append_charset(sql, "collation_connection", baseline.collation_connection);
 }
 
+// Where the statement that is to be prepared again is not read as it was: what goes ahead, and what brings
+// the session's own state back behind it.
+class FormerContext {
+ public:
+  FormerContext(const ClientSession& session, const BackendConnection& connection,
+                const ParseContext& of_statement)
+      : session_(session), connection_(connection), former_(of_statement), now_(parse_context(session)) {}
+
+  void append(Prefix& prefix, protocol::Buffer& out) const {
+    if (other_schema()) {
+      append_command(out, protocol::Command::kInitDb, former_.schema, connection_.capabilities);
+      prefix.push_back(PrefixStep::kFormerSchema);
+    }
+    if (other_variables()) append_variables(prefix, PrefixStep::kFormerVariables, former_, out);
+  }
+
+  void append_back(Prefix& prefix, protocol::Buffer& out) const {
+    if (other_variables()) append_variables(prefix, PrefixStep::kVariablesBack, now_, out);
+    if (!other_schema() || session_.schema.empty()) return;
+    append_command(out, protocol::Command::kInitDb, session_.schema, connection_.capabilities);
+    prefix.push_back(PrefixStep::kSchema);
+  }
+
+ private:
+  // Without a schema all names are qualified.
+  bool other_schema() const { return !former_.schema.empty() && former_.schema != now_.schema; }
+  bool other_variables() const {
+    return former_.sql_mode != now_.sql_mode || former_.character_set_client != now_.character_set_client ||
+           former_.character_set_connection != now_.character_set_connection ||
+           former_.collation_connection != now_.collation_connection;
+  }
+  void append_variables(Prefix& prefix, PrefixStep step, const ParseContext& context,
+                        protocol::Buffer& out) const {
+    std::string sql;
+    append_parse_variables_sql(sql, context, connection_.baseline);
+    append_command(out, protocol::Command::kQuery, sql, connection_.capabilities);
+    prefix.push_back(step);
+  }
+
+  const ClientSession& session_;
+  const BackendConnection& connection_;
+  const ParseContext& former_;
+  ParseContext now_;
+};
+
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
   return exchange.tell_last_insert_id && session.last_insert_id->value != 0 &&
@@ -143,7 +191,6 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
-  using protocol::append_command;
   using protocol::Command;
   Prefix prefix;
   protocol::Buffer& out = connection.out;
@@ -225,15 +272,21 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     metrics.replay(ReplayedState::kTransaction);
   }
   if (will_prepare_text) {
+    const FormerContext former(session, connection, exchange.text_execute->context);
+    former.append(prefix, out);
     append_command(out, Command::kQuery, exchange.text_execute->prepare_sql, capabilities);
     prefix.push_back(PrefixStep::kTextPrepare);
+    former.append_back(prefix, out);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kStatement);
   }
   if (must_prepare(session, connection, exchange)) {
+    const FormerContext former(session, connection, exchange.prepared->statement->context);
+    former.append(prefix, out);
     // Its id is not known before the server has answered.
     append_command(out, Command::kStmtPrepare, exchange.prepared->statement->server_sql, capabilities);
     prefix.push_back(PrefixStep::kPrepare);
+    former.append_back(prefix, out);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kStatement);
   }

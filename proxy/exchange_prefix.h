@@ -20,14 +20,17 @@ enum class PrefixStep : uint8_t {
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
   kWait,                // the wait for a position
+  kFormerSchema,        // COM_INIT_DB: where the statement was prepared first
+  kFormerVariables,     // SET of what its text was read by then
   kTextPrepare,         // PREPARE of the statement that is EXECUTEd
   kPrepare,             // COM_STMT_PREPARE of the statement that is executed
+  kVariablesBack,       // SET of the same variables as they are now
 };
 
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 12;
+  static constexpr size_t kMaxSteps = 16;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

@@ -16,6 +16,7 @@
 #include "protocol/byte_writer.h"
 #include "protocol/com_stmt.h"
 #include "protocol/com_stmt_execute.h"
+#include "proxy/parse_context.h"
 #include "routing/route_decision.h"
 #include "routing/statement.h"
 
@@ -43,6 +44,7 @@ struct PreparedStatement {
   std::string client_sql;        // as the client prepared it
   std::string server_sql;        // as it is prepared on servers; the same but for Causeway's own variables
   routing::Statement statement;  // views into client_sql
+  ParseContext context;          // of its COM_STMT_PREPARE: it is prepared in no other
   uint16_t parameters = 0;
   uint16_t columns = 0;
 

@@ -144,6 +144,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   }
   std::unique_ptr<PreparedStatement> prepared = session.prepared.make();
   prepared->client_sql.assign(protocol::as_text(payload.subspan(1)));
+  prepared->context = parse_context(session);
   classify_prepared(session, *prepared);
   const routing::Statement& statement = prepared->statement;
   const bool own = is_own_statement(statement);

@@ -35,6 +35,7 @@ void forget(ClientSession& session, const std::string& key) {
 std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const Statement& prepare) {
   auto prepared = std::make_unique<TextPrepared>();
   prepared->prepare_sql.assign(prepare.text);
+  prepared->context = parse_context(session);
   routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
   prepared->sql = routing::unquote(lexer.next(), session.lex_mode);
   routing::Classified classified;

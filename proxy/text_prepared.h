@@ -10,6 +10,7 @@
 #include <string>
 
 #include "proxy/io.h"
+#include "proxy/parse_context.h"
 #include "routing/statement.h"
 
 namespace causeway::proxy {
@@ -22,6 +23,7 @@ struct TextPrepared {
   std::string prepare_sql;                 // PREPARE ... for a server
   std::string sql;                         // what the client prepares
   routing::Statement statement;            // of `sql`, with views into it
+  ParseContext context;                    // of the PREPARE
   std::array<uint64_t, 2> incarnations{};  // by PreparedStatements::side(), as PreparedThere::incarnation
 };
 

@@ -229,6 +229,101 @@ def test_long_data_goes_where_the_execute_goes(cluster, wire, table):
     assert value(wire.execute(read, [text("two")])) == "two"
 
 
+# --- state of the PREPARE ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def same_name(cluster, table):
+    """A table of the same name in the other schema, with other rows."""
+    cluster.query(0, f"CREATE TABLE sbtest.{table} (id INT PRIMARY KEY, value VARCHAR(255))")
+    cluster.query(0, f"INSERT INTO sbtest.{table} VALUES (1, 'other'), (2, 'other')")
+    cluster.wait_synced()
+    yield table
+    cluster.query(0, f"DROP TABLE sbtest.{table}")
+
+
+def schema_of(client):
+    return text_value(client, "SELECT DATABASE()")
+
+
+def text_value(client, sql):
+    """The only value of a text result."""
+    packets = ok(client.query(sql))
+    payload = packets[-2].payload
+    return payload[1 : 1 + payload[0]].decode("utf8", "surrogateescape")
+
+
+@pytest.mark.parametrize("loss", ["other server", "lost connections", "many statements"])
+def test_prepared_again_in_the_schema_of_the_prepare(cluster, wire, same_name, loss):
+    """Whatever the reason that it has to be: not in the schema that is the current one by then."""
+    read = prepare(wire, f"SELECT value FROM {same_name} WHERE id = 1")
+    write = prepare(wire, f"INSERT INTO {same_name} VALUES (?, 'written')")
+    ok(wire.query(f"PREPARE by_text FROM 'SELECT value FROM {same_name} WHERE id = 1'"))
+    assert value(wire.execute(read)) == "one"
+    ok(wire.query("USE sbtest"))
+    if loss == "other server":
+        ok(wire.query("BEGIN"))
+    elif loss == "lost connections":
+        kill_connections(cluster, 0, 1, 2)
+    else:
+        for at in range(505):
+            prepare(wire, f"INSERT INTO {same_name} VALUES (?, '{at}')")
+            prepare(wire, f"SELECT {at}")
+    ok(wire.execute(write, [number(77)]))
+    assert value(wire.execute(read)) == "one"
+    assert text_value(wire, "EXECUTE by_text") == "one"
+    assert schema_of(wire) == "sbtest"
+    assert text_value(wire, f"SELECT value FROM {same_name} WHERE id = 1") == "other"
+    ok(wire.query("COMMIT"))
+    counted = {schema: cluster.query(0, f"SELECT COUNT(*) AS n FROM {schema}.{same_name} WHERE id = 77")[0]["n"]
+               for schema in ("app", "sbtest")}  # fmt: skip
+    assert counted == {"app": 1, "sbtest": 0}
+
+
+@pytest.mark.parametrize(("setting", "sql", "expected"), [
+    ("SET sql_mode = 'ANSI_QUOTES'", 'SELECT "value"', "value"),
+    ("SET sql_mode = 'PIPES_AS_CONCAT'", "SELECT CAST(1 || 0 AS CHAR)", "1"),
+    ("SET sql_mode = 'NO_BACKSLASH_ESCAPES'", r"SELECT 'it\'s'", "it's"),
+    ("SET NAMES latin1", "SELECT CONCAT(CHAR_LENGTH('é'), HEX('é'))", "1C3A9"),
+])  # fmt: skip
+def test_prepared_again_as_its_text_was_read_first(wire, setting, sql, expected):
+    statement = prepare(wire, sql)
+    assert value(wire.execute(statement)) == expected
+    literal = sql.replace("\\", "\\\\").replace("'", "\\'")
+    ok(wire.query(f"PREPARE by_text FROM '{literal}'"))
+    ok(wire.query(setting))
+    assert value(wire.execute(statement)) == expected
+    mode = text_value(wire, "SELECT CONCAT(@@sql_mode, @@character_set_client, @@collation_connection)")
+    ok(wire.query("BEGIN"))  # on the writer, where it is not prepared yet
+    assert value(wire.execute(statement)) == expected
+    assert text_value(wire, "EXECUTE by_text") == expected
+    assert text_value(wire, "SELECT CONCAT(@@sql_mode, @@character_set_client, @@collation_connection)") == mode
+
+
+def test_schema_of_the_prepare_is_gone(cluster, wire, table):
+    """No statement in a wrong schema: an error, and the session goes on."""
+    cluster.query(0, "CREATE DATABASE passing")
+    cluster.query(0, "GRANT ALL ON passing.* TO app@'%'")
+    cluster.query(0, f"CREATE TABLE passing.{table} (id INT)")
+    cluster.wait_synced()
+    try:
+        ok(wire.query("USE passing"))
+        statement = prepare(wire, f"SELECT CAST(COUNT(*) AS CHAR) FROM {table}")
+        assert value(wire.execute(statement)) == "0"
+        ok(wire.query("USE app"))
+        cluster.query(0, "DROP DATABASE passing")
+        cluster.wait_synced()
+        ok(wire.query("BEGIN"))
+        for _ in range(2):
+            assert errno(wire.execute(statement)) in (1049, 1146)
+        assert schema_of(wire) == "app"
+        assert text_value(wire, f"SELECT COUNT(*) FROM {table}") == "2"
+        ok(wire.query("COMMIT"))
+    finally:
+        cluster.query(0, "DROP DATABASE IF EXISTS passing")
+        cluster.query(0, "REVOKE ALL ON passing.* FROM app@'%'")
+
+
 # --- Causeway's own variables -------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,52 @@
+#include "proxy/parse_context.h"
+
+#include <string_view>
+
+#include "proxy/client_session.h"
+
+namespace causeway::proxy {
+namespace {
+
+std::optional<std::string> value_of(const ClientSession& session, std::string_view variable) {
+  const std::string* value = session.variables.find(variable);
+  return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
+// Their values are names and lists of names.
+void append_assignment(std::string& sql, std::string_view variable, std::string_view value) {
+  sql.append(variable).append("='");
+  for (const char c : value) {
+    if (c == '\'') sql += c;
+    sql += c;
+  }
+  sql += '\'';
+}
+
+}  // namespace
+
+ParseContext parse_context(const ClientSession& session) {
+  return {.schema = session.schema,
+          .sql_mode = value_of(session, "sql_mode"),
+          .character_set_client = value_of(session, "character_set_client"),
+          .character_set_connection = value_of(session, "character_set_connection"),
+          .collation_connection = value_of(session, "collation_connection")};
+}
+
+void append_parse_variables_sql(std::string& sql, const ParseContext& context,
+                                const ConnectionBaseline& baseline) {
+  sql += "SET ";
+  append_assignment(sql, "sql_mode", context.sql_mode.value_or(baseline.sql_mode));
+  sql += ',';
+  append_assignment(sql, "character_set_client",
+                    context.character_set_client.value_or(baseline.character_set_client));
+  sql += ',';
+  // The character set brings its default collation.
+  if (context.collation_connection || !context.character_set_connection) {
+    append_assignment(sql, "collation_connection",
+                      context.collation_connection.value_or(baseline.collation_connection));
+  } else {
+    append_assignment(sql, "character_set_connection", *context.character_set_connection);
+  }
+}
+
+}  // namespace causeway::proxy
