@@ -105,6 +105,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
   std::shared_ptr<const PoolKey> pool_key;
   protocol::Nonce nonce{};  // that its password was asked with; for COM_CHANGE_USER
+  int failed_changes_of_user = 0;
   std::shared_ptr<const protocol::Credentials> credentials;
   std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
 

@@ -1,6 +1,9 @@
 #include "proxy/session_commands.h"
 
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "protocol/byte_reader.h"
 #include "protocol/com_change_user.h"
@@ -20,6 +23,9 @@ namespace {
 
 using protocol::Bytes;
 using protocol::Command;
+
+// As on MariaDB.
+constexpr int kMaxFailedChangesOfUser = 3;
 
 // A read that is no SQL: COM_FIELD_LIST, COM_STATISTICS.
 Awaitable<bool> run_read_command(ClientSession& session, Bytes wire, protocol::ResponseKind kind) {
@@ -112,17 +118,53 @@ Awaitable<bool> reset_connection(ClientSession& session) {
   return answer_ok(session, 1);
 }
 
-// As servers do, a failure ends the connection.
+// Who the session is of.
+struct Identity {
+  std::string user;
+  protocol::CapabilityFlags capabilities;
+  std::shared_ptr<const PoolKey> pool_key;
+  std::shared_ptr<const protocol::Credentials> credentials;
+  std::optional<AccountName> account;
+  std::string schema;
+};
+
+Identity identity_of(const ClientSession& session) {
+  return {.user = session.user,
+          .capabilities = session.capabilities,
+          .pool_key = session.pool_key,
+          .credentials = session.credentials,
+          .account = session.account,
+          .schema = session.schema};
+}
+
+void restore(ClientSession& session, Identity before) {
+  session.user = std::move(before.user);
+  session.capabilities = before.capabilities;
+  session.pool_key = std::move(before.pool_key);
+  session.credentials = std::move(before.credentials);
+  session.account = std::move(before.account);
+  session.schema = std::move(before.schema);
+}
+
+// A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
+// gone, and may try this a few times.
 Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
+  const bool mariadb = session.worker.view().flavor == ServerFlavor::kMariadb;
   const auto change = protocol::parse_com_change_user(payload, session.capabilities);
-  if (!change) {
-    const bool sent = co_await answer_error(session, 1, unknown_command());
-    co_return sent;
-  }
   forget_state(session);
+  if (!change || session.failed_changes_of_user >= kMaxFailedChangesOfUser) {
+    session.handshake_collation_forgotten = true;
+    const bool sent = co_await answer_error(session, 1, unknown_command());
+    const bool goes_on = sent && mariadb;
+    co_return goes_on;
+  }
+  Identity before = identity_of(session);
   session.schema.clear();
   const bool accepted = co_await log_in_again(session, *change);
-  co_return accepted;
+  if (accepted || !mariadb || session.timed_out || session.closing) co_return accepted;
+  ++session.failed_changes_of_user;
+  restore(session, std::move(before));
+  co_return true;
 }
 
 }  // namespace

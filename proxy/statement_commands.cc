@@ -31,6 +31,12 @@ using routing::Decision;
 using routing::StatementClass;
 using routing::Target;
 
+// MariaDB's id of the statement prepared last is none for MySQL.
+PreparedStatement* find_statement(ClientSession& session, uint32_t id) {
+  const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+  return mysql && id == protocol::kMariadbLastStatementId ? nullptr : session.prepared.find(id);
+}
+
 Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, uint32_t id,
                                   std::string_view function) {
   const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
@@ -213,7 +219,7 @@ void close_on_servers(ClientSession& session, PreparedStatement& statement) {
 
 void close(ClientSession& session, Bytes payload) {
   const auto id = protocol::parse_statement_id(payload);
-  PreparedStatement* statement = id ? session.prepared.find(*id) : nullptr;
+  PreparedStatement* statement = id ? find_statement(session, *id) : nullptr;
   if (statement == nullptr) return;
   close_on_servers(session, *statement);
   session.prepared.erase(*statement);
@@ -221,7 +227,7 @@ void close(ClientSession& session, Bytes payload) {
 
 void send_long_data(ClientSession& session, Bytes payload) {
   const auto long_data = protocol::parse_com_stmt_send_long_data(payload);
-  PreparedStatement* statement = long_data ? session.prepared.find(long_data->statement_id) : nullptr;
+  PreparedStatement* statement = long_data ? find_statement(session, long_data->statement_id) : nullptr;
   if (statement == nullptr || long_data->parameter >= statement->parameters) return;
   const size_t most = session.worker.config().limits.max_packet_bytes;
   statement->long_data_bytes += long_data->data.size();
@@ -302,7 +308,7 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
 Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   const auto id = protocol::parse_statement_id(payload);
-  PreparedStatement* statement = id ? session.prepared.find(*id) : nullptr;
+  PreparedStatement* statement = id ? find_statement(session, *id) : nullptr;
   if (statement == nullptr) {
     const bool sent =
         co_await unknown_statement(session, place.sequence_id, id ? *id : 0, "mysqld_stmt_execute");
@@ -340,10 +346,10 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
 Awaitable<bool> bulk_execute(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   const auto id = protocol::parse_statement_id(payload);
-  PreparedStatement* statement = id ? session.prepared.find(*id) : nullptr;
+  PreparedStatement* statement = id ? find_statement(session, *id) : nullptr;
   if (statement == nullptr) {
     const bool sent =
-        co_await unknown_statement(session, place.sequence_id, id ? *id : 0, "mysqld_stmt_bulk_execute");
+        co_await unknown_statement(session, place.sequence_id, id ? *id : 0, "mysqld_stmt_execute");
     co_return sent;
   }
   const auto parsed = protocol::parse_com_stmt_bulk_execute(payload, statement->parameters);
@@ -378,7 +384,7 @@ Awaitable<bool> run_on_cursor(ClientSession& session, PreparedStatement& prepare
 
 Awaitable<bool> fetch(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
   const auto parsed = protocol::parse_com_stmt_fetch(payload);
-  PreparedStatement* statement = parsed ? session.prepared.find(parsed->statement_id) : nullptr;
+  PreparedStatement* statement = parsed ? find_statement(session, parsed->statement_id) : nullptr;
   if (statement == nullptr) {
     const bool sent =
         co_await unknown_statement(session, 1, parsed ? parsed->statement_id : 0, "mysqld_stmt_fetch");
@@ -396,7 +402,7 @@ Awaitable<bool> fetch(ClientSession& session, Bytes payload, std::span<uint8_t> 
 
 Awaitable<bool> reset(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
   const auto id = protocol::parse_statement_id(payload);
-  PreparedStatement* statement = id ? session.prepared.find(*id) : nullptr;
+  PreparedStatement* statement = id ? find_statement(session, *id) : nullptr;
   if (statement == nullptr) {
     const bool sent = co_await unknown_statement(session, 1, id ? *id : 0, "mysqld_stmt_reset");
     co_return sent;
