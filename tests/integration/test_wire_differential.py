@@ -9,10 +9,11 @@ import dataclasses
 
 import pytest
 import wire_client
+import wire_commands
 import wire_prepared
 import wire_statements
 from cluster import accounts
-from wire_client import Packet, WireClient, read_length
+from wire_client import ConnectionLost, Packet, WireClient, read_length
 
 BASIC = wire_client.BASIC | wire_client.LONG_PASSWORD
 RESULTS = wire_client.MULTI_STATEMENTS | wire_client.MULTI_RESULTS | wire_client.PS_MULTI_RESULTS
@@ -41,6 +42,14 @@ CAPABILITIES = {
     "found rows": (BASIC | RESULTS | wire_client.FOUND_ROWS | wire_client.SESSION_TRACK, 224),
     "query attributes": (USUAL | wire_client.QUERY_ATTRIBUTES, 46),
     "optional metadata": (USUAL | wire_client.OPTIONAL_RESULTSET_METADATA, 45),
+    # What clients ask for besides, of no consequence or of one for single statements.
+    "many": (USUAL | wire_client.INTERACTIVE | wire_client.CONNECT_ATTRS | wire_client.FOUND_ROWS | wire_client.LOCAL_FILES | wire_client.ODBC
+             | wire_client.IGNORE_SPACE | wire_client.PLUGIN_AUTH_LENENC, 33),
+    # Accounts by caching_sha2_password cannot log in without PLUGIN_AUTH.
+    "few": (wire_client.PROTOCOL_41 | wire_client.SECURE_CONNECTION | wire_client.CONNECT_WITH_DB | wire_client.PLUGIN_AUTH, 45),
+    "fewer": (wire_client.PROTOCOL_41 | wire_client.SECURE_CONNECTION | wire_client.CONNECT_WITH_DB | wire_client.LONG_PASSWORD, 8),
+    "bulk": ((USUAL | wire_client.STMT_BULK_OPERATIONS) & ~wire_client.LONG_PASSWORD, 45),
+    "files": (USUAL | wire_client.LOCAL_FILES, 45),
     "mariadb": ((USUAL | wire_client.EXTENDED_METADATA | wire_client.CACHE_METADATA) & ~wire_client.LONG_PASSWORD, 45),
 }
 
@@ -167,7 +176,10 @@ def session_answers(side, capabilities, session, collation=45):
     """[(label, packets)] of a session of wire_prepared.py."""
     with side.connect(capabilities, collation) as client:
         recorder = wire_prepared.Recorder(client)
-        session(recorder)
+        try:
+            session(recorder)
+        except ConnectionLost as lost:
+            recorder.answers.append(("closed", lost.packets))
         return recorder.answers
 
 
@@ -247,7 +259,7 @@ def run_both(sides, capabilities, answers, groups=wire_statements.GROUPS, **opti
     return found
 
 
-@pytest.mark.parametrize("name", ["plain", "deprecate eof", "usual", "one statement", "found rows"])
+@pytest.mark.parametrize("name", ["plain", "deprecate eof", "usual", "one statement", "found rows", "many", "few"])
 def test_text_answers_are_those_of_the_server(sides, name):
     compare_texts(sides, name)
 
@@ -259,15 +271,15 @@ def test_text_answers_with_capabilities_of_mysql(sides, name):
 
 
 @pytest.mark.kinds("mariadb")
-def test_text_answers_with_capabilities_of_mariadb(sides):
-    compare_texts(sides, "mariadb")
+@pytest.mark.parametrize("name", ["mariadb", "fewer"])
+def test_text_answers_with_capabilities_of_mariadb(sides, name):
+    compare_texts(sides, name)
 
 
 def compare_texts(sides, name):
     wanted, collation = CAPABILITIES[name]
     found = run_both(sides, common_capabilities(sides, wanted), text_answers, collation=collation)
     assert not found, "\n".join(found)
-
 
 
 def test_answers_with_all_trackers_are_those_of_the_server(sides):
@@ -284,4 +296,43 @@ def test_answers_to_prepared_statements_are_those_of_the_server(sides, name):
     found = run_both(sides, capabilities, prepared_answers, collation=collation)
     sessions = [*wire_prepared.SESSIONS, wire_prepared.commands]
     found += run_both(sides, capabilities, session_answers, sessions, collation=collation)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", ["plain", "usual"])
+def test_answers_to_changes_of_user_are_those_of_the_server(sides, name):
+    """And to COM_RESET_CONNECTION; with what is left of the session afterwards."""
+    compare_sessions(sides, name, wire_commands.CHANGES_OF_USER)
+
+
+@pytest.mark.parametrize("name", ["plain", "usual"])
+def test_answers_about_the_last_prepared_statement_are_those_of_the_server(sides, name):
+    compare_sessions(sides, name, wire_commands.LAST_PREPARED_ONES)
+
+
+@pytest.mark.kinds("mariadb")
+def test_answers_to_bulk_execution_are_those_of_the_server(sides):
+    compare_sessions(sides, "bulk", [*wire_commands.BULKS, *wire_commands.LAST_PREPARED_ONES])
+
+
+@pytest.mark.parametrize("name", ["plain", "files"])
+def test_answers_to_files_are_those_of_the_server(sides, name):
+    """LOAD DATA LOCAL, from a client that may send files and from one that may not."""
+    compare_sessions(sides, name, [wire_commands.files])
+
+
+@pytest.mark.parametrize("name", ["plain", "usual"])
+def test_answers_of_16_mib_are_those_of_the_server(large_packets, cluster, start_proxy, name):
+    """Statements, parameters and rows of exactly 0xffffff bytes, of a byte less and more, and of several packets."""
+    proxy = start_proxy(cluster, {**FORWARD, "limits.max_packet": "128MiB"})
+    sides = Side(cluster, cluster.servers[cluster.writer].port), Side(cluster, proxy.port)
+    compare_sessions(sides, name, wire_commands.SIZES)
+
+
+def compare_sessions(sides, name, sessions):
+    wanted, collation = CAPABILITIES[name]
+    for side in sides:  # the password of each account is known afterwards, and asked for in the short way
+        for account in (accounts.APP, accounts.ADMIN):
+            WireClient(side.port, account, BASIC).close()
+    found = run_both(sides, common_capabilities(sides, wanted), session_answers, sessions, collation=collation)
     assert not found, "\n".join(found)

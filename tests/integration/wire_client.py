@@ -113,6 +113,7 @@ class WireClient:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._stream = self.socket.makefile("rb", buffering=1 << 18)
         self.capabilities = capabilities
+        self.file = [b""]  # the packets of a client's file, if the server asks for one
         try:
             self.greeting = parse_greeting(self._read_packet().payload)
             self.login_answer = self._log_in(account, database, collation, attributes or {})
@@ -152,6 +153,14 @@ class WireClient:
     def execute(self, statement_id, parameters=(), flags=0, types=True, given=None):
         """COM_STMT_EXECUTE; the packets of its answer. Without `types` the parameter types are left out: those of the
         last time hold. `given` are the numbers of the parameters whose values came by COM_STMT_SEND_LONG_DATA."""
+        return self.command(self._execute_payload(statement_id, parameters, flags, types, given), Kind.QUERY)
+
+    def prepare_and_execute(self, sql, statement_id, parameters):
+        """Both in one write; the packets of both answers. `statement_id` is the one that means the statement prepared last."""
+        self.send(b"\x16" + as_bytes(sql), self._execute_payload(statement_id, parameters))
+        return self.read_answer(Kind.PREPARE), self.read_answer(Kind.QUERY)
+
+    def _execute_payload(self, statement_id, parameters=(), flags=0, types=True, given=None):
         if self.capabilities & QUERY_ATTRIBUTES:
             flags |= 8  # PARAMETER_COUNT_AVAILABLE: without it MySQL refuses what has parameters
         payload = b"\x17" + struct.pack("<IBI", statement_id, flags, 1)
@@ -168,7 +177,7 @@ class WireClient:
             for number, parameter in enumerate(parameters):
                 if number not in (given or ()) and parameter.value is not None:
                     payload += parameter.value
-        return self.command(payload, Kind.QUERY)
+        return payload
 
     def fetch(self, statement_id, rows):
         return self.command(b"\x1c" + struct.pack("<II", statement_id, rows), Kind.FETCH)
@@ -181,6 +190,28 @@ class WireClient:
 
     def close_statement(self, statement_id):
         self.send(b"\x19" + struct.pack("<I", statement_id))
+
+    def bulk_execute(self, statement_id, types, rows, flags=0x80):
+        """MariaDB's COM_STMT_BULK_EXECUTE; the packets of its answer. A value is a Parameter or the number of an indicator."""
+        payload = b"\xfa" + struct.pack("<IH", statement_id, flags) + b"".join(struct.pack("<H", type_) for type_ in types)
+        for row in rows:
+            for value in row:
+                payload += bytes([value]) if isinstance(value, int) else b"\x00" + value.value
+        return self.command(payload, Kind.QUERY)
+
+    def change_user(self, account, database, collation=45, password=None):
+        """COM_CHANGE_USER; the packets of its answer, without nonces."""
+        plugin = self.greeting.plugin
+        answer = scramble(plugin, password or account.password, self.greeting.nonce)
+        payload = b"\x11" + account.name.encode() + b"\x00" + bytes([len(answer)]) + answer + database.encode() + b"\x00"
+        payload += struct.pack("<H", collation) + plugin.encode() + b"\x00"
+        if self.capabilities & CONNECT_ATTRS:
+            payload += b"\x00"
+        self.send(payload)
+        try:
+            return self._authenticate(password or account.password, self.greeting.nonce)
+        except ConnectionError:
+            raise ConnectionLost([]) from None
 
     def _query_attributes(self, attributes):
         if not self.capabilities & QUERY_ATTRIBUTES:
@@ -195,13 +226,13 @@ class WireClient:
 
     # --- packets -----------------------------------------------------------------------------------------------------
 
-    def send(self, payload, sequence_id=0):
-        """A payload of any length, in as many packets as it needs."""
+    def send(self, *payloads, sequence_id=0):
+        """Payloads of any length in one write, each in as many packets as it needs."""
         pieces = []
-        for at in range(0, len(payload) + 1, _FULL_PACKET):
-            piece = payload[at : at + _FULL_PACKET]
-            pieces.append(len(piece).to_bytes(3, "little") + bytes([sequence_id]) + piece)
-            sequence_id = (sequence_id + 1) % 256
+        for payload in payloads:
+            for number, at in enumerate(range(0, len(payload) + 1, _FULL_PACKET), sequence_id):
+                piece = payload[at : at + _FULL_PACKET]
+                pieces.append(len(piece).to_bytes(3, "little") + bytes([number % 256]) + piece)
         self.socket.sendall(b"".join(pieces))
 
     def read_answer(self, kind):
@@ -243,23 +274,32 @@ class WireClient:
         if capabilities & CONNECT_ATTRS:
             pairs = b"".join(length_encoded_bytes(as_bytes(part)) for pair in attributes.items() for part in pair)
             response += length_encoded_bytes(pairs)
-        self.send(response, 1)
+        self.send(response, sequence_id=1)
+        last = self._authenticate(account.password, nonce)[-1]
+        if last.payload[:1] == b"\xff":
+            raise AssertionError(f"login refused: {last.payload}")
+        return last
+
+    def _authenticate(self, password, nonce):
+        """Answers what is asked about the password, up to OK or ERR; the packets that came, without nonces and keys."""
+        packets = []
         while True:
             packet = self._read_packet()
             payload, sequence_id = packet.payload, packet.sequence_ids[-1] + 1
+            packets.append(packet)
             if payload[:1] in (b"\x00", b"\xff"):
-                if payload[:1] == b"\xff":
-                    raise AssertionError(f"login refused: {payload}")
-                return packet
+                packets[-1] = dataclasses.replace(packet, is_ok=payload[:1] == b"\x00")
+                return packets
             if payload[:1] == b"\xfe":
                 plugin, _, nonce = payload[1:].partition(b"\x00")
+                packets[-1] = dataclasses.replace(packet, payload=b"\xfe" + plugin + b"\x00" + bytes(len(nonce)))
                 plugin, nonce = plugin.decode(), nonce.rstrip(b"\x00")
-                self.send(scramble(plugin, account.password, nonce), sequence_id)
+                self.send(scramble(plugin, password, nonce), sequence_id=sequence_id)
             elif payload == b"\x01\x04":  # caching_sha2_password has to see the password: under the server's RSA key
-                self.send(b"\x02", sequence_id)
+                self.send(b"\x02", sequence_id=sequence_id)
                 packet = self._read_packet()
-                key = packet.payload[1:]
-                self.send(rsa_encrypted(account.password, nonce, key), packet.sequence_ids[-1] + 1)
+                packets.append(dataclasses.replace(packet, payload=b"the key"))
+                self.send(rsa_encrypted(password, nonce, packet.payload[1:]), sequence_id=packet.sequence_ids[-1] + 1)
             else:
                 assert payload == b"\x01\x03", payload
 
@@ -304,7 +344,9 @@ class _Answer:
             self._was_ok()
             return ok_status(first)
         if first[:1] == b"\xfb":
-            self._client.send(b"", self._packets[-1].sequence_ids[-1] + 1)  # an empty file
+            sequence_id = self._packets[-1].sequence_ids[-1]
+            for number, part in enumerate(self._client.file, 1):
+                self._client.send(part, sequence_id=sequence_id + number)
             return self._result()
         columns, at = read_length(first)
         follows = True

@@ -5,11 +5,13 @@ Each is a function that gets a Recorder. Like wire_statements.py, it leaves noth
 """
 
 import dataclasses
+import hashlib
 import struct
 
 from wire_client import Kind, Packet, Parameter
 
 CURSOR = 1
+LAST_PREPARED = 0xFFFFFFFF
 
 TINY, SHORT, LONG, FLOAT, DOUBLE, NULL, TIMESTAMP, LONGLONG, INT24, DATE, TIME, DATETIME, YEAR = range(1, 14)
 VARCHAR, BIT = 15, 16
@@ -25,7 +27,8 @@ class Recorder:
         self._ids = {}
 
     def query(self, sql):
-        self._keep(sql, self.client.query(sql))
+        label = sql if isinstance(sql, str) else sql[:100].decode()
+        self._keep(label, self.client.query(sql))
 
     def command(self, payload, kind=Kind.OK):
         self._keep(f"command {payload!r}", self.client.command(payload, kind))
@@ -38,6 +41,31 @@ class Recorder:
 
     def execute(self, *parameters, name="s", **options):
         self._of_statement("execute", name, lambda number: self.client.execute(number, parameters, **options))
+
+    def execute_last(self, *parameters, **options):
+        """MariaDB: the statement prepared last, by the id -1."""
+        self._keep("execute the last", self.client.execute(LAST_PREPARED, parameters, **options))
+
+    def prepare_and_execute(self, sql, *parameters):
+        """Likewise, without waiting for the answer to the preparation."""
+        prepared, executed = self.client.prepare_and_execute(sql, LAST_PREPARED, parameters)
+        self._keep(f"prepare {sql}", without_statement_id(prepared))
+        self._keep("execute it", executed)
+
+    def bulk(self, types, rows, name="s", **options):
+        self._of_statement("bulk", name, lambda number: self.client.bulk_execute(number, types, rows, **options))
+
+    def change_user(self, account, database, **options):
+        packets = self.client.change_user(account, database, **options)
+        if self.client.greeting.plugin == "mysql_native_password":
+            # MariaDB asks for the password once more with a nonce of its own choice; Causeway takes the one that came first.
+            packets = [dataclasses.replace(packets[-1], sequence_ids=())]
+        self._keep(f"change to {account.name} {database!r} {options}", packets)
+
+    def load(self, sql, *parts):
+        """A statement that asks for a file of the client, in these packets."""
+        self.client.file = [*parts, b""]
+        self.query(sql)
 
     def fetch(self, rows, name="s"):
         self._of_statement(f"fetch {rows}", name, lambda number: self.client.fetch(number, rows))
@@ -70,7 +98,15 @@ class Recorder:
         self._keep(f"{what} {name}", packets)
 
     def _keep(self, label, packets):
-        self.answers.append((label, packets))
+        self.answers.append((label, [_digested(packet) for packet in packets]))
+
+
+def _digested(packet):
+    """What is large need not be kept to be compared."""
+    payload = packet.payload
+    if len(payload) < 1 << 20:
+        return packet
+    return Packet(packet.sequence_ids, payload[:50] + hashlib.sha256(payload).digest() + b" of %d bytes" % len(payload))
 
 
 def without_statement_id(packets):
