@@ -161,7 +161,7 @@ def test_set_option_switches_several_statements_on_and_off(proxy, connect, table
         assert wire.read_packet()[1][1:3] == (1064).to_bytes(2, "little")
         wire.send_packet(COM_SET_OPTION + b"\x07\x00")
         assert wire.read_packet()[1][1:3] == (1047).to_bytes(2, "little")
-    reader = connect()
+    reader = connect(level="GLOBAL")
     assert one(reader, f"SELECT COUNT(*) FROM {table} WHERE id IN (71, 72)") == 2
 
 
