@@ -75,6 +75,7 @@ struct BackendConnection : boost::intrusive::list_base_hook<> {
   std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
   std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
+  bool tracks_state_change = false;                     // session_track_state_change is on
   bool needs_reset = false;                             // somebody else's session lived in it
 
   // Another number after every reset: prepared statements live as long as it stays the same.

@@ -16,6 +16,7 @@
 #include "proxy/packet_io.h"
 #include "proxy/query_commands.h"
 #include "proxy/required_tls.h"
+#include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -274,6 +275,7 @@ Awaitable<void> Login::refresh_accounts() {
 void Login::take_profile(const protocol::ClientProfile& profile) {
   session_.user = profile.user;
   session_.capabilities = profile.capabilities;
+  start_lex_mode(session_, profile.collation);
   session_.pool_key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),

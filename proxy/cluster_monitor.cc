@@ -195,6 +195,7 @@ struct ClusterMonitor::Impl {
     node.capabilities = probe.capabilities;
     node.default_collation = probe.default_collation;
     node.max_connections = probe.max_connections;
+    node.sql_mode = probe.sql_mode;
     node.binary_log = probe.binary_log;
     return node;
   }

@@ -145,6 +145,7 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
   switch (step) {
     case PrefixStep::kReset:
       connection_.needs_reset = false;
+      connection_.tracks_state_change = false;
       break;
     case PrefixStep::kOption:
       connection_.multi_statements =
@@ -158,6 +159,9 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       break;
     case PrefixStep::kLastInsertId:
       connection_.last_insert_id = session_.last_insert_id;
+      break;
+    case PrefixStep::kTrackStateChange:
+      connection_.tracks_state_change = true;
       break;
     case PrefixStep::kFormerSchema:
       connection_.schema = former_schema();

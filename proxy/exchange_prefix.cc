@@ -151,6 +151,10 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
          session.last_insert_id != connection.last_insert_id;
 }
 
+bool tracks_state_change_now(const BackendConnection& connection, const Exchange& exchange) {
+  return exchange.statement->calls_procedure && (connection.needs_reset || !connection.tracks_state_change);
+}
+
 }  // namespace
 
 routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
@@ -187,7 +191,8 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.begin ||
          exchange.set_transaction || connection.applied_version != session.variables.version() ||
-         tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection);
+         tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
+         tracks_state_change_now(connection, exchange);
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
@@ -247,6 +252,10 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kLastInsertId);
+  }
+  if (tracks_state_change_now(connection, exchange)) {
+    append_command(out, Command::kQuery, "SET session_track_state_change=1", capabilities);
+    prefix.push_back(PrefixStep::kTrackStateChange);
   }
   // The wait comes before the snapshot of a transaction, and before SET TRANSACTION, which holds for the very
   // next one.

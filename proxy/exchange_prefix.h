@@ -17,6 +17,7 @@ enum class PrefixStep : uint8_t {
   kSchema,              // COM_INIT_DB
   kVariables,           // SET of the session's variables
   kLastInsertId,        // SET last_insert_id
+  kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
   kWait,                // the wait for a position
@@ -30,7 +31,7 @@ enum class PrefixStep : uint8_t {
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 16;
+  static constexpr size_t kMaxSteps = 17;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

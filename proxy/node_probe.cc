@@ -126,14 +126,15 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                  ? "SELECT @@global.server_id AS server_id, @@global.server_uuid AS server_uuid, "
                    "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
-                   "@@global.max_connections AS max_connections, @@global.gtid_mode AS gtid_mode, "
+                   "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+                   "@@global.gtid_mode AS gtid_mode, "
                    "@@global.gtid_executed AS gtid_executed, "
                    "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
                    "AND PLUGIN_STATUS = 'ACTIVE') AS group_replication"
                  : "SELECT @@global.server_id AS server_id, @@global.read_only AS read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
-                   "@@global.max_connections AS max_connections, @@global.gtid_current_pos AS "
-                   "gtid_current_pos, "
+                   "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+                   "@@global.gtid_current_pos AS gtid_current_pos, "
                    "@@global.gtid_slave_pos AS gtid_slave_pos";
     case ProbeStatement::kReplicaStatus:
       if (!mysql) return "SHOW ALL SLAVES STATUS";
@@ -165,6 +166,7 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
       row.flag({"read_only"}) || row.flag({"super_read_only"}) || row.flag({"innodb_read_only"});
   probe.binary_log = row.flag({"log_bin"});
   probe.max_connections = row.number({"max_connections"}).value_or(0);
+  probe.sql_mode = row.text({"sql_mode"});
   probe.gtid_mode = row.text({"gtid_mode"}) == "ON";
   if (probe.flavor == ServerFlavor::kMariadb) {
     if (!read_position(row, "gtid_current_pos", PositionKind::kMariadbGtid, probe.gtid_executed))

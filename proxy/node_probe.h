@@ -56,6 +56,7 @@ struct NodeProbe {
   bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)
   uint64_t max_connections = 0;
+  std::string sql_mode;  // the global one
 
   // What it has committed. MySQL: gtid_executed, with gtid_mode only. MariaDB: gtid_current_pos.
   consistency::Position gtid_executed;

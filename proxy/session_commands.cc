@@ -13,6 +13,7 @@
 #include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
+#include "proxy/session_tracking.h"
 #include "proxy/statement_commands.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
@@ -91,7 +92,6 @@ void forget_state(ClientSession& session) {
   session.variables.clear();
   session.trackers = ClientTrackers{};
   session.handshake_collation_forgotten = false;
-  session.token.clear();
   worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};
   session.temporary_tables.clear();
@@ -101,9 +101,7 @@ void forget_state(ClientSession& session) {
   session.transaction_read_only = false;
   session.autocommit = true;
   session.initial_sql_mode_known = false;
-  session.lex_mode.ansi_quotes = false;
-  session.lex_mode.no_backslash_escapes = false;
-  session.lex_mode.multibyte_backslash = routing::MultibyteBackslash::kNone;
+  start_lex_mode(session, 0);
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;

@@ -43,6 +43,11 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
   }
 }
 
+void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
+  lex_mode.ansi_quotes = sql_mode.find("ANSI_QUOTES") != std::string_view::npos;
+  lex_mode.no_backslash_escapes = sql_mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+}
+
 void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
                    std::string_view value) {
   const bool was_current = connection.applied_version == session.variables.version();
@@ -70,9 +75,9 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     session.trackers.transactions = item.value != "OFF";
   } else if (item.name == "session_track_state_change") {
     session.trackers.state_change = is_on(item.value);
+    connection.tracks_state_change = session.trackers.state_change;
   } else if (item.name == "sql_mode") {
-    session.lex_mode.ansi_quotes = item.value.find("ANSI_QUOTES") != std::string_view::npos;
-    session.lex_mode.no_backslash_escapes = item.value.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+    take_sql_mode(session.lex_mode, item.value);
   } else if (item.name == "character_set_client") {
     session.lex_mode.multibyte_backslash = routing::multibyte_backslash_of(item.value);
   }
@@ -80,6 +85,19 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
 }
 
 }  // namespace
+
+void start_lex_mode(ClientSession& session, uint8_t collation) {
+  const ClusterView& view = session.worker.view();
+  routing::LexMode& lex_mode = session.lex_mode;
+  lex_mode = {};
+  lex_mode.mariadb = view.flavor == ServerFlavor::kMariadb;
+  if (const NodeView* writer = view.writer_node(); writer != nullptr) {
+    lex_mode.server_version = writer->server_version_number;
+    take_sql_mode(lex_mode, writer->sql_mode);
+    if (collation == 0) collation = writer->default_collation;
+  }
+  lex_mode.multibyte_backslash = routing::multibyte_backslash_of(collation);
+}
 
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
                          const routing::Statement& statement) {
@@ -98,6 +116,11 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
         observe_write(session, PositionKind::kGtidSet, item->value);
         break;
       case SessionTrackType::kStateChange:
+        // Of what a procedure leaves behind nothing is in the text of its CALL: temporary tables, prepared
+        // statements, user variables.
+        if (statement.calls_procedure && !statement.uses_user_variables && is_on(item->value))
+          session.pins.untrackable = true;
+        break;
       case SessionTrackType::kTransactionCharacteristics:
       case SessionTrackType::kTransactionState:
         break;
@@ -129,8 +152,9 @@ void append_client_session_state(const ClientSession& session, protocol::Bytes s
         return !session.trackers.gtids.empty();
       case SessionTrackType::kTransactionState:
         return !transaction_goes_on;
-      case SessionTrackType::kTransactionCharacteristics:
       case SessionTrackType::kStateChange:
+        return session.trackers.state_change;
+      case SessionTrackType::kTransactionCharacteristics:
         return true;  // servers report these to sessions that have asked for them
     }
     return false;

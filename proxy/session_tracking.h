@@ -6,6 +6,10 @@
 
 namespace causeway::proxy {
 
+// How the session's texts are read before a server has said anything of its own: as the writer is known to
+// read them, in the character set of this collation (0: the writer's default). Behind a login, and a reset.
+void start_lex_mode(ClientSession& session, uint8_t collation);
+
 // Takes over the session state that a server reports: variables, schema, and the positions of the session's
 // writes. The connection is the session's. Variables that `statement` sets for itself only are left out.
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,

@@ -132,9 +132,6 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->host = std::move(peer.host);
   session->port = peer.port;
   session->level = *listener.read_consistency;
-  session->lex_mode.mariadb = view().flavor == ServerFlavor::kMariadb;
-  const NodeView* writer = view().writer_node();
-  if (writer != nullptr) session->lex_mode.server_version = writer->server_version_number;
   const uint32_t open = environment_.sessions.fetch_add(1, std::memory_order_relaxed);
   metrics_.sessions.add();
   metrics_.connections_accepted.add();

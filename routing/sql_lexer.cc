@@ -108,6 +108,30 @@ MultibyteBackslash multibyte_backslash_of(std::string_view character_set) {
   return MultibyteBackslash::kNone;
 }
 
+// The ids are the same on MySQL and MariaDB, which has no gb18030.
+MultibyteBackslash multibyte_backslash_of(uint8_t collation) {
+  switch (collation) {
+    case 28:
+    case 87:
+      return MultibyteBackslash::kGbk;
+    case 13:
+    case 88:
+      return MultibyteBackslash::kSjis;
+    case 95:
+    case 96:
+      return MultibyteBackslash::kCp932;
+    case 1:
+    case 84:
+      return MultibyteBackslash::kBig5;
+    case 248:
+    case 249:
+    case 250:
+      return MultibyteBackslash::kGb18030;
+    default:
+      return MultibyteBackslash::kNone;
+  }
+}
+
 size_t SqlLexer::character_length(size_t index) const {
   return character_bytes(sql_, index, mode_.multibyte_backslash);
 }

@@ -27,6 +27,9 @@ struct LexMode {
 // The mode's multibyte_backslash for a character set's name ("gbk", "SJIS", ...), kNone for all others.
 MultibyteBackslash multibyte_backslash_of(std::string_view character_set);
 
+// Likewise for a collation's id, as a handshake has it.
+MultibyteBackslash multibyte_backslash_of(uint8_t collation);
+
 enum class TokenKind : uint8_t {
   kEnd,               // the end of the text; next() returns it again and again
   kWord,              // keyword, unquoted identifier, character set introducer (_utf8mb4)

@@ -4,6 +4,7 @@ import pytest
 from cluster import accounts
 from conftest import run
 from support import SqlError, attempt, one, server_of
+from wire_client import BASIC, CONNECT_WITH_DB, WireClient
 
 WRITER = "/* causeway: route=writer */ "
 
@@ -386,3 +387,62 @@ def test_sessions_that_share_connections_keep_their_own_state(cluster, start_pro
     assert one(sessions[0], f"SELECT COUNT(*) FROM {table}") == 2
     for connection in sessions:
         connection.ping()
+
+
+# --- what is in no text -------------------------------------------------------------------------------------------------
+
+
+PROCEDURES = {
+    "variable": "SET @left_behind = 7",
+    "temporary": "BEGIN CREATE TEMPORARY TABLE left_behind (id INT); INSERT INTO left_behind VALUES (7); END",
+    "prepared": "PREPARE left_behind FROM 'SELECT 7'",
+    "nothing": "BEGIN DECLARE v INT; SET v = 7; SELECT v; END",
+}
+
+
+@pytest.fixture
+def procedures(cluster):
+    """app.leaves_<name>()"""
+    for name, body in PROCEDURES.items():
+        cluster.query(0, f"CREATE PROCEDURE app.leaves_{name}() {body}")
+    cluster.wait_synced()
+    yield
+    for name in PROCEDURES:
+        cluster.query(0, f"DROP PROCEDURE app.leaves_{name}")
+
+
+@pytest.mark.parametrize(("name", "look"), [
+    ("variable", "SELECT @left_behind"), ("temporary", "SELECT id FROM left_behind"), ("prepared", "EXECUTE left_behind")])  # fmt: skip
+def test_what_a_procedure_leaves_behind_is_there(procedures, connect, name, look):
+    connection = connect()
+    run(connection, "SELECT 1")
+    run(connection, f"CALL leaves_{name}()")
+    for _ in range(2):
+        assert one(connection, look) == 7
+    assert not isinstance(attempt(connection, "SELECT 1"), SqlError)
+
+
+def test_procedure_that_leaves_nothing_behind_binds_nothing(cluster, procedures, connect):
+    connection = connect()
+    for _ in range(2):
+        run(connection, "CALL leaves_nothing()")
+        assert server_of(connection) in cluster.replicas()
+
+
+# --- how texts are read from the first one on ----------------------------------------------------------------------------
+
+
+def test_character_set_of_the_handshake_says_how_texts_are_read(proxy):
+    """In GBK a backslash may be the second byte of a character: a lock that is taken behind one is on the writer."""
+    with WireClient(proxy.port, accounts.APP, BASIC, collation=28) as client:
+        client.query(b"SELECT '\xbf\x5c', GET_LOCK('gbk', 0), 'x'")
+        assert client.query("SELECT RELEASE_LOCK('gbk')")[3].payload == b"\x011"
+
+
+def test_global_sql_mode_says_how_texts_are_read(own_cluster, start_proxy):
+    cluster = own_cluster(options=["--sql-mode=ANSI_QUOTES"])
+    proxy = start_proxy(cluster)
+    # Without a schema nothing is asked of a server before the first statement.
+    with WireClient(proxy.port, accounts.APP, BASIC & ~CONNECT_WITH_DB) as client:
+        answer = client.query(r"""SELECT @@server_id AS "a\", GET_LOCK('ansi', 0), 3 AS "b" """)
+        assert answer[5].payload[:2] == b"\x011", answer  # the writer
