@@ -30,6 +30,7 @@ Awaitable<bool> send_answer(ClientSession& session) {
 StatusFlags local_status(const ClientSession& session) {
   StatusFlags flags = session.autocommit ? protocol::status::kAutocommit : StatusFlags{0};
   if (session.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
+  if (session.lex_mode.ansi_quotes && session.lex_mode.mariadb) flags |= protocol::status::kAnsiQuotes;
   if (session.deferred.begin || session.transaction != routing::Target::kNone) {
     flags |= protocol::status::kInTransaction;
     if (session.deferred.begin && session.deferred.read_only)

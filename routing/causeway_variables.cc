@@ -291,6 +291,14 @@ bool is_connection_id(const Token& token, SqlLexer& lexer) {
          equals_ignoring_case(token.text, "CONNECTION_ID") && skip_empty_parentheses(lexer);
 }
 
+// IS_USED_LOCK() gives the id of a server: it is compared with one of a server.
+bool asks_who_holds_a_lock(std::string_view sql, const LexMode& mode) {
+  SqlLexer lexer(sql, mode);
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next())
+    if (keyword_of(token) == "IS_USED_LOCK"_kw) return true;
+  return false;
+}
+
 // With all digits of its type: a result then has the column definition of CONNECTION_ID() (MySQL 9.7,
 // MariaDB 10.11).
 std::string connection_id_expression(uint64_t connection_id) {
@@ -308,11 +316,12 @@ std::string replace_causeway_variables(std::string_view sql, const LexMode& mode
   SelectListTracker tracker;
   SqlLexer lexer(sql, mode);
   const bool is_kill = keyword_of(SqlLexer(sql, mode).next()) == "KILL"_kw;
+  const bool keeps_connection_id = asks_who_holds_a_lock(sql, mode);
   for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
     const bool at_item_start = tracker.at_item_start();
     tracker.feed(token);
     std::optional<std::string> literal;
-    if (is_connection_id(token, lexer)) {
+    if (!keeps_connection_id && is_connection_id(token, lexer)) {
       literal = is_kill ? std::to_string(connection_id) : connection_id_expression(connection_id);
     } else if (token.kind == TokenKind::kSystemVariable) {
       const std::optional<CausewayVariable> variable = causeway_variable(token.name);

@@ -76,8 +76,9 @@ using CausewayLookup =
     std::function<std::optional<std::string>(CausewayVariable variable, VariableScope scope)>;
 
 // `sql` with each @@[scope.]variable of Causeway replaced by its literal, and CONNECTION_ID() and
-// @@[session.]pseudo_thread_id by `connection_id`. One that is a select item by itself gets its text as alias
-// (AS `@@aurora_server_id`), so that the column is named as a server would name it.
+// @@[session.]pseudo_thread_id by `connection_id`, unless IS_USED_LOCK() is there too, which gives the id of
+// a server. One that is a select item by itself gets its text as alias (AS `@@aurora_server_id`), so that the
+// column is named as a server would name it.
 std::string replace_causeway_variables(std::string_view sql, const LexMode& mode,
                                        const CausewayLookup& lookup, uint64_t connection_id);
 

@@ -33,6 +33,9 @@ def test_connection_id_is_the_greetings(proxy, connect, table):
     assert one(connection, "SELECT @id") == own
     other = connect()
     assert one(other, "SELECT CONNECTION_ID()") == other.thread_id() != own
+    assert one(connection, "SELECT GET_LOCK('whose', 0)") == 1
+    assert one(connection, "SELECT IS_USED_LOCK('whose') = CONNECTION_ID()") == 1
+    assert one(other, "SELECT IS_USED_LOCK('whose') = CONNECTION_ID()") == 0
 
 
 def _in_background(connection, statement):

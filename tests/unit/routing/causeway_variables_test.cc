@@ -151,6 +151,7 @@ TEST(CausewayReads, AreReplacedByLiterals) {
       {"SELECT@@pseudo_thread_id", "SELECT CAST(0000000007 AS UNSIGNED) AS `@@pseudo_thread_id`"},
       {"SELECT @@global.pseudo_thread_id", "SELECT @@global.pseudo_thread_id"},
       {"KILL QUERY CONNECTION_ID()", "KILL QUERY 7"},
+      {"SELECT IS_USED_LOCK('a') = CONNECTION_ID()", "SELECT IS_USED_LOCK('a') = CONNECTION_ID()"},
       {"SELECT a.CONNECTION_ID(), connection_id, CONNECTION_ID(1), 'CONNECTION_ID()'",
        "SELECT a.CONNECTION_ID(), connection_id, CONNECTION_ID(1), 'CONNECTION_ID()'"},
       {"SELECT @@aurora_server_id AS s", "SELECT 'GLOBAL' AS s"},
