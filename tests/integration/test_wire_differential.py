@@ -34,10 +34,11 @@ TRACK_ALL = [
 ]
 
 # With the collation of the handshake.
+MYSQL_COLLATION = 255  # utf8mb4_0900_ai_ci, what MySQL's clients ask for
 CAPABILITIES = {
     "plain": (BASIC | RESULTS, 45),
     "deprecate eof": (BASIC | RESULTS | wire_client.DEPRECATE_EOF, 8),
-    "usual": (USUAL, 255),
+    "usual": (USUAL, MYSQL_COLLATION),
     "one statement": (BASIC | wire_client.MULTI_RESULTS | wire_client.DEPRECATE_EOF, 33),
     "found rows": (BASIC | RESULTS | wire_client.FOUND_ROWS | wire_client.SESSION_TRACK, 224),
     "query attributes": (USUAL | wire_client.QUERY_ATTRIBUTES, 46),
@@ -127,6 +128,10 @@ class Side:
 
     def __init__(self, cluster, port):
         self._cluster, self.port = cluster, port
+
+    @property
+    def kind(self):
+        return self._cluster.kind
 
     def restore(self):
         """The same data for every run."""
@@ -331,6 +336,9 @@ def test_answers_of_16_mib_are_those_of_the_server(large_packets, cluster, start
 
 def compare_sessions(sides, name, sessions):
     wanted, collation = CAPABILITIES[name]
+    # A collation that MariaDB does not have leaves its reset with that of whoever had the server's thread before.
+    if sides[0].kind == "mariadb" and collation == MYSQL_COLLATION:
+        collation = 224
     for side in sides:  # the password of each account is known afterwards, and asked for in the short way
         for account in (accounts.APP, accounts.ADMIN):
             WireClient(side.port, account, BASIC).close()
