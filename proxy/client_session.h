@@ -119,7 +119,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // What state it is in.
   routing::SessionVariables variables;
   ClientTrackers trackers;
-  bool handshake_collation_forgotten = false;  // by COM_RESET_CONNECTION, as servers do
+  bool handshake_collation_forgotten = false;  // by COM_RESET_CONNECTION, as on MySQL
   std::string schema;
   bool autocommit = true;
   bool transaction_read_only = false;

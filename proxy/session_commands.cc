@@ -84,6 +84,12 @@ Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
   return run_as_text(session, "KILL " + std::to_string(id));
 }
 
+// COM_RESET_CONNECTION puts back the character sets of the server on MySQL (9.7), those of the handshake on
+// MariaDB (10.11).
+bool forgets_handshake_collation(const ClientSession& session) {
+  return session.worker.view().flavor == ServerFlavor::kMysql;
+}
+
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
   Worker& worker = session.worker;
@@ -101,7 +107,7 @@ void forget_state(ClientSession& session) {
   session.transaction_read_only = false;
   session.autocommit = true;
   session.initial_sql_mode_known = false;
-  start_lex_mode(session, 0);
+  start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.pool_key->collation);
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;
@@ -112,7 +118,7 @@ void forget_state(ClientSession& session) {
 
 Awaitable<bool> reset_connection(ClientSession& session) {
   forget_state(session);
-  session.handshake_collation_forgotten = true;
+  session.handshake_collation_forgotten = forgets_handshake_collation(session);
   return answer_ok(session, 1);
 }
 
