@@ -279,8 +279,13 @@ void append_row(protocol::TextResultSetWriter& writer, std::span<const TextColum
 
 AccountRights rights_of(const ClientSession& session) {
   const AccountStore* accounts = session.worker.environment().accounts;
-  if (accounts == nullptr || !session.account) return {};
+  if (accounts == nullptr) return {};
   const AccountStore::SnapshotPtr snapshot = accounts->current();
+  // Who has logged in before the accounts could be read is found by name and address, as a server would.
+  if (!session.account) {
+    const Account* found = snapshot->table.lookup(session.user, session.host);
+    return found == nullptr ? AccountRights{} : found->rights;
+  }
   const auto is_own = [&](const Account& account) {
     return account.user == session.account->user && account.host == session.account->host;
   };
