@@ -195,6 +195,7 @@ def test_replica_restarted_in_a_read_only_transaction_ends_the_transaction(broke
         run_elsewhere = proxy.connect(database="app")
         run(run_elsewhere, "INSERT INTO t VALUES (3)")
         run_elsewhere.close()
+        broken.wait_synced()  # at SESSION what others write is seen when the replica has it
         lost = attempt(connection, "SELECT COUNT(*) FROM t")
         assert isinstance(lost, SqlError) and lost.sqlstate == "40001", lost
         assert one(connection, "SELECT COUNT(*) FROM t") == 3
