@@ -13,7 +13,6 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -314,8 +313,8 @@ void Application::finish() {
     worker->stop();
   // A session may be waiting for what another worker says (KILL, SHOW PROCESSLIST): none ends before all
   // sessions have.
-  while (environment_.sessions.load() > 0)
-    std::this_thread::sleep_for(milliseconds{1});
+  while (const uint32_t open = environment_.sessions.load())
+    environment_.sessions.wait(open);
   for (const auto& worker : environment_.workers)
     worker->release();
   for (const auto& worker : environment_.workers)

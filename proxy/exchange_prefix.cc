@@ -151,7 +151,7 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
          session.last_insert_id != connection.last_insert_id;
 }
 
-bool tracks_state_change_now(const BackendConnection& connection, const Exchange& exchange) {
+bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
   return exchange.statement->calls_procedure && (connection.needs_reset || !connection.tracks_state_change);
 }
 
@@ -192,7 +192,7 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.begin ||
          exchange.set_transaction || connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
-         tracks_state_change_now(connection, exchange);
+         must_track_state_change(connection, exchange);
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
@@ -253,7 +253,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kLastInsertId);
   }
-  if (tracks_state_change_now(connection, exchange)) {
+  if (must_track_state_change(connection, exchange)) {
     append_command(out, Command::kQuery, "SET session_track_state_change=1", capabilities);
     prefix.push_back(PrefixStep::kTrackStateChange);
   }

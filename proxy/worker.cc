@@ -131,6 +131,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->id = number * static_cast<uint32_t>(environment_.workers.size()) + index_;
   session->host = std::move(peer.host);
   session->port = peer.port;
+  session->command_since = tick_;
   session->level = *listener.read_consistency;
   const uint32_t open = environment_.sessions.fetch_add(1, std::memory_order_relaxed);
   metrics_.sessions.add();
@@ -155,6 +156,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   metrics_.sessions.subtract();
   assigned_.fetch_sub(1, std::memory_order_relaxed);
   environment_.sessions.fetch_sub(1, std::memory_order_relaxed);
+  environment_.sessions.notify_all();
 }
 
 Awaitable<void> Worker::watch() {

@@ -1,6 +1,7 @@
 """SHOW PROCESSLIST: Causeway's sessions under its own ids, seen by whom a server would let see them; and KILL by who may."""
 
 import contextlib
+import socket
 import threading
 
 import pymysql
@@ -17,6 +18,7 @@ from wire_client import (
     MULTI_STATEMENTS,
     Kind,
     WireClient,
+    parse_greeting,
 )
 from wire_prepared import without_statement_id
 
@@ -92,6 +94,23 @@ def test_users_see_their_own_sessions_and_with_the_right_all(connect, plain_user
     assert processes(ordinary).keys() == {mine}
     assert processes(app).keys() >= {mine, of_app, of_admin}  # it has PROCESS
     assert processes(admin).keys() >= {mine, of_app, of_admin}
+
+
+def test_clients_that_have_not_logged_in_yet(proxy, connect, plain_user):
+    asking, ordinary = connect(), connect(account=plain_user)
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as silent:
+        identity = parse_greeting(read_payload(silent)).connection_id
+        row = processes(asking)[identity]
+        assert (row["User"], row["Command"], row["State"], row["Info"]) == ("unauthenticated user", "Connect", "login", None)
+        assert 0 <= row["Time"] < 60
+        assert row["Host"] == "{}:{}".format(*silent.getsockname())
+        assert identity not in processes(ordinary)
+
+
+def read_payload(connection):
+    with connection.makefile("rb") as stream:
+        header = stream.read(4)
+        return stream.read(int.from_bytes(header[:3], "little"))
 
 
 def test_who_may_ends_sessions_of_others(connect, plain_user):
