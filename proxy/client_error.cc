@@ -85,6 +85,13 @@ ClientError secure_transport_required() {
       "Connections using insecure transport are prohibited while --require_secure_transport=ON.");
 }
 
+ClientError no_server_for_login() {
+  return make_error(
+      2003, "HY000",
+      "Can't connect to any MySQL server: none can be reached now, so the password could not be "
+      "checked; try again");
+}
+
 ClientError shutting_down() {
   return make_error(1053, "08S01", "Server shutdown in progress");
 }

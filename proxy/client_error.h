@@ -32,10 +32,11 @@ ClientError access_denied_without_password(std::string_view user, std::string_vi
 // An account that REQUIREs a certificate, where nothing verifies certificates.
 ClientError certificate_not_verifiable(std::string_view user, std::string_view host);  // 1045 28000
 ClientError account_locked(ServerFlavor flavor, std::string_view user,
-                           std::string_view host);           // 3118, MariaDB 4151
-ClientError password_expired(ServerFlavor flavor);           // 1862 HY000
-ClientError secure_transport_required();                     // 3159 HY000
-ClientError shutting_down();                                 // 1053 08S01
+                           std::string_view host);  // 3118, MariaDB 4151
+ClientError password_expired(ServerFlavor flavor);  // 1862 HY000
+ClientError secure_transport_required();            // 3159 HY000
+ClientError no_server_for_login();  // 2003 HY000: nobody can say whether the password is right
+ClientError shutting_down();        // 1053 08S01
 ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 
 // Packets and commands

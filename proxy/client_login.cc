@@ -100,6 +100,12 @@ struct AccountsWaiter {
   bool done = false;
 };
 
+// What a password is, by the word of whoever can tell.
+struct PasswordVerdict {
+  bool accepted = false;
+  std::optional<ClientError> unknown = std::nullopt;  // nobody could tell: what the client is told instead
+};
+
 // The state of one login; its member functions are its steps.
 class Login {
  public:
@@ -131,7 +137,12 @@ class Login {
     return any && !session_.listener.address.is_unix() ? session_.host : std::string();
   }
   Awaitable<void> refresh_accounts();
-  Awaitable<bool> verify_password(const ClientConnectionPhase& phase);
+  Awaitable<PasswordVerdict> verify_password(const ClientConnectionPhase& phase);
+  // Nobody can say whether a password is right: no account was ever read, and no server answers.
+  bool nobody_to_ask() const {
+    return accounts_ != nullptr && !accounts_->available &&
+           std::ranges::none_of(worker_.view().nodes, &NodeView::reachable);
+  }
   std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
   void take_profile(const protocol::ClientProfile& profile);
@@ -142,8 +153,9 @@ class Login {
   Worker& worker_;
   Environment& environment_;
   AccountStore::SnapshotPtr accounts_;
-  const Account* account_ = nullptr;  // in accounts_
-  AuthMethod method_;                 // the account's, if there is one
+  const Account* account_ = nullptr;        // in accounts_
+  AuthMethod method_;                       // the account's, if there is one
+  const UserConfig* configured_ = nullptr;  // where the configuration's users are the accounts: its user
   std::optional<Credentials> known_;
 };
 
@@ -214,11 +226,15 @@ AccountVerifier Login::find_account(const std::string& user) {
   account_ = nullptr;
   method_ = {};
   known_.reset();
+  configured_ = nullptr;
   if (environment_.accounts == nullptr) {
-    const auto configured = worker_.config().users.find(user);
-    if (configured == worker_.config().users.end()) return AccountVerifier::unknown();
-    const protocol::SecretBytes once =
-        protocol::sha256_secret(protocol::as_bytes(configured->second.password));
+    const auto& users = worker_.config().users;
+    const auto configured = users.find(user);
+    if (configured == users.end()) return AccountVerifier::unknown();
+    configured_ = &configured->second;
+    if (configured_->password.empty())
+      return AccountVerifier::without_password(AccountVerifier::Kind::kCachingSha2);
+    const protocol::SecretBytes once = protocol::sha256_secret(protocol::as_bytes(configured_->password));
     return AccountVerifier::caching_sha2(protocol::sha256_digest(once.view()), std::nullopt);
   }
   if (!accounts_->available) {
@@ -229,8 +245,14 @@ AccountVerifier Login::find_account(const std::string& user) {
   return account_ == nullptr ? AccountVerifier::unknown(decoy()) : verifier_of(*account_);
 }
 
-// By logging in to a server as the user.
-Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
+// By the configuration, where it lists the users; else by logging in to a server as the user.
+Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& phase) {
+  if (environment_.accounts == nullptr) {
+    const bool right =
+        configured_ != nullptr && protocol::equal_in_constant_time(protocol::as_bytes(configured_->password),
+                                                                   phase.clear_password().view());
+    co_return PasswordVerdict{.accepted = right};
+  }
   const Credentials credentials = Credentials::from_password(phase.clear_password().text());
   const auto key = std::make_shared<const PoolKey>(PoolKey{.user = phase.user(),
                                                            .capabilities = 0,
@@ -243,14 +265,15 @@ Awaitable<bool> Login::verify_password(const ClientConnectionPhase& phase) {
   for (size_t i = 0; i < view.nodes.size(); ++i) {
     if (view.nodes[i].reachable) nodes.push_back(i);
   }
+  PasswordVerdict verdict{.unknown = no_server_for_login()};
   for (const size_t node : nodes) {
-    const ConnectResult opened =
-        co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
+    ConnectResult opened = co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
     session_.in_flight = nullptr;
-    if (opened.connection) co_return true;
-    if (opened.access_denied) co_return false;
+    if (opened.connection) co_return PasswordVerdict{.accepted = true};
+    if (opened.access_denied) co_return PasswordVerdict{};
+    if (opened.refusal) verdict.unknown = std::move(opened.refusal);
   }
-  co_return false;
+  co_return verdict;
 }
 
 // Reads the accounts from the servers once more, so that a password that was changed a moment ago is known.
@@ -287,10 +310,8 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
 
 std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& phase) {
   Credentials credentials = phase.take_credentials();
-  if (environment_.accounts == nullptr) {
-    const auto configured = worker_.config().users.find(session_.user);
-    return std::make_shared<const Credentials>(Credentials::from_password(configured->second.password));
-  }
+  if (configured_ != nullptr)
+    return std::make_shared<const Credentials>(Credentials::from_password(configured_->password));
   if (account_ != nullptr)
     environment_.credentials.put(account_->user, account_->host, method_.auth_string, credentials);
   if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {
@@ -400,6 +421,11 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }
+        if (nobody_to_ask()) {
+          const ClientError refusal = no_server_for_login();
+          action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
+          break;
+        }
         const AccountVerifier verifier = find_account(phase.user());
         if (account_ != nullptr && is_for_local_processes(method_.plugin)) {
           const ClientError refusal = access_denied_without_password(phase.user(), session_.host);
@@ -418,8 +444,10 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kVerifyPassword: {
-        const bool accepted = co_await verify_password(phase);
-        action = phase.on_password_verified(accepted, out);
+        const PasswordVerdict verdict = co_await verify_password(phase);
+        action = verdict.unknown ? phase.refuse(verdict.unknown->code, verdict.unknown->sql_state,
+                                                verdict.unknown->message, out)
+                                 : phase.on_password_verified(verdict.accepted, out);
         break;
       }
       case ClientAction::kDone: {

@@ -271,3 +271,48 @@ def test_expired_password_where_such_clients_are_disconnected(cluster, start_pro
     finally:
         for node in range(3):
             cluster.query(node, "SET GLOBAL disconnect_on_expired_password = 0")
+
+
+# --- the users of the configuration -----------------------------------------------------------------------------------
+
+
+CONFIGURED = {"users": [f"{accounts.APP.name}={accounts.APP.password}", "elsewhere=other"]}
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_configured_users_are_the_whole_list(cluster, start_proxy, create_user, table, encrypted):
+    """Only they get in, by the passwords of the configuration: what the servers would say does not matter."""
+    options = {"ssl": tls()} if encrypted else {"ssl_disabled": True}
+    unlisted = create_user("IDENTIFIED BY 'secret'")
+    without_password = create_user("", password="")
+    proxy = start_proxy(cluster, CONFIGURED)
+    for account in (unlisted, accounts.ADMIN, accounts.Account("nobody", "x"), accounts.Account(accounts.APP.name, "wrong")):
+        assert outcome(proxy.port, account, **options) == denied(account)
+    for account in (without_password, accounts.Account("nobody", ""), accounts.Account(accounts.APP.name, "")):
+        assert outcome(proxy.port, account, **options) == denied(account, False)
+    for _ in range(2):
+        with contextlib.closing(proxy.connect(accounts.APP, database="app", **options)) as connection:
+            assert server_of(connection) in (1, 2)
+            run(connection, f"UPDATE {table} SET value = 'x' WHERE id = 1")
+            assert one(connection, f"SELECT value FROM {table} WHERE id = 1") == "x"
+            assert run(connection, "SHOW PROCESSLIST")
+            with pytest.raises(pymysql.Error):
+                run(connection, "KILL 999999")
+
+
+def test_configured_user_with_another_password_than_the_servers(cluster, start_proxy, create_user):
+    account = create_user("IDENTIFIED BY 'on-the-servers'", password="on-the-servers")
+    proxy = start_proxy(cluster, {"users": f"{account.name}=in-the-file"})
+    assert outcome(proxy.port, account) == denied(account)
+    # In, and then the servers refuse.
+    refusal = outcome(proxy.port, accounts.Account(account.name, "in-the-file"))
+    assert refusal != "in" and refusal.errno == 1045 and account.name in refusal.text
+    assert proxy.is_alive()
+
+
+def test_configured_user_without_a_password(cluster, start_proxy, create_user):
+    account = create_user("", password="")
+    proxy = start_proxy(cluster, {"users": f"{account.name}="})
+    assert outcome(proxy.port, account) == "in"
+    wrong = accounts.Account(account.name, "x")
+    assert outcome(proxy.port, wrong) == denied(wrong)

@@ -226,6 +226,19 @@ def test_change_user(cluster, proxy, connect, table):
             assert _value(wire, "SELECT DATABASE()") is None
 
 
+def test_change_to_a_user_that_is_not_configured(cluster, start_proxy):
+    """The users of the configuration are the whole list here too."""
+    app = accounts.APP
+    proxy = start_proxy(cluster, {"users": [f"{app.name}={app.password}"]})
+    with Wire(proxy.port) as wire:
+        wire.login(app)
+        assert _change_user(wire, app)[:1] == b"\x00"
+        assert _value(wire, "SELECT CURRENT_USER()").startswith("app@")
+        assert _change_user(wire, accounts.ADMIN)[:3] == b"\xff" + (1045).to_bytes(2, "little")
+    with Wire(proxy.port) as wire:
+        wire.login(app)
+
+
 def _ok(wire, payload):
     wire.send_packet(payload if isinstance(payload, bytes) else b"\x03" + payload.encode())
     assert wire.read_packet()[1][:1] == b"\x00", payload
