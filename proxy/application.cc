@@ -81,6 +81,15 @@ Value value_or_throw(std::variant<Value, std::string> result) {
   return std::move(std::get<Value>(result));
 }
 
+prometheus::MetricFamily dropped_log_lines(const Logger& logger) {
+  prometheus::ClientMetric metric;
+  metric.counter.value = static_cast<double>(logger.dropped());
+  return {.name = "causeway_log_lines_dropped_total",
+          .help = "Log lines that were dropped because standard error did not take them.",
+          .type = prometheus::MetricType::Counter,
+          .metric = {metric}};
+}
+
 // The parts in the order in which they are made; they go in the opposite one.
 class Application {
  public:
@@ -184,6 +193,7 @@ AdminHandlers Application::admin_handlers() {
     auto process = process_metrics();
     families.insert(families.end(), std::make_move_iterator(process.begin()),
                     std::make_move_iterator(process.end()));
+    families.push_back(dropped_log_lines(logger_));
     return families;
   };
   handlers.readiness = [this] { return readiness(); };
@@ -237,6 +247,7 @@ void Application::schedule_tick() {
 
 void Application::on_tick() {
   update_budgets();
+  logger_.tell_repeated();
   if (drain_until_) {
     const bool empty = environment_.sessions.load() == 0;
     if (empty || steady_clock::now() >= *drain_until_) {

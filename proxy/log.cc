@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -14,10 +15,9 @@ namespace {
 
 constexpr size_t kMaxTextBytes = 1024;
 
-// Room for what ends a line that was cut.
-constexpr std::string_view kTruncatedLogfmt = " truncated=true";
-constexpr std::string_view kTruncatedJson = ",\"truncated\":true}";
-constexpr size_t kMaxFieldsEnd = kMaxLogLineBytes - 1 - kTruncatedJson.size();
+// Room for the time, and for what may come behind the fields: truncated, repeated, the end.
+constexpr size_t kMaxTimeBytes = 48;
+constexpr size_t kMaxBodyBytes = kMaxLogLineBytes - kMaxTimeBytes - 64;
 
 void append_time(std::string& line, std::chrono::system_clock::time_point time) {
   const auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch());
@@ -159,6 +159,38 @@ void append_field(std::string& line, LogFormat format, const LogField& field) {
   std::visit(AppendValue{line, format}, field.value);
 }
 
+// All of a line but its time. Without the brace that ends JSON.
+std::string make_body(LogFormat format, LogLevel level, std::string_view event,
+                      std::initializer_list<LogField> fields) {
+  std::string body;
+  body.reserve(256);
+  append_field(body, format, {"level", to_string(level)});
+  append_field(body, format, {"event", event});
+  bool truncated = false;
+  for (const LogField& field : fields) {
+    const size_t end = body.size();
+    append_field(body, format, field);
+    if (body.size() > kMaxBodyBytes) {
+      body.resize(end);
+      truncated = true;
+    }
+  }
+  if (truncated) append_field(body, format, {"truncated", true});
+  return body;
+}
+
+std::string make_line(LogFormat format, std::chrono::system_clock::time_point time, std::string_view body) {
+  const bool json = format == LogFormat::kJson;
+  std::string line;
+  line.reserve(body.size() + kMaxTimeBytes);
+  line += json ? "{\"time\":\"" : "time=";
+  append_time(line, time);
+  if (json) line += '"';
+  line += body;
+  if (json) line += '}';
+  return line;
+}
+
 }  // namespace
 
 std::string_view to_string(LogLevel level) {
@@ -183,30 +215,7 @@ std::string_view to_string(LogFormat format) {
 
 std::string format_log_line(LogFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                             std::string_view event, std::initializer_list<LogField> fields) {
-  const bool json = format == LogFormat::kJson;
-  std::string line;
-  line.reserve(256);
-  line += json ? "{\"time\":\"" : "time=";
-  append_time(line, time);
-  if (json) line += '"';
-  append_field(line, format, {"level", to_string(level)});
-  append_field(line, format, {"event", event});
-
-  bool truncated = false;
-  for (const LogField& field : fields) {
-    const size_t end = line.size();
-    append_field(line, format, field);
-    if (line.size() > kMaxFieldsEnd) {
-      line.resize(end);
-      truncated = true;
-    }
-  }
-  if (truncated) {
-    line += json ? kTruncatedJson : kTruncatedLogfmt;
-  } else if (json) {
-    line += '}';
-  }
-  return line;
+  return make_line(format, time, make_body(format, level, event, fields));
 }
 
 void write_to_stderr(std::string_view line) {
@@ -218,17 +227,76 @@ void write_to_stderr(std::string_view line) {
   }
 }
 
+bool RepeatedLines::admit(LogLevel level, std::string_view body, Clock::time_point now) {
+  const auto found = seen_.find(body);
+  if (found != seen_.end()) return ++found->second.count <= kToldPerInterval;
+  if (seen_.size() >= kMaxLines) return true;
+  seen_.emplace(body, Seen{.level = level, .since = now, .count = 1});
+  first_end_ = std::min(first_end_, now + kInterval);
+  return true;
+}
+
+std::vector<RepeatedLines::Summary> RepeatedLines::take_summaries(Clock::time_point now) {
+  std::vector<Summary> summaries;
+  if (now < first_end_) return summaries;
+  first_end_ = Clock::time_point::max();
+  std::erase_if(seen_, [&](const auto& line) {
+    const auto& [body, seen] = line;
+    if (now < seen.since + kInterval) {
+      first_end_ = std::min(first_end_, seen.since + kInterval);
+      return false;
+    }
+    if (seen.count > kToldPerInterval) summaries.push_back({seen.level, body, seen.count - kToldPerInterval});
+    return true;
+  });
+  return summaries;
+}
+
 Logger::Logger(LogLevel level, LogFormat format, LogSink sink) : state_(std::make_shared<State>()) {
   state_->level = level;
   state_->format = format;
   state_->sink = std::move(sink);
 }
 
+// With the lock held.
+void Logger::pass_on(LogLevel level, std::string_view body) const {
+  const auto line = [this](std::string_view text) {
+    return make_line(state_->format, std::chrono::system_clock::now(), text) + '\n';
+  };
+  const uint64_t dropped = state_->dropped.load(std::memory_order_relaxed);
+  if (dropped > state_->told_dropped) {
+    const std::string notice = make_body(state_->format, LogLevel::kWarning, "log lines were dropped",
+                                         {{"lines", dropped - state_->told_dropped}});
+    if (state_->sink(LogLevel::kWarning, line(notice))) state_->told_dropped = dropped;
+  }
+  if (!state_->sink(level, line(body))) state_->dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
 void Logger::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
-  std::string line = format_log_line(state_->format, std::chrono::system_clock::now(), level, event, fields);
-  line += '\n';
+  const std::string body = make_body(state_->format, level, event, fields);
+  const auto now = RepeatedLines::Clock::now();
   const std::scoped_lock lock(state_->mutex);
-  state_->sink(line);
+  tell(state_->repeated.take_summaries(now));
+  if (state_->repeated.admit(level, body, now)) pass_on(level, body);
+}
+
+void Logger::tell(const std::vector<RepeatedLines::Summary>& summaries) const {
+  for (const RepeatedLines::Summary& summary : summaries) {
+    std::string body = summary.body;
+    append_field(body, state_->format, {"repeated", summary.count});
+    pass_on(summary.level, body);
+  }
+}
+
+void Logger::tell_repeated() const {
+  const auto now = RepeatedLines::Clock::now();
+  const std::scoped_lock lock(state_->mutex);
+  tell(state_->repeated.take_summaries(now));
+}
+
+void Logger::tell_all_repeated() const {
+  const std::scoped_lock lock(state_->mutex);
+  tell(state_->repeated.take_all());
 }
 
 }  // namespace causeway::proxy

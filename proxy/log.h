@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace causeway::proxy {
 
@@ -46,16 +48,51 @@ inline constexpr size_t kMaxLogLineBytes = 4096;
 std::string format_log_line(LogFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                             std::string_view event, std::initializer_list<LogField> fields);
 
-// Takes complete lines, newline included, one at a time.
-using LogSink = std::function<void(std::string_view line)>;
+// Takes complete lines, newline included, one at a time. False: there was no room, the line is dropped. Must
+// not block where the threads that log must not: see LogQueue.
+using LogSink = std::function<bool(LogLevel level, std::string_view line)>;
 
-// Writes to standard error.
+// Writes to standard error; waits until that has taken the line.
 void write_to_stderr(std::string_view line);
+
+// Which lines are told, and which only counted: of lines that are alike but for their time the first few
+// within an interval.
+class RepeatedLines {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kInterval{10};
+  static constexpr uint64_t kToldPerInterval = 5;
+  // So many different lines are remembered; those that do not fit are told.
+  static constexpr size_t kMaxLines = 512;
+
+  // A line that was left out `count` times.
+  struct Summary {
+    LogLevel level;
+    std::string body;
+    uint64_t count;
+  };
+
+  // Whether to tell this line now.
+  bool admit(LogLevel level, std::string_view body, Clock::time_point now);
+
+  // Forgets lines whose interval is over (or all, at the end), and returns those of them that were left out.
+  std::vector<Summary> take_summaries(Clock::time_point now);
+  std::vector<Summary> take_all() { return take_summaries(Clock::time_point::max()); }
+
+ private:
+  struct Seen {
+    LogLevel level;
+    Clock::time_point since;
+    uint64_t count = 0;
+  };
+  std::map<std::string, Seen, std::less<>> seen_;
+  Clock::time_point first_end_ = Clock::time_point::max();  // when the first interval is over
+};
 
 // A handle: copies are cheap and write to the same place. May be used from any thread.
 class Logger {
  public:
-  Logger(LogLevel level, LogFormat format, LogSink sink = write_to_stderr);
+  Logger(LogLevel level, LogFormat format, LogSink sink);
 
   bool enabled(LogLevel level) const { return level >= state_->level.load(std::memory_order_relaxed); }
   void set_level(LogLevel level) { state_->level.store(level, std::memory_order_relaxed); }
@@ -77,13 +114,26 @@ class Logger {
     log(LogLevel::kError, event, fields);
   }
 
+  // Says how often lines were left out whose like has been told often enough. To be called now and then, and
+  // at the end.
+  void tell_repeated() const;
+  void tell_all_repeated() const;
+
+  // Lines that the sink had no room for.
+  uint64_t dropped() const { return state_->dropped.load(std::memory_order_relaxed); }
+
  private:
   struct State {
     std::atomic<LogLevel> level;
     LogFormat format;
     LogSink sink;
-    std::mutex mutex;  // one line at a time
+    std::atomic<uint64_t> dropped{0};
+    std::mutex mutex;  // of what is below; one line at a time
+    RepeatedLines repeated;
+    uint64_t told_dropped = 0;
   };
+  void pass_on(LogLevel level, std::string_view line) const;
+  void tell(const std::vector<RepeatedLines::Summary>& summaries) const;
   void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const;
 
   std::shared_ptr<State> state_;

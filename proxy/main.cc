@@ -1,3 +1,4 @@
+#include <csignal>
 #include <iostream>
 #include <span>
 #include <variant>
@@ -5,7 +6,19 @@
 #include "proxy/application.h"
 #include "proxy/command_line.h"
 #include "proxy/log.h"
+#include "proxy/log_queue.h"
 #include "proxy/node_check.h"
+
+namespace {
+
+// Signals that mean nothing here, and that would end the process: those of a reader that has closed our
+// standard error, and those that other programs take for "reopen your log".
+void ignore_signals() {
+  for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2})
+    std::signal(number, SIG_IGN);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace causeway::proxy;
@@ -14,6 +27,10 @@ int main(int argc, char** argv) {
   if (const auto* exit = std::get_if<ExitRequest>(&parsed)) return exit->status;
   const RunRequest& request = std::get<RunRequest>(parsed);
   if (request.mode == RunMode::kCheck) return check_nodes(request.config, try_node, std::cout, std::cerr);
-  const Logger logger(request.config.log.level, request.config.log.format);
-  return run_application(request.config, logger);
+  ignore_signals();
+  const LogQueue log_lines;
+  const Logger logger(request.config.log.level, request.config.log.format, log_lines.sink());
+  const int status = run_application(request.config, logger);
+  logger.tell_all_repeated();
+  return status;
 }

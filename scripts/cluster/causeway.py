@@ -34,10 +34,11 @@ class Causeway:
     """A causeway process before `cluster` on a free port.
 
     `settings` are settings by the names of the documentation, {"forwarding.read_wait_timeout": "2s"}; a value may be a
-    list for what can be given more than once. `arguments` are added as they are. Ends with this process.
+    list for what can be given more than once. `arguments` are added as they are; `stderr` is a descriptor to log to
+    instead of `log_path`. Ends with this process.
     """
 
-    def __init__(self, cluster, settings=None, arguments=(), environment=None, binary=None):
+    def __init__(self, cluster, settings=None, arguments=(), environment=None, binary=None, stderr=None):
         self.cluster = cluster
         self.port = free_port()
         self.admin_port = free_port()
@@ -46,6 +47,7 @@ class Causeway:
         self._arguments = list(arguments)
         self._environment = environment or {}
         self._binary = binary or default_binary()
+        self._stderr = stderr
         self._process = None
 
     def command(self):
@@ -62,7 +64,8 @@ class Causeway:
         """Starts the process and waits until /readyz answers 200; `ready_timeout` None does not wait for that."""
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                ["setpriv", "--pdeathsig", "KILL", *self.command()], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log if self._stderr is None else self._stderr,
                 start_new_session=True, env={**os.environ, **self._environment})  # fmt: skip
         if ready_timeout is not None:
             self.wait_ready(ready_timeout)

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
+import os
 import signal
 import socket
 import subprocess
@@ -13,7 +15,7 @@ import pytest
 from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
-from support import SqlError, attempt, in_parallel, kill_connections, one, run_client, server_of
+from support import SqlError, attempt, in_parallel, kill_connections, one, run_client, scaled, server_of
 
 
 @pytest.fixture
@@ -293,6 +295,23 @@ def test_wrong_monitor_password_is_told_and_not_fatal_for_ever(cluster, start_pr
     assert "wrong\n" not in output and accounts.MONITOR.password not in output
 
 
+def test_login_while_no_server_can_be_reached_is_not_about_the_password(own_cluster, start_proxy):
+    cluster = own_cluster(replicas=0)
+    cluster.kill_node(0)
+    proxy = start_proxy(cluster, ready_timeout=None)
+    wait_until(lambda: proxy.http("/readyz")[0] == 503 and "no writer" in proxy.http("/readyz")[1], 20, "the proxy listens")
+    for account in (accounts.APP, accounts.Account("nobody", "x"), accounts.Account("nobody", "")):
+        with pytest.raises(pymysql.Error) as error:
+            proxy.connect(account)
+        assert error.value.args[0] == 2003 and "Access denied" not in error.value.args[1], error.value
+    cluster.restart_node(0)
+    proxy.wait_ready()
+    with proxy.connect(database="app") as connection:
+        assert one(connection, "SELECT 1") == 1
+    with pytest.raises(pymysql.Error, match="Access denied"):
+        proxy.connect(accounts.Account("app", "wrong"))
+
+
 def test_check_tries_the_nodes(cluster):
     command = Causeway(cluster).command()
     good = subprocess.run([command[0], "check", *command[1:]], capture_output=True, text=True, timeout=30)
@@ -305,6 +324,68 @@ def test_check_tries_the_nodes(cluster):
 def test_version():
     status, output = _start_and_end("--version")
     assert status == 0 and "causeway" in output.lower()
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def stalled_pipe():
+    """The writing end of a pipe that takes no more than 4096 bytes."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    try:
+        yield writer
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_log_that_nobody_reads_stops_nobody(cluster, start_proxy, table):
+    """A reader that stalls, and failed logins: open sessions are served as before, and SIGTERM ends the process."""
+    with stalled_pipe() as stderr:
+        proxy = start_proxy(cluster, stderr=stderr)
+        finished = time.monotonic() + scaled("CAUSEWAY_TEST_STALLED_LOG_SECONDS", 4, 60)
+        refused = []
+
+        def fail_to_log_in(number):
+            while time.monotonic() < finished:
+                account = accounts.Account(f"nobody_{number}_{len(refused)}", "wrong")
+                with pytest.raises(pymysql.Error) as error:
+                    proxy.connect(account, connect_timeout=5)
+                refused.append(error.value.args[0])
+
+        with proxy.connect(database="app", read_timeout=5) as session, concurrent.futures.ThreadPoolExecutor(16) as pool:
+            # Each of these is a line of its own, more than the pipe takes.
+            logins = [pool.submit(fail_to_log_in, number) for number in range(16)]
+            served = 0
+            while not all(login.done() for login in logins):
+                run(session, f"UPDATE {table} SET value = '{served}' WHERE id = 1")
+                assert one(session, f"SELECT value FROM {table} WHERE id = 1") == str(served)
+                served += 1
+            for login in logins:
+                login.result()
+        assert len(refused) > 60 and set(refused) == {1045}
+        assert served > 20
+        assert "causeway_log_lines_dropped_total" in proxy.http("/metrics")[1]
+        proxy.stop(timeout=10)
+
+
+def test_the_same_line_is_not_told_for_ever(cluster, proxy):
+    """Of lines that are alike some are told, then only their number."""
+    for _ in range(12):
+        with pytest.raises(pymysql.Error):
+            proxy.connect(accounts.Account("nobody_at_all", "wrong"))
+    told = "user=nobody_at_all"
+    wait_until(lambda: "repeated=7" in proxy.log(), 20, "the log says how often it was")
+    assert proxy.log().count(told) == 6, proxy.log()
+
+
+def test_signals_of_other_programs_do_not_end_it(cluster, proxy):
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+        proxy.signal(number)
+    with proxy.connect() as connection:
+        assert one(connection, "SELECT 1") == 1
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class AdminServerTest : public testing::Test {
                if (status_fails_) throw std::runtime_error("secret detail");
                return std::string(R"({"version":"1"})");
              }},
-        Logger(LogLevel::kOff, LogFormat::kLogfmt), limits);
+        Logger(LogLevel::kOff, LogFormat::kLogfmt, {}), limits);
   }
 
   static std::string get(const AdminServer& server, const std::string& path,
@@ -184,7 +184,7 @@ TEST_F(AdminServerTest, DropsConnectionsOverTheLimit) {
 TEST_F(AdminServerTest, SaysThatThePortIsInUse) {
   const AdminServer server = make_server();
   try {
-    const AdminServer other(server.address(), {}, Logger(LogLevel::kOff, LogFormat::kLogfmt));
+    const AdminServer other(server.address(), {}, Logger(LogLevel::kOff, LogFormat::kLogfmt, {}));
     FAIL() << "two servers on one port";
   } catch (const std::runtime_error& error) {
     EXPECT_EQ(std::string(error.what()),

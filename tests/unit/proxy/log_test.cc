@@ -3,9 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "proxy/log_queue.h"
 
 namespace causeway::proxy {
 namespace {
@@ -96,8 +102,10 @@ TEST(LogLine, IsBoundedWhateverIsLogged) {
 
 TEST(Logger, WritesWholeLinesAtAndAboveItsLevel) {
   std::vector<std::string> lines;
-  Logger logger(LogLevel::kWarning, LogFormat::kLogfmt,
-                [&lines](std::string_view line) { lines.emplace_back(line); });
+  Logger logger(LogLevel::kWarning, LogFormat::kLogfmt, [&lines](LogLevel, std::string_view line) {
+    lines.emplace_back(line);
+    return true;
+  });
   logger.debug("no");
   logger.info("no");
   logger.warning("yes");
@@ -109,7 +117,10 @@ TEST(Logger, WritesWholeLinesAtAndAboveItsLevel) {
 
 TEST(Logger, CopiesShareLevelAndSink) {
   int lines = 0;
-  Logger logger(LogLevel::kOff, LogFormat::kJson, [&lines](std::string_view) { ++lines; });
+  Logger logger(LogLevel::kOff, LogFormat::kJson, [&lines](LogLevel, std::string_view) {
+    ++lines;
+    return true;
+  });
   const Logger copy = logger;
   copy.error("no");
   EXPECT_EQ(lines, 0);
@@ -121,18 +132,148 @@ TEST(Logger, CopiesShareLevelAndSink) {
 
 TEST(Logger, WritesOneLineAtATimeFromManyThreads) {
   std::string written;  // not synchronised: the logger has to do it
-  const Logger logger(LogLevel::kInfo, LogFormat::kLogfmt,
-                      [&written](std::string_view line) { written += line; });
+  const Logger logger(LogLevel::kInfo, LogFormat::kLogfmt, [&written](LogLevel, std::string_view line) {
+    written += line;
+    return true;
+  });
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([logger] {
+    threads.emplace_back([logger, t] {
       for (int i = 0; i < 100; ++i)
-        logger.info("event", {{"i", i}});
+        logger.info("event", {{"thread", t}, {"i", i}});
     });
   }
   for (std::thread& thread : threads)
     thread.join();
   EXPECT_EQ(std::ranges::count(written, '\n'), 400);
+}
+
+TEST(RepeatedLines, TellsTheFirstFewAndCountsTheRest) {
+  RepeatedLines lines;
+  const RepeatedLines::Clock::time_point start{};
+  for (uint64_t i = 0; i < 100; ++i) {
+    const auto now = start + i * 50ms;
+    EXPECT_TRUE(lines.take_summaries(now).empty());
+    EXPECT_EQ(lines.admit(LogLevel::kError, "a", now), i < RepeatedLines::kToldPerInterval);
+    EXPECT_TRUE(lines.admit(LogLevel::kInfo, std::to_string(i), now)) << "another line";
+  }
+  const auto over = start + RepeatedLines::kInterval;
+  const auto summaries = lines.take_summaries(over);
+  ASSERT_EQ(summaries.size(), 1u);
+  EXPECT_EQ(summaries[0].body, "a");
+  EXPECT_EQ(summaries[0].level, LogLevel::kError);
+  EXPECT_EQ(summaries[0].count, 100 - RepeatedLines::kToldPerInterval);
+  EXPECT_TRUE(lines.admit(LogLevel::kError, "a", over)) << "a new interval";
+  EXPECT_TRUE(lines.take_all().empty()) << "none of its lines was left out";
+}
+
+TEST(RepeatedLines, AreBounded) {
+  RepeatedLines lines;
+  const RepeatedLines::Clock::time_point now{};
+  for (size_t i = 0; i < RepeatedLines::kMaxLines; ++i)
+    EXPECT_TRUE(lines.admit(LogLevel::kInfo, std::to_string(i), now));
+  for (int i = 0; i < 20; ++i)
+    EXPECT_TRUE(lines.admit(LogLevel::kInfo, "one more", now)) << "what is not remembered is told";
+}
+
+TEST(Logger, SaysHowOftenALineWasLeftOut) {
+  std::string written;
+  const Logger logger(LogLevel::kInfo, LogFormat::kJson, [&written](LogLevel, std::string_view line) {
+    written += line;
+    return true;
+  });
+  for (int i = 0; i < 30; ++i)
+    logger.info("access denied", {{"user", "u"}});
+  EXPECT_EQ(std::ranges::count(written, '\n'), 5);
+  logger.tell_all_repeated();
+  EXPECT_EQ(std::ranges::count(written, '\n'), 6);
+  EXPECT_NE(written.find("\"event\":\"access denied\",\"user\":\"u\",\"repeated\":25}\n"), std::string::npos)
+      << written;
+}
+
+TEST(Logger, SaysHowManyLinesWereDropped) {
+  bool room = false;
+  std::string written;
+  const Logger logger(LogLevel::kInfo, LogFormat::kLogfmt, [&](LogLevel, std::string_view line) {
+    if (room) written += line;
+    return room;
+  });
+  for (int i = 0; i < 7; ++i)
+    logger.info("event", {{"i", i}});
+  EXPECT_EQ(logger.dropped(), 7u);
+  room = true;
+  logger.info("event", {{"i", 7}});
+  logger.info("event", {{"i", 8}});
+  EXPECT_EQ(std::ranges::count(written, '\n'), 3);
+  EXPECT_NE(written.find("event=\"log lines were dropped\" lines=7\n"), std::string::npos) << written;
+}
+
+// A place that takes nothing until it is opened.
+class Stalled {
+ public:
+  LogQueue::Write write() {
+    return [this](std::string_view line) {
+      std::unique_lock lock(mutex_);
+      ++blocked_;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return open_; });
+      lines_.emplace_back(line);
+    };
+  }
+  void wait_until_blocked() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return blocked_ > 0; });
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  std::vector<std::string> lines() {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int blocked_ = 0;
+  bool open_ = false;
+  std::vector<std::string> lines_;
+};
+
+TEST(LogQueue, NobodyWaitsForAPlaceThatTakesNothing) {
+  Stalled place;
+  {
+    const LogQueue queue(place.write(), 8);
+    const LogSink sink = queue.sink();
+    EXPECT_TRUE(sink(LogLevel::kInfo, "first"));
+    place.wait_until_blocked();
+    int taken = 0;
+    for (int i = 0; i < 20; ++i)
+      taken += sink(LogLevel::kInfo, "more") ? 1 : 0;
+    EXPECT_EQ(taken, 6) << "a flood leaves room";
+    EXPECT_TRUE(sink(LogLevel::kWarning, "warning"));
+    EXPECT_TRUE(sink(LogLevel::kError, "error"));
+    EXPECT_FALSE(sink(LogLevel::kError, "too much"));
+    place.open();
+  }
+  EXPECT_EQ(place.lines(), (std::vector<std::string>{"first", "more", "more", "more", "more", "more", "more",
+                                                     "warning", "error"}))
+      << "in order, all of it before the end";
+}
+
+TEST(LogQueue, EndsWithItsPlaceStalled) {
+  const auto place = std::make_shared<Stalled>();
+  LogSink sink;
+  {
+    const LogQueue queue([place](std::string_view line) { place->write()(line); }, 8);
+    sink = queue.sink();
+    EXPECT_TRUE(sink(LogLevel::kInfo, "first"));
+    place->wait_until_blocked();
+  }
+  EXPECT_FALSE(sink(LogLevel::kInfo, "after the end"));
+  place->open();
 }
 
 }  // namespace
