@@ -1,7 +1,7 @@
 // One connection to a server, with what is known of the state it is in.
 #pragma once
 
-#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,20 +20,33 @@
 namespace causeway::proxy {
 
 struct BackendLease;
+struct PoolGroup;
+struct SchemaGroup;
+using PoolHook = boost::intrusive::list_member_hook<>;
 
-// Connections with equal keys can stand in for each other once COM_RESET_CONNECTION and the session's own
-// state went over them.
+// How a session's connections log in. Connections with equal keys can stand in for each other once
+// COM_RESET_CONNECTION and the session's own state went over them: what can be given to a connection later is
+// not compared.
 struct PoolKey {
   std::string user;
   protocol::CapabilityFlags capabilities = 0;  // those that change the wire format, or what statements mean
-  uint8_t collation = 0;                       // of the handshake
+  uint8_t collation = 0;                       // of the handshake; not compared
   uint64_t credentials_version = 0;            // a changed password makes new connections
   bool requires_tls = false;                   // the account does, or its password goes over in clear
   // Of the client, where a node is told; else, and for Unix sockets, empty: such connections are Causeway's
   // own.
   std::string client_address = {};
 
-  friend bool operator==(const PoolKey&, const PoolKey&) = default;
+  // COM_SET_OPTION takes it away and gives it.
+  protocol::CapabilityFlags lasting_capabilities() const {
+    return capabilities & ~protocol::capability::kMultiStatements;
+  }
+
+  friend bool operator==(const PoolKey& a, const PoolKey& b) {
+    return a.user == b.user && a.lasting_capabilities() == b.lasting_capabilities() &&
+           a.credentials_version == b.credentials_version && a.requires_tls == b.requires_tls &&
+           a.client_address == b.client_address;
+  }
 };
 
 // What a connection's character set and SQL mode are right after the handshake. COM_RESET_CONNECTION forgets
@@ -46,7 +59,7 @@ struct ConnectionBaseline {
 };
 
 // Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.
-struct BackendConnection : boost::intrusive::list_base_hook<> {
+struct BackendConnection {
   BackendConnection(Socket socket, size_t node_index, std::shared_ptr<const PoolKey> pool_key)
       : stream(std::move(socket)), node(node_index), key(std::move(pool_key)) {}
 
@@ -84,9 +97,15 @@ struct BackendConnection : boost::intrusive::list_base_hook<> {
   std::vector<uint32_t> statements_to_close;  // told to the server ahead of the next command
 
   BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
-  bool in_use = false;            // not in the pool's idle list
+  bool in_use = false;            // a statement is under way on it
   bool keep = false;              // idle, but something of its session lives in it: not to be given away
-  size_t index = 0;               // in the pool
+  // Of the pool: where it is, and who else may have it. In the lists while it is idle and may be given away.
+  size_t index = 0;
+  PoolGroup* group = nullptr;
+  SchemaGroup* schema_group = nullptr;
+  PoolHook idle_hook;
+  PoolHook schema_hook;
+  PoolHook any_schema_hook;
   Clock::time_point idle_since;
   bool doomed = false;   // a KILL is on its way to it: nobody else may have it
   bool replied = false;  // something came back since the last request was sent

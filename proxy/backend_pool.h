@@ -1,9 +1,13 @@
 // The connections of one worker to one node.
 #pragma once
 
+#include <boost/intrusive/list.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "proxy/backend_connection.h"
@@ -12,9 +16,39 @@
 
 namespace causeway::proxy {
 
+template <PoolHook BackendConnection::*kHook>
+using ConnectionList =
+    boost::intrusive::list<BackendConnection,
+                           boost::intrusive::member_hook<BackendConnection, PoolHook, kHook>,
+                           boost::intrusive::constant_time_size<false>>;
+
+// Idle connections of one group that are in the same schema. Those that belong to nobody stand first, then
+// those that were idle longest.
+struct SchemaGroup {
+  const std::string* name = nullptr;  // empty: in none
+  size_t connections = 0;             // idle or in use, that were in this schema when they were last idle
+  ConnectionList<&BackendConnection::schema_hook> idle;
+};
+
+// Connections with equal keys.
+struct PoolGroup {
+  size_t connections = 0;  // idle or in use
+  std::unordered_map<std::string, SchemaGroup> schemas;
+  ConnectionList<&BackendConnection::any_schema_hook> in_a_schema;  // idle, in the same order
+  // What logins with these collations begin with; by it a connection is made one of theirs.
+  std::unordered_map<uint8_t, ConnectionBaseline> baselines;
+};
+
+// How a command that is about to run depends on the session's schema.
+enum class SchemaUse : uint8_t {
+  kCurrent,  // it runs in the session's schema, or in none
+  kAny,      // it sets the schema, or does not look at it
+};
+
 // A connection is in use, or idle. An idle one still belongs to the lease of the session that used it last,
-// which takes it back without ado; only when connections run short is it given to somebody else, who then
-// resets it. Used by its worker's thread only.
+// which takes it back without ado, unless somebody else needed it and has taken it, who then resets it. Used
+// by its worker's thread only. Every operation takes constant time, however many connections there are, but
+// for close_idle() and close_idle_since(), which take as long as they close.
 class BackendPool {
  public:
   // The budget and the metrics outlive the pool. `on_free` is called when a connection or a place in the
@@ -28,10 +62,12 @@ class BackendPool {
   // The lease's own connection, if it still has it here, idle: now in use. Null otherwise.
   BackendConnection* take_own(BackendLease& lease);
 
-  // An idle connection with this key, the one that was idle longest; its former lease loses it. In use and
-  // marked for a reset. `without_schema`: only one that has no current schema, since no command takes it
-  // away.
-  BackendConnection* take_idle(const PoolKey& key, bool without_schema, BackendLease& lease);
+  // An idle connection with this key: one that belongs to nobody if there is one, and in this schema if there
+  // is one; else the one that was idle longest, whose former lease loses it. In use and marked for a reset,
+  // after which its character sets are those of the key's collation. With an empty schema and kCurrent only
+  // one that is in none, since no command takes a schema away.
+  BackendConnection* take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
+                               BackendLease& lease);
 
   // A place for one more connection: from the budget, else by closing an idle one with another key. False:
   // there is none.
@@ -61,13 +97,22 @@ class BackendPool {
   const std::vector<std::unique_ptr<BackendConnection>>& connections() const { return connections_; }
 
  private:
+  struct KeyHash {
+    size_t operator()(const PoolKey& key) const;
+  };
+
   void take(BackendConnection& connection, BackendLease& lease);
+  void offer(BackendConnection& connection);
+  void withdraw(BackendConnection& connection);
+  void enter_schema_group(BackendConnection& connection);
+  void leave_schema_group(BackendConnection& connection);
 
   ConnectionBudget& budget_;
   NodeMetrics& metrics_;
   std::function<void()> on_free_;
   std::vector<std::unique_ptr<BackendConnection>> connections_;
-  boost::intrusive::list<BackendConnection> idle_;  // longest idle first
+  std::unordered_map<PoolKey, PoolGroup, KeyHash> groups_;
+  ConnectionList<&BackendConnection::idle_hook> idle_;  // that may be given away, longest idle first
   size_t in_use_ = 0;
 };
 

@@ -63,30 +63,39 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
 namespace {
 
 // A schema cannot be left, only changed for another.
-bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease) {
-  return session.schema.empty() && !lease.connection->schema.empty() && !lease.connection->keep;
+bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease, SchemaUse use) {
+  return use == SchemaUse::kCurrent && session.schema.empty() && !lease.connection->schema.empty() &&
+         !lease.connection->keep;
+}
+
+// COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a
+// session that has forgotten its own sets none.
+bool can_take_over(const ClientSession& session) {
+  return !session.handshake_collation_forgotten || session.worker.view().flavor != ServerFlavor::kMariadb;
 }
 
 }  // namespace
 
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, bool must_be_alive) {
-  if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease)) return nullptr;
+BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+                               bool must_be_alive) {
+  if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease, use)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
   return session.worker.pool(node).take_own(lease);
 }
 
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
+Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline) {
   Worker& worker = session.worker;
-  if (lease && (lease.connection->node != node || has_schema_to_leave(session, lease)))
+  if (lease && (lease.connection->node != node || has_schema_to_leave(session, lease, use)))
     worker.pool(lease.connection->node).abandon(lease);
   BackendPool& pool = worker.pool(node);
   AcquireResult acquired;
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr) connection = pool.take_idle(*session.pool_key, session.schema.empty(), lease);
+    if (connection == nullptr && can_take_over(session))
+      connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
     if (connection != nullptr) {
       if (connection->stream.is_quiet()) {
         acquired.connection = connection;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "proxy/backend_pool.h"
 #include "proxy/client_session.h"
 #include "proxy/io.h"
 
@@ -27,11 +28,12 @@ struct AcquireResult {
 // moment ago. Null otherwise.
 // With `must_be_alive` it is asked first whether the server has closed it: what is sent on a closed
 // connection cannot be sent again if it is a write.
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, bool must_be_alive);
+BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+                               bool must_be_alive);
 
 // Waits at most until `deadline` for a connection to become free, and at most TimeoutsConfig::connect for a
 // new one.
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease,
+Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline);
 
 // The session needs its connections no more. Those with something of it in them that a reset would have to

@@ -186,10 +186,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     }
 
     AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, session_.replica, false);
+    acquired.connection = acquire_own(session_, node, session_.replica, schema_use(), false);
     if (acquired.connection == nullptr) {
       const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, session_.replica, deadline);
+      acquired = co_await acquire(session_, node, session_.replica, schema_use(), deadline);
     }
     if (acquired.connection == nullptr) {
       if (acquired.failure == AcquireResult::Failure::kRefused && !bound) {

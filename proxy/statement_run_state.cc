@@ -102,6 +102,16 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   worker_.count_pins(before, pins);
 }
 
+// What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
+// schema.
+SchemaUse RunningStatement::schema_use() const {
+  const bool begins = session_.deferred.begin || session_.deferred.sets_transaction();
+  if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
+  const StatementClass cls = run_.statement->cls;
+  return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
+                                                                            : SchemaUse::kCurrent;
+}
+
 bool RunningStatement::bound_to(Target target) const {
   return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
          session_.pins.whole_session_on(target);
@@ -113,7 +123,9 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
   if (result.is_error) session_.last_target = target;  // SHOW WARNINGS speaks of it, of a failed PREPARE too
-  connection.keep = bound_to(target) || session_.last_warnings > 0 ||
+  // After a USE that failed the connection may be in a schema that is not the session's.
+  const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
+  connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
                     (target == Target::kWriter && session_.pins.user_variables);
   BackendPool& pool = worker_.pool(connection.node);
   if (connection.doomed && !connection.keep) {

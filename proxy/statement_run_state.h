@@ -52,6 +52,7 @@ class RunningStatement {
   consistency::ReadConsistency level() const;
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
   std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
+  SchemaUse schema_use() const;
   // Something lives in the session's connection to this server that another one does not have.
   bool bound_to(routing::Target target) const;
   RunOutcome answered(const ExchangeResult& result) const {

@@ -116,11 +116,12 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const size_t node = bound ? session_.writer.connection->node : static_cast<size_t>(writer);
     lost_node_ = node_name(node);
     AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, session_.writer, is_write(run_.statement->cls));
+    acquired.connection =
+        acquire_own(session_, node, session_.writer, schema_use(), is_write(run_.statement->cls));
     if (acquired.connection == nullptr) {
       const Clock::time_point queue_deadline =
           Clock::now() + worker_.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, session_.writer, queue_deadline);
+      acquired = co_await acquire(session_, node, session_.writer, schema_use(), queue_deadline);
     }
     switch (acquired.failure) {
       case AcquireResult::Failure::kNone:
