@@ -142,10 +142,12 @@ std::string value_or_null(const protocol::TextValue& value) {
 // that has expired).
 void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
   result.reason = failure.message;
-  result.refusal = ClientError{.code = failure.code, .sql_state = "HY000", .message = failure.message};
+  result.refusal =
+      ClientError{.code = failure.code, .sql_state = failure.sqlstate, .message = failure.message};
   result.access_denied = failure.code == 1045 || failure.code == 1698;
-  if (result.access_denied) result.refusal->sql_state = "28000";
+  // Before the handshake there is no room for an SQLSTATE.
   if (failure.code == 1040) result.refusal->sql_state = "08004";
+  if (failure.code == 1053) result.refusal->sql_state = "08S01";
 }
 
 bool is_error(protocol::Bytes payload) {

@@ -15,7 +15,7 @@ ClientError make_error(uint16_t code, std::string_view sql_state, std::string me
       --end;
     message.resize(end);
   }
-  return {.code = code, .sql_state = sql_state, .message = std::move(message)};
+  return {.code = code, .sql_state = std::string(sql_state), .message = std::move(message)};
 }
 
 // Concatenates texts of any kind.
@@ -226,10 +226,12 @@ ClientError no_writer(std::chrono::milliseconds waited) {
                          " for one (forwarding.writer_wait). The statement was not executed."));
 }
 
-ClientError no_replica() {
+ClientError no_replica(bool forwards) {
   return make_error(1105, "HY000",
-                    "No replica can be used, and reads may not run on the writer (routing.reads_on_writer is "
-                    "'never'). The statement was not executed.");
+                    text("No replica can be used, and ",
+                         forwards ? "reads may not run on the writer (routing.reads_on_writer is 'never')"
+                                  : "the session does not forward (aurora_replica_read_consistency is '')",
+                         ". The statement was not executed."));
 }
 
 ClientError node_unreachable(std::string_view node, std::string_view reason) {
@@ -254,7 +256,7 @@ ClientError connection_to_node_lost(std::string_view node, std::string_view reas
 
 ClientError transaction_lost(std::string_view node, std::string_view reason) {
   return make_error(1213, "40001",
-                    text("Transaction lost: the connection to writer", named(node), " ended", because(reason),
+                    text("Transaction lost: the connection to server", named(node), " ended", because(reason),
                          ". Nothing of it was committed; try restarting transaction"));
 }
 

@@ -14,8 +14,8 @@ namespace causeway::proxy {
 
 struct ClientError {
   uint16_t code = 0;
-  std::string_view sql_state;  // five characters of static storage
-  std::string message;         // at most kMaxClientErrorBytes: longer ones are cut
+  std::string sql_state;  // five characters
+  std::string message;    // at most kMaxClientErrorBytes: longer ones are cut
 
   friend bool operator==(const ClientError&, const ClientError&) = default;
 };
@@ -69,7 +69,8 @@ ClientError read_consistency_in_transaction();                                  
 // Nodes. `node` is "host:port", `reason` what the network or the server said; both may be empty.
 ClientError writer_full();                                // 1040 08004
 ClientError no_writer(std::chrono::milliseconds waited);  // 1053 08S01, nothing was sent
-ClientError no_replica();                                 // 1105 HY000, routing.reads_on_writer = "never"
+// 1105 HY000. Of a session that forwards: routing.reads_on_writer is "never".
+ClientError no_replica(bool forwards);
 ClientError node_unreachable(std::string_view node, std::string_view reason);  // 2003 HY000
 ClientError read_wait_timeout(consistency::ReadConsistency level, std::string_view replica,
                               std::chrono::milliseconds waited);  // 1205 HY000

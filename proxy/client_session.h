@@ -144,7 +144,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   BackendLease replica;
   size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
-  bool counted_on_writer = false;          // in WorkerMetrics::writer_sessions
+  size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
+  bool counted_on_writer = false;  // in WorkerMetrics::writer_sessions
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
 
   // What it is doing: for SHOW PROCESSLIST, and exact to a tick of the worker.

@@ -13,6 +13,7 @@
 #include "protocol/packet_header.h"
 #include "protocol/result_set_end.h"
 #include "protocol/text_resultset.h"
+#include "proxy/delivery.h"
 #include "proxy/exchange_prefix.h"
 #include "proxy/response_buffer.h"
 #include "proxy/session_tracking.h"
@@ -31,7 +32,13 @@ using protocol::ScanStep;
 constexpr uint16_t kErOptionPreventsStatement = 1290;
 constexpr uint16_t kErCantExecuteInReadOnlyTransaction = 1792;
 constexpr uint16_t kErReadOnlyMode = 1836;
-constexpr uint16_t kErBadDb = 1049;
+constexpr uint16_t kErShutdown = 1053;
+
+// Errors of a server that lacks a name or a right, which another one may have: an unknown schema, table,
+// column, function, index, character set, collation, a view or routine whose parts are missing; access denied
+// to any of them.
+constexpr std::array<uint16_t, 16> kUnknownNames = {1044, 1049, 1054, 1109, 1115, 1141, 1142, 1143,
+                                                    1146, 1176, 1273, 1305, 1356, 1370, 1449, 1630};
 
 // An answer behind a failed wait is thrown away; one that is longer than this costs the connection instead.
 constexpr size_t kMaxDiscardedBytes = size_t{4} << 20;
@@ -107,6 +114,13 @@ class Run {
 
 void Run::server_lost(ErrorCode error) {
   result_.error = error ? error : ErrorCode(asio::error::eof);
+  // A server that closes with something unread resets the connection, as does one that gets something after
+  // its end.
+  const bool unread =
+      result_.error == asio::error::connection_reset || result_.error == asio::error::broken_pipe;
+  const bool was_there =
+      connection_.replied || (!unread && all_was_taken(connection_.stream.socket().native_handle()));
+  result_.command_taken = result_.command_sent && was_there;
   end(ExchangeOutcome::kServerLost);
 }
 
@@ -226,6 +240,15 @@ void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value
   }
 }
 
+// What a server says, for the client.
+ClientError as_client_error(Bytes err_payload) {
+  const auto err = protocol::parse_err_packet(err_payload);
+  if (!err) return {.code = 1105, .sql_state = "HY000", .message = "malformed answer of a server"};
+  return {.code = err->code,
+          .sql_state = err->sql_state.empty() ? std::string("HY000") : std::string(err->sql_state),
+          .message = std::string(err->message)};
+}
+
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
@@ -241,12 +264,7 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   // The next statement would be read by what was meant for one.
   if (step == PrefixStep::kVariablesBack)
     return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
-  if (refusal_) return;
-  const auto err = protocol::parse_err_packet(payload);
-  refusal_ =
-      ClientError{.code = err ? err->code : uint16_t{1105},
-                  .sql_state = "HY000",
-                  .message = err ? std::string(err->message) : std::string("malformed answer of a server")};
+  if (!refusal_) refusal_ = as_client_error(payload);
 }
 
 protocol::ResponseKind answer_kind(PrefixStep step) {
@@ -319,11 +337,15 @@ bool Run::hold_error(Bytes payload) {
     end(ExchangeOutcome::kReadOnlyNode);
     return true;
   }
-  if (exchange_.hold_unknown_schema && err->code == kErBadDb) {
-    end(ExchangeOutcome::kUnknownSchema);
-    return true;
+  if (exchange_.hold_unknown_names && std::ranges::find(kUnknownNames, err->code) != kUnknownNames.end()) {
+    end(ExchangeOutcome::kUnknownThere);
+  } else if (exchange_.hold_shutdown && err->code == kErShutdown) {
+    end(ExchangeOutcome::kShuttingDown);
+  } else {
+    return false;
   }
-  return false;
+  result_.refusal = as_client_error(payload);
+  return true;
 }
 
 // Appends rows of names and values.
@@ -628,7 +650,8 @@ Awaitable<ExchangeResult> Run::run() {
     co_return result_;
   }
   if (!prefix.must_succeed_first) co_await discard();
-  if (!ended_) end(refusal_ ? ExchangeOutcome::kStateRefused : ExchangeOutcome::kWaitFailed);
+  // State that is refused behind a failed wait may be what was waited for.
+  if (!ended_) end(wait_failed_ ? ExchangeOutcome::kWaitFailed : ExchangeOutcome::kStateRefused);
   result_.refusal = std::move(refusal_);
   co_return result_;
 }

@@ -42,9 +42,12 @@ struct Exchange {
   // that does not know the session's is told first.
   bool tell_last_insert_id = false;
 
-  // 1290, 1792 and 1836 are not relayed but reported as kReadOnlyNode; likewise 1049 as kUnknownSchema.
+  // These errors are not relayed, unless bytes of the answer were, but reported: 1290, 1792 and 1836 as
+  // kReadOnlyNode; those about names and rights that another server may have (1146, 1142, ...) as
+  // kUnknownThere; 1053 as kShuttingDown.
   bool hold_read_only_error = false;
-  bool hold_unknown_schema = false;
+  bool hold_unknown_names = false;
+  bool hold_shutdown = false;
 
   // Put behind the rows of a result set of two text columns (not owned; null for none).
   const std::vector<NameAndValue>* extra_rows = nullptr;
@@ -59,20 +62,24 @@ struct Exchange {
 };
 
 enum class ExchangeOutcome : uint8_t {
-  kRelayed,        // the client has the answer
-  kWaitFailed,     // the wait did not end well; what came behind it was thrown away
-  kReadOnlyNode,   // see hold_read_only_error
-  kUnknownSchema,  // see hold_unknown_schema
-  kStateRefused,   // the server refused what had to precede; nothing of the command's answer was relayed. See
-                   // `refusal`
-  kServerLost,     // the connection failed; it is of no use any more
-  kClientLost,     // the client is gone, or cannot be answered any more
+  kRelayed,       // the client has the answer
+  kWaitFailed,    // the wait did not end well; what came behind it was thrown away
+  kReadOnlyNode,  // see hold_read_only_error
+  kUnknownThere,  // see hold_unknown_names, and `refusal`
+  kShuttingDown,  // see hold_shutdown, and `refusal`
+  kStateRefused,  // the server refused what had to precede; nothing of the command's answer was relayed. See
+                  // `refusal`
+  kServerLost,    // the connection failed; it is of no use any more
+  kClientLost,    // the client is gone, or cannot be answered any more
 };
 
 struct ExchangeResult {
   ExchangeOutcome outcome = ExchangeOutcome::kServerLost;
   consistency::WaitVerdict wait_verdict = consistency::WaitVerdict::kReached;
-  bool command_sent = false;      // some of the command may have reached the server
+  bool command_sent = false;  // some of the command may have reached the server
+  // kServerLost: the server may have begun with the command. False: its end of the connection was closed by
+  // then.
+  bool command_taken = false;
   bool client_has_bytes = false;  // some of the answer has reached the client
   bool is_error = false;          // the answer was an ERR packet
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
@@ -82,9 +89,9 @@ struct ExchangeResult {
 };
 
 // Runs the exchange. The connection is the session's, in use. After kRelayed it is ready for the next
-// command; after kWaitFailed, kReadOnlyNode and kStateRefused likewise; else the caller closes it. Session
-// state that the server reports is taken over. The session's deadline cancels it (kServerLost with
-// operation_aborted).
+// command; after kWaitFailed, kReadOnlyNode, kUnknownThere and kStateRefused likewise; else the caller closes
+// it. Session state that the server reports is taken over. The session's deadline cancels it (kServerLost
+// with operation_aborted).
 Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
                                        const Exchange& exchange);
 

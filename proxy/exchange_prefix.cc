@@ -231,6 +231,16 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     protocol::append_com_set_option(out, !connection.multi_statements);
     prefix.push_back(PrefixStep::kOption);
   }
+  // The wait comes before the session's state, which may name what it brings (a schema, a collation); before
+  // the snapshot of a transaction; and before SET TRANSACTION, which holds for the very next one.
+  if (exchange.wait_for != nullptr) {
+    sql.clear();
+    if (consistency::append_wait_statement(sql, *exchange.wait_for, exchange.wait_timeout,
+                                           session.worker.wait_dialect(connection.node))) {
+      append_command(out, Command::kQuery, sql, capabilities);
+      prefix.push_back(PrefixStep::kWait);
+    }
+  }
   if (schema_differs(session, connection)) {
     append_command(out, Command::kInitDb, session.schema, capabilities);
     prefix.push_back(PrefixStep::kSchema);
@@ -256,16 +266,6 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   if (must_track_state_change(connection, exchange)) {
     append_command(out, Command::kQuery, "SET session_track_state_change=1", capabilities);
     prefix.push_back(PrefixStep::kTrackStateChange);
-  }
-  // The wait comes before the snapshot of a transaction, and before SET TRANSACTION, which holds for the very
-  // next one.
-  if (exchange.wait_for != nullptr) {
-    sql.clear();
-    if (consistency::append_wait_statement(sql, *exchange.wait_for, exchange.wait_timeout,
-                                           session.worker.wait_dialect(connection.node))) {
-      append_command(out, Command::kQuery, sql, capabilities);
-      prefix.push_back(PrefixStep::kWait);
-    }
   }
   if (exchange.set_transaction) {
     for (const std::string* statement :

@@ -14,13 +14,13 @@ enum class PrefixStep : uint8_t {
   kReset,               // COM_RESET_CONNECTION: somebody else's session lived in the connection
   kBaseline,            // SET of session tracking and of the handshake's character set
   kOption,              // COM_SET_OPTION: whether several statements may come at once
+  kWait,                // the wait for a position
   kSchema,              // COM_INIT_DB
   kVariables,           // SET of the session's variables
   kLastInsertId,        // SET last_insert_id
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
-  kWait,                // the wait for a position
   kFormerSchema,        // COM_INIT_DB: where the statement was prepared first
   kFormerVariables,     // SET of what its text was read by then
   kTextPrepare,         // PREPARE of the statement that is EXECUTEd

@@ -15,6 +15,9 @@ namespace {
 // even for a read, which could be tried again.
 constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
 
+// A server that lives takes a login within this time.
+constexpr std::chrono::milliseconds kAnswerPatience{1000};
+
 // While it waits, other workers are asked for what they do not need.
 Awaitable<void> wait_for_place(ClientSession& session, size_t node, Clock::time_point deadline) {
   Worker& worker = session.worker;
@@ -54,6 +57,7 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   worker.node_metrics(node).open_failures.add();
   acquired.reason = session.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
+  if (acquired.refusal) worker.refused(node, *session.pool_key, *acquired.refusal);
   acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
   co_return acquired;
 }
@@ -107,6 +111,11 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired.reason = "the server has closed the connection";
       co_return acquired;
     }
+    if (const ClientError* refusal = worker.refusal(node, *session.pool_key); refusal != nullptr) {
+      acquired.failure = AcquireResult::Failure::kRefused;
+      acquired.refusal = *refusal;
+      co_return acquired;
+    }
     if (pool.reserve()) {
       acquired = co_await open(session, node, lease);
       co_return acquired;
@@ -117,6 +126,18 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
     }
     co_await wait_for_place(session, node, deadline);
   }
+}
+
+Awaitable<bool> still_answers(ClientSession& session, size_t node) {
+  constexpr uint16_t kShutdown = 1053;
+  constexpr uint16_t kUnreachable = 2003;
+  const DeadlineScope scope(session, Clock::now() + kAnswerPatience);
+  const ConnectResult opened = co_await connect_backend(session.worker, node, session.pool_key,
+                                                        *session.credentials, session.in_flight);
+  session.in_flight = nullptr;
+  const bool refuses =
+      opened.refusal && opened.refusal->code != kShutdown && opened.refusal->code != kUnreachable;
+  co_return opened.connection != nullptr || refuses;
 }
 
 void give_back(ClientSession& session) {

@@ -14,7 +14,7 @@ struct AcquireResult {
   enum class Failure : uint8_t {
     kNone,
     kNodeDown,   // cannot be reached
-    kRefused,    // `refusal` is what the server says
+    kRefused,    // `refusal` is what the server says, or has said a moment ago if it is a replica
     kFull,       // no connection became free in time
     kStateLost,  // what lived in the session's own connection is gone with it
   };
@@ -35,6 +35,10 @@ BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease
 // new one.
 Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline);
+
+// Whether the server takes logins, or refuses them for another reason than its end: then it was not its end
+// that cut a connection. Tries one, for a second at most.
+Awaitable<bool> still_answers(ClientSession& session, size_t node);
 
 // The session needs its connections no more. Those with something of it in them that a reset would have to
 // roll back are closed: locks must not wait for the next session to come.

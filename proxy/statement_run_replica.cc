@@ -12,22 +12,23 @@ using consistency::ReadAction;
 using consistency::ReadConsistency;
 using consistency::ReadPlan;
 using consistency::TimeoutPolicy;
+using routing::ReadMiss;
 using routing::StatementClass;
 using routing::Target;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// How often a read is tried on replicas before it goes to the writer.
-constexpr int kMaxReplicaAttempts = 3;
-
 // A wait that the server does not end in time is given this much longer before the replica counts as hanging.
 constexpr milliseconds kWaitGrace{1000};
 
-TimeoutPolicy timeout_policy(OnReadWaitTimeout setting) {
-  switch (setting) {
+}  // namespace
+
+// Where reads may not run on the writer, they cannot be saved there.
+TimeoutPolicy RunningStatement::policy() const {
+  switch (*session_.listener.on_read_wait_timeout) {
     case OnReadWaitTimeout::kWriter:
-      return TimeoutPolicy::kWriter;
+      return writer_takes_reads() ? TimeoutPolicy::kWriter : TimeoutPolicy::kError;
     case OnReadWaitTimeout::kError:
       return TimeoutPolicy::kError;
     case OnReadWaitTimeout::kStale:
@@ -36,16 +37,15 @@ TimeoutPolicy timeout_policy(OnReadWaitTimeout setting) {
   return TimeoutPolicy::kWriter;
 }
 
-}  // namespace
+std::optional<milliseconds> RunningStatement::max_lag() const {
+  return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : worker_.config().routing.max_lag;
+}
 
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
-  const std::optional<milliseconds> max_lag =
-      run_.statement->hints.max_lag ? run_.statement->hints.max_lag : worker_.config().routing.max_lag;
   const size_t current = session_.replica_node;
-  if (current != kNoNode && current != failed_replica_ && worker_.replica_usable(current, max_lag))
-    return current;
-  const size_t chosen = worker_.pick_replica(max_lag, failed_replica_);
+  if (current != kNoNode && !tried_[current] && worker_.replica_usable(current, max_lag())) return current;
+  const size_t chosen = worker_.pick_replica(max_lag(), tried_);
   if (chosen == kNoNode) return kNoNode;
   if (current != kNoNode && current != chosen) {
     session_.saw_newer = true;
@@ -82,7 +82,7 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
   request.monotonic_break = session_.saw_newer;
   request.timeout = time_left(*session_.listener.read_wait_timeout);
-  request.policy = timeout_policy(*session_.listener.on_read_wait_timeout);
+  request.policy = policy();
   return request;
 }
 
@@ -108,7 +108,7 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   // Without the writer's word nothing can be promised: as if the time were up.
   ReadPlan plan;
   plan.reason = consistency::ReadReason::kNoTimeToWait;
-  switch (timeout_policy(*session_.listener.on_read_wait_timeout)) {
+  switch (policy()) {
     case TimeoutPolicy::kWriter:
       plan.action = ReadAction::kWriter;
       break;
@@ -154,9 +154,47 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
   co_return outcome;
 }
 
+Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
+                                                               ClientError error) {
+  tried_.set(node);
+  routing::ReadFacts facts;
+  facts.forwards = session_.level != ReadConsistency::kOff;
+  facts.writer_takes_reads = writer_takes_reads();
+  facts.another_replica = worker_.pick_replica(max_lag(), tried_) != kNoNode;
+  facts.sent_again = sent_again_;
+  facts.harmless = is_repetition();
+  const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
+  if (had_it && !sent_again_) {
+    const bool answers = co_await still_answers(session_, node);
+    facts.still_answers = answers;
+    sent_again_ = true;
+  }
+  const routing::ReadStep step = routing::after_miss(miss, facts);
+  if (step == routing::ReadStep::kElsewhere) {
+    worker_.metrics().read_retries.add();
+    last_miss_ = std::move(error);
+    co_return std::nullopt;
+  }
+  if (step == routing::ReadStep::kFail) {
+    const RunOutcome failed = co_await fail(std::move(error));
+    co_return failed;
+  }
+  if (miss == ReadMiss::kWrite) reran_ = true;
+  worker_.logger().debug("a read goes to the writer", {{"node", node_name(node)}, {"reason", error.message}});
+  const RunOutcome there = co_await run_on_writer();
+  co_return there;
+}
+
+Awaitable<RunOutcome> RunningStatement::run_without_replica() {
+  if (session_.level == ReadConsistency::kOff) return fail(no_replica(false));
+  if (!writer_takes_reads()) return fail(no_replica(true));
+  if (sent_again_ && last_miss_) return fail(*last_miss_);
+  return run_on_writer();
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.transaction == Target::kReplica;
-  for (int attempt = 0; attempt < kMaxReplicaAttempts; ++attempt) {
+  for (;;) {
     if (session_.closing) co_return RunOutcome{.close = true};
     if (session_.query_killed) {
       const ClientError error = query_interrupted();
@@ -167,7 +205,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       co_return co_await on_replica_lost(session_.replica_node, "the connection was closed");
     }
     const size_t node = bound ? session_.replica_node : choose_replica();
-    if (node == kNoNode) break;
+    if (node == kNoNode) co_return co_await run_without_replica();
 
     check_token();
     ReadPlan read_plan = consistency::plan_read(read_request(node));
@@ -176,7 +214,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
       worker_.logger().debug("a read goes to the writer",
                              {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
-      co_return co_await fall_back_to_writer();
+      co_return co_await run_on_writer();
     }
     if (read_plan.action == ReadAction::kError) {
       worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
@@ -192,20 +230,23 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       acquired = co_await acquire(session_, node, session_.replica, schema_use(), deadline);
     }
     if (acquired.connection == nullptr) {
-      if (acquired.failure == AcquireResult::Failure::kRefused && !bound) {
-        co_return co_await fail(*acquired.refusal);
-      }
       if (bound) co_return co_await on_replica_lost(node, acquired.reason);
       if (acquired.failure == AcquireResult::Failure::kNodeDown) worker_.suspect(node);
-      failed_replica_ = node;
+      const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
+      ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
+      const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
+      const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
+      if (missed) co_return *missed;
       continue;
     }
 
     BackendConnection& connection = *acquired.connection;
     Exchange exchange = make_exchange();
+    const bool forwards = session_.level != ReadConsistency::kOff;
+    const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.hold_read_only_error = run_.decision.may_rerun_on_writer;
-    exchange.hold_unknown_schema =
-        run_.statement->cls == StatementClass::kUse && session_.level != ReadConsistency::kOff;
+    exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
+    exchange.hold_shutdown = !bound;
     if (read_plan.action == ReadAction::kWait && !in_transaction) {
       exchange.wait_for = read_plan.target;
       exchange.wait_timeout = read_plan.timeout;
@@ -219,6 +260,17 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       result = co_await run_exchange(session_, connection, exchange);
     }
 
+    // What was sent has perhaps begun a transaction there.
+    const auto leave = [&] {
+      const bool began = exchange.begin || (connection.status & protocol::status::kInTransaction) != 0;
+      if (began) {
+        worker_.pool(node).close(connection);
+      } else {
+        worker_.pool(node).put_back(connection);
+      }
+    };
+    ReadMiss miss = ReadMiss::kLost;
+    ClientError error;
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
         after_replica(connection, result, read_plan);
@@ -228,31 +280,37 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         worker_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
-      case ExchangeOutcome::kUnknownSchema:
-        reran_ = true;
-        worker_.pool(node).put_back(connection);
-        co_return co_await fall_back_to_writer();
-      case ExchangeOutcome::kStateRefused: {
+        leave();
+        miss = ReadMiss::kWrite;
+        break;
+      case ExchangeOutcome::kUnknownThere:
+        leave();
+        miss = ReadMiss::kUnknownThere;
+        error = *result.refusal;
+        break;
+      case ExchangeOutcome::kShuttingDown:
         worker_.pool(node).close(connection);
-        co_return co_await fail(*result.refusal);
-      }
+        worker_.suspect(node);
+        miss = ReadMiss::kShutdown;
+        error = *result.refusal;
+        break;
+      case ExchangeOutcome::kStateRefused:
+        worker_.pool(node).close(connection);
+        if (bound) co_return co_await fail(*result.refusal);
+        miss = ReadMiss::kStateRefused;
+        error = *result.refusal;
+        break;
       case ExchangeOutcome::kWaitFailed: {
-        // What went with it may have begun a transaction there.
-        if (exchange.begin) {
-          worker_.pool(node).close(connection);
-        } else {
-          worker_.pool(node).put_back(connection);
-        }
+        leave();
         worker_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
         worker_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
-        const auto after = consistency::after_wait(result.wait_verdict,
-                                                   timeout_policy(*session_.listener.on_read_wait_timeout));
+        const auto after = consistency::after_wait(result.wait_verdict, policy());
         if (after == AfterWait::kError) {
-          const ClientError error =
+          error =
               read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
           co_return co_await fail(error);
         }
-        if (after == AfterWait::kRunOnWriter) co_return co_await fall_back_to_writer();
+        if (after == AfterWait::kRunOnWriter) co_return co_await run_on_writer();
         ignore_consistency_ = true;
         continue;
       }
@@ -263,26 +321,19 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
           co_return RunOutcome{.close = true};
         }
         const std::string reason = session_.timed_out ? "timeout" : result.error.message();
+        // A server that does not even end a wait has not come to the read behind it.
+        if (session_.timed_out || !result.command_taken) miss = ReadMiss::kNotTaken;
         worker_.pool(node).close(connection);
         worker_.suspect(node);
         if (result.client_has_bytes) co_return RunOutcome{.close = true};
         if (bound) co_return co_await on_replica_lost(node, reason);
-        worker_.metrics().read_retries.add();
-        failed_replica_ = node;
-        continue;
+        error = connection_to_node_lost(node_name(node), reason);
+        break;
       }
     }
+    const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
+    if (missed) co_return *missed;
   }
-  if (session_.level == ReadConsistency::kOff) co_return co_await fail(no_replica());
-  co_return co_await fall_back_to_writer();
-}
-
-Awaitable<RunOutcome> RunningStatement::fall_back_to_writer() {
-  if (worker_.config().routing.reads_on_writer == ReadsOnWriter::kNever &&
-      run_.statement->cls == StatementClass::kRead && !run_.decision.may_rerun_on_writer) {
-    return fail(no_replica());
-  }
-  return run_on_writer();
 }
 
 }  // namespace causeway::proxy

@@ -1,6 +1,8 @@
 #include "proxy/statement_run_state.h"
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "protocol/packet_header.h"
@@ -29,6 +31,22 @@ bool is_write(StatementClass cls) {
     default:
       return true;
   }
+}
+
+namespace {
+
+size_t hash_of(protocol::Bytes request) {
+  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(request.data()), request.size()});
+}
+
+}  // namespace
+
+bool RunningStatement::is_repetition() const {
+  return session_.last_answered == hash_of(run_.request);
+}
+
+bool RunningStatement::writer_takes_reads() const {
+  return worker_.config().routing.reads_on_writer != ReadsOnWriter::kNever;
 }
 
 ReadConsistency RunningStatement::level() const {
@@ -122,6 +140,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (!run_.auxiliary) after_statement(connection, result, target);
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
+  if (!result.is_error) session_.last_answered = hash_of(run_.request);
   if (result.is_error) session_.last_target = target;  // SHOW WARNINGS speaks of it, of a failed PREPARE too
   // After a USE that failed the connection may be in a schema that is not the session's.
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();

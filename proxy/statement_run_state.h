@@ -12,6 +12,7 @@
 #include "proxy/lease.h"
 #include "proxy/statement_run.h"
 #include "proxy/worker.h"
+#include "routing/read_retry.h"
 
 namespace causeway::proxy {
 
@@ -35,9 +36,16 @@ class RunningStatement {
  private:
   Awaitable<RunOutcome> run_on_replica();
   Awaitable<RunOutcome> run_on_writer();
-  Awaitable<RunOutcome> fall_back_to_writer();
+  // A read for which no replica can be used, or that was not answered by one: what happens instead. Nothing:
+  // it is to be tried on another one.
+  Awaitable<RunOutcome> run_without_replica();
+  Awaitable<std::optional<RunOutcome>> on_miss(size_t node, routing::ReadMiss miss, ClientError error);
+  bool writer_takes_reads() const;
+  consistency::TimeoutPolicy policy() const;
+  bool is_repetition() const;
   Awaitable<RunOutcome> on_replica_lost(size_t node, const std::string& reason);
   Awaitable<RunOutcome> fail(ClientError error);
+  bool may_run_again(const ExchangeResult& result);
   Awaitable<void> await_last_insert_id();
   Exchange make_exchange() const;
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
@@ -48,6 +56,7 @@ class RunningStatement {
   Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
   void check_token();
 
+  std::optional<std::chrono::milliseconds> max_lag() const;
   size_t choose_replica();
   consistency::ReadConsistency level() const;
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
@@ -75,7 +84,9 @@ class RunningStatement {
   Pins pins_before_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
-  size_t failed_replica_ = kNoNode;
+  NodeSet tried_;            // replicas where it came to nothing
+  bool sent_again_ = false;  // a replica that had it is gone
+  std::optional<ClientError> last_miss_;
   std::string lost_node_;            // the writer that went away, for the client's error
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
   bool ignore_consistency_ = false;  // the `stale` policy decided

@@ -53,7 +53,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   session_.transaction = Target::kNone;
   if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);
-  const bool sent = result.command_sent && !run_.auxiliary;
+  const bool sent = result.command_sent && !run_.auxiliary && (was_in_transaction || is_write(cls) || reran_);
   // A transaction that ends with its connection has committed nothing.
   const bool may_have_committed =
       sent && (!was_in_transaction || cls == StatementClass::kCommit || cls == StatementClass::kDdl);
@@ -70,6 +70,17 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   // closed the connection too.
   if (state_lived_there) outcome.close = true;
   co_return outcome;
+}
+
+// What was not sent; and a read that the server had closed to before, or that was answered before, once more:
+// any other one may be what the connection was killed for, or what the server died of.
+bool RunningStatement::may_run_again(const ExchangeResult& result) {
+  if (!result.command_sent) return true;
+  if (is_write(run_.statement->cls) || reran_) return false;
+  if (!result.command_taken) return true;
+  const bool first = !sent_again_;
+  sent_again_ = true;
+  return first && is_repetition();
 }
 
 // Whoever took over the session's former connection asks it first: that takes a round trip.
@@ -181,7 +192,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         continue;
       }
       case ExchangeOutcome::kWaitFailed:
-      case ExchangeOutcome::kUnknownSchema:
+      case ExchangeOutcome::kUnknownThere:
+      case ExchangeOutcome::kShuttingDown:
         break;
       case ExchangeOutcome::kServerLost:
         if (session_.closing) {
@@ -191,8 +203,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         }
         worker_.pool(node).close(connection);
         worker_.suspect(node);
-        if (!bound && !result.client_has_bytes && (!result.command_sent || !is_write(run_.statement->cls)) &&
-            !begins && Clock::now() < deadline) {
+        if (!bound && !result.client_has_bytes && may_run_again(result) && !begins &&
+            Clock::now() < deadline) {
           worker_.metrics().write_retries.add();
           continue;
         }

@@ -38,6 +38,7 @@ Worker::Worker(Environment& environment, size_t index)
       metrics_(environment.metrics->worker(index)),
       cluster_(environment.cluster),
       known_(environment.config.nodes.size()),
+      refusals_(environment.config.nodes.size()),
       unreachable_since_(environment.config.nodes.size(), Clock::time_point::max()),
       probe_(*this),
       random_(static_cast<unsigned>(index + 1)) {
@@ -329,12 +330,12 @@ bool Worker::replica_usable(size_t node, std::optional<std::chrono::milliseconds
   return !max_lag || (of.lag && *of.lag <= *max_lag);
 }
 
-size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, size_t except) {
+size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except) {
   std::array<size_t, kMaxNodes> usable{};
   size_t count = 0;
   const size_t nodes = std::min(view().nodes.size(), kMaxNodes);
   for (size_t node = 0; node < nodes; ++node) {
-    if (node != except && replica_usable(node, max_lag)) usable[count++] = node;
+    if (!except[node] && replica_usable(node, max_lag)) usable[count++] = node;
   }
   if (count == 0) return kNoNode;
   if (count == 1) return usable[0];
@@ -347,6 +348,19 @@ size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, si
   const size_t second = usable[random_() % count];
   if (first == second) return first;
   return load(first) <= load(second) ? first : second;
+}
+
+const ClientError* Worker::refusal(size_t node, const PoolKey& key) {
+  if (static_cast<int>(node) == view().writer) return nullptr;
+  return refusals_[node].find(key.user, key.credentials_version, Clock::now());
+}
+
+void Worker::refused(size_t node, const PoolKey& key, const ClientError& error) {
+  if (static_cast<int>(node) == view().writer) return;
+  if (!refusals_[node].note(key.user, key.credentials_version, error, Clock::now())) return;
+  logger().warning(
+      "a replica refuses connections",
+      {{"node", to_string(config().nodes[node].address)}, {"user", key.user}, {"reason", error.message}});
 }
 
 Awaitable<void> Worker::wait_for_change(ClientSession& session) {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
@@ -22,8 +23,12 @@
 #include "proxy/io.h"
 #include "proxy/kill.h"
 #include "proxy/metrics.h"
+#include "proxy/node_refusals.h"
 
 namespace causeway::proxy {
+
+// Indexes in Config::nodes.
+using NodeSet = std::bitset<kMaxNodes>;
 
 // Everything but the members marked "any thread" belongs to the worker's own thread.
 class Worker {
@@ -79,8 +84,12 @@ class Worker {
 
   // The replica for a session that has none: of two taken at random the one with fewer statements under way
   // (weights counted). kNoNode if there is none within `max_lag`.
-  size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, size_t except);
+  size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except);
   bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag);
+
+  // What a replica has refused a moment ago to the session's account: it is not asked again. Null: nothing.
+  const ClientError* refusal(size_t node, const PoolKey& key);
+  void refused(size_t node, const PoolKey& key, const ClientError& error);
 
   // Suspends the session until something about the cluster or the connections to a node has changed, or its
   // deadline is over.
@@ -140,6 +149,7 @@ class Worker {
     consistency::Position position;
   };
   std::vector<KnownPosition> known_;                  // by node
+  std::vector<NodeRefusals> refusals_;                // by node
   std::vector<Clock::time_point> unreachable_since_;  // by node; max() while it is reachable
   GlobalProbe probe_;
   SessionList sessions_;

@@ -53,7 +53,7 @@ TEST(ClientError, NamesWhatItsReaderNeeds) {
   EXPECT_THAT(packet_too_large(1024).message, HasSubstr("1024"));
   EXPECT_EQ(packet_too_large(1024).code, 1153);
   EXPECT_THAT(no_writer(10s).message, HasSubstr("10s"));
-  EXPECT_THAT(no_replica().message, HasSubstr("routing.reads_on_writer"));
+  EXPECT_THAT(no_replica(true).message, HasSubstr("routing.reads_on_writer"));
   EXPECT_THAT(idle_too_long(28'800s).message, HasSubstr("8h"));
   EXPECT_EQ(idle_too_long(28'800s).code, 4031);
   EXPECT_EQ(
