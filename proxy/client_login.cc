@@ -245,7 +245,9 @@ AccountVerifier Login::find_account(const std::string& user) {
   return account_ == nullptr ? AccountVerifier::unknown(decoy()) : verifier_of(*account_);
 }
 
-// By the configuration, where it lists the users; else by logging in to a server as the user.
+// By the configuration, where it lists the users; else by logging in to a server as the user. A replica may
+// not have the account, or not its new password, yet: only the writer's no counts, any replica's if there is
+// none.
 Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& phase) {
   if (environment_.accounts == nullptr) {
     const bool right =
@@ -261,17 +263,20 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
                                                            .requires_tls = requires_server_tls(),
                                                            .client_address = told_address()});
   const ClusterView& view = worker_.view();
+  const int writer = view.writer;
   std::vector<size_t> nodes;
+  if (writer >= 0) nodes.push_back(static_cast<size_t>(writer));
   for (size_t i = 0; i < view.nodes.size(); ++i) {
-    if (view.nodes[i].reachable) nodes.push_back(i);
+    if (view.nodes[i].reachable && static_cast<int>(i) != writer) nodes.push_back(i);
   }
   PasswordVerdict verdict{.unknown = no_server_for_login()};
   for (const size_t node : nodes) {
     ConnectResult opened = co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
     session_.in_flight = nullptr;
     if (opened.connection) co_return PasswordVerdict{.accepted = true};
-    if (opened.access_denied) co_return PasswordVerdict{};
-    if (opened.refusal) verdict.unknown = std::move(opened.refusal);
+    if (opened.access_denied && static_cast<int>(node) == writer) co_return PasswordVerdict{};
+    if (opened.access_denied && writer < 0) verdict = PasswordVerdict{};
+    if (opened.refusal && !opened.access_denied) verdict.unknown = std::move(opened.refusal);
   }
   co_return verdict;
 }

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import types
 
 import pymysql
 import pytest
@@ -138,8 +139,9 @@ def test_accounts_that_cannot_be_read_are_checked_by_the_writer(cluster, start_p
     cluster.query(0, f"GRANT {rights} ON *.* TO {blind.name}@'%'")
     cluster.wait_synced()
     (cluster.directory / "blind.password").write_text(blind.password)
+    replicas_first = types.SimpleNamespace(addresses=lambda: cluster.addresses()[::-1], directory=cluster.directory)
     proxy = start_proxy(
-        cluster, {"monitor.user": blind.name, "monitor.password_file": str(cluster.directory / "blind.password")})
+        replicas_first, {"monitor.user": blind.name, "monitor.password_file": str(cluster.directory / "blind.password")})
     with frozen(cluster):
         new = account("young_and_unseen")
         assert one(connect(account=new, to=proxy), "SELECT 7") == 7
