@@ -171,6 +171,9 @@ NativeResult<void> NativeClient::connect(const Options& options) {
   const Tls tls = effective_tls(options);
   set_options(mysql, options, tls);
   const bool local = !options.unix_socket.empty();
+  // By itself the library takes "localhost" for the Unix socket of its default path.
+  const unsigned protocol = local ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
+  mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
   handle_ = std::move(handle);
   if (mysql_real_connect(mysql, local ? nullptr : options.host.c_str(), options.user.c_str(),
                          options.password.c_str(), nullptr, local ? 0 : options.port,

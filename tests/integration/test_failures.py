@@ -531,3 +531,11 @@ def _after_the_end(connection):
 def test_command_line_client_names_the_error(proxy):
     done = run_client(proxy, "SELECT 1;", account=accounts.Account("app", "wrong"))
     assert done.returncode == 1 and "ERROR 1045 (28000)" in done.stderr
+
+
+def test_a_node_by_the_name_localhost_is_reached_over_tcp(cluster, start_proxy, connect):
+    """The monitor's client library takes that name for a Unix socket, whatever the port is."""
+    addresses = [f"localhost:{server.port}" for server in cluster.servers]
+    by_name = type("ByName", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
+    proxy = start_proxy(by_name)
+    assert one(connect(to=proxy), "/* causeway: route=writer */ SELECT @@server_id") == 1
