@@ -124,6 +124,7 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
     case ProbeStatement::kVariables:
       return mysql
                  ? "SELECT @@global.server_id AS server_id, @@global.server_uuid AS server_uuid, "
+                   "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
                    "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
@@ -131,7 +132,9 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                    "@@global.gtid_executed AS gtid_executed, "
                    "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
                    "AND PLUGIN_STATUS = 'ACTIVE') AS group_replication"
-                 : "SELECT @@global.server_id AS server_id, @@global.read_only AS read_only, "
+                 : "SELECT @@global.server_id AS server_id, "
+                   "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
+                   "@@global.read_only AS read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
                    "@@global.gtid_current_pos AS gtid_current_pos, "
@@ -162,6 +165,7 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
   if (!server_id) return std::string("the server has no server_id");
   probe.server_id = *server_id;
   probe.server_uuid = row.text({"server_uuid"});
+  probe.host_name = row.text({"host_name"});
   probe.read_only =
       row.flag({"read_only"}) || row.flag({"super_read_only"}) || row.flag({"innodb_read_only"});
   probe.binary_log = row.flag({"log_bin"});

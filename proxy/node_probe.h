@@ -12,6 +12,7 @@
 #include "consistency/position.h"
 #include "proxy/cluster_view.h"
 #include "proxy/native_client.h"
+#include "proxy/server_identity.h"
 
 namespace causeway::proxy {
 
@@ -52,6 +53,8 @@ struct NodeProbe {
 
   uint64_t server_id = 0;
   std::string server_uuid;
+  std::string host_name;   // see ServerIdentity
+  int64_t started_at = 0;  // likewise
   bool read_only = false;  // read_only, super_read_only or innodb_read_only
   bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)
@@ -68,8 +71,13 @@ struct NodeProbe {
 
   std::vector<ReplicaChannel> channels;
   std::optional<GroupMembership> group;
-  std::string warning;  // of a right that is missing, but not always needed
-  std::chrono::steady_clock::time_point polled_at;
+  std::string warning;                                // of a right that is missing, but not always needed
+  std::chrono::steady_clock::time_point polled_at;    // when the first question was asked
+  std::chrono::steady_clock::time_point answered_at;  // when the last answer had come
+
+  ServerIdentity identity() const {
+    return {.uuid = server_uuid, .server_id = server_id, .host_name = host_name, .started_at = started_at};
+  }
 };
 
 enum class ProbeStatement : uint8_t {

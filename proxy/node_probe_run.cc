@@ -36,6 +36,7 @@ class ProbeRun {
       if (!members) return members.error();
       probe_.group = read_group_members(*members, probe_.server_uuid);
     }
+    probe_.answered_at = std::chrono::steady_clock::now();
     return std::move(probe_);
   }
 
