@@ -10,7 +10,8 @@ namespace causeway::consistency {
 namespace {
 
 constexpr size_t kMaxFileNameLength = 255;
-constexpr uint64_t kFirstOffset = 4;  // behind the magic number
+constexpr size_t kMaxOwnerLength = 36;  // of a UUID
+constexpr uint64_t kFirstOffset = 4;    // behind the magic number
 constexpr uint64_t kMaxOffset = std::numeric_limits<int64_t>::max();
 
 // What can stand between single quotes under every sql_mode and character set, and is no path.
@@ -18,9 +19,17 @@ bool allowed_in_file_name(char c) {
   return c >= ' ' && c <= '~' && c != '\'' && c != '"' && c != '`' && c != '\\' && c != '/';
 }
 
+bool allowed_in_owner(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '-';
+}
+
 }  // namespace
 
-Result<BinlogCoordinates> BinlogCoordinates::make(std::string_view file, uint64_t offset) {
+Result<BinlogCoordinates> BinlogCoordinates::make(std::string_view file, uint64_t offset,
+                                                  std::string_view owner) {
+  if (owner.size() > kMaxOwnerLength || !std::ranges::all_of(owner, allowed_in_owner)) {
+    return PositionError::kBadLogOwner;
+  }
   const size_t dot = file.rfind('.');
   if (file.size() > kMaxFileNameLength || dot == std::string_view::npos || dot == 0) {
     return PositionError::kBadFileName;
@@ -30,7 +39,7 @@ Result<BinlogCoordinates> BinlogCoordinates::make(std::string_view file, uint64_
   const auto number = digits.number<uint32_t>();
   if (!number || !digits.at_end()) return PositionError::kBadFileName;
   if (offset < kFirstOffset || offset > kMaxOffset) return PositionError::kBadNumber;
-  return BinlogCoordinates(file, dot, *number, offset);
+  return BinlogCoordinates(owner, file, dot, *number, offset);
 }
 
 Result<BinlogCoordinates> BinlogCoordinates::parse(std::string_view text) {
@@ -40,7 +49,10 @@ Result<BinlogCoordinates> BinlogCoordinates::parse(std::string_view text) {
   const auto offset = digits.number<uint64_t>();
   if (!offset) return PositionError::kBadNumber;
   if (!digits.at_end()) return PositionError::kUnexpectedText;
-  return make(text.substr(0, colon), *offset);
+  text = text.substr(0, colon);
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return make(text, *offset);
+  return make(text.substr(slash + 1), *offset, text.substr(0, slash));
 }
 
 std::string BinlogCoordinates::to_string() const {
@@ -50,13 +62,17 @@ std::string BinlogCoordinates::to_string() const {
 }
 
 void BinlogCoordinates::append_to(std::string& out) const {
+  if (!owner_.empty()) {
+    out += owner_;
+    out += '/';
+  }
   out += file_;
   out += ':';
   append_number(out, offset_);
 }
 
 std::partial_ordering BinlogCoordinates::operator<=>(const BinlogCoordinates& other) const {
-  if (base_name() != other.base_name()) return std::partial_ordering::unordered;
+  if (owner_ != other.owner_ || base_name() != other.base_name()) return std::partial_ordering::unordered;
   if (file_number_ != other.file_number_) return file_number_ <=> other.file_number_;
   return offset_ <=> other.offset_;
 }

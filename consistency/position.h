@@ -31,15 +31,15 @@ class Position {
   Position(MariadbGtidList list) : value_(std::move(list)) {}  // NOLINT
   Position(BinlogCoordinates coordinates) : value_(std::move(coordinates)) {}  // NOLINT
 
-  // Reads what a server sent, whose kind is known: a GTID set, a GTID list, `file:offset`. kNone takes an
-  // empty text only.
+  // Reads what a server sent, whose kind is known: a GTID set, a GTID list, `owner/file:offset`. kNone takes
+  // an empty text only.
   static Result<Position> parse(PositionKind kind, std::string_view text);
 
   // Reads the text form that to_string() makes, white space around it ignored.
   static Result<Position> parse(std::string_view text);
 
   // The text form of @@causeway_position, which says of what kind it is, so that any Causeway can read it:
-  // "mysql:<GTID set>", "mariadb:<GTID list>", "binlog:<file>:<offset>", and "" for none.
+  // "mysql:<GTID set>", "mariadb:<GTID list>", "binlog:<owner>/<file>:<offset>", and "" for none.
   std::string to_string() const;
   void append_to(std::string& out) const;
 

@@ -29,8 +29,12 @@ class PositionCategory final : public boost::system::error_category {
         return "unexpected text in a position";
       case PositionError::kBadFileName:
         return "not the name of a binary log file";
+      case PositionError::kBadLogOwner:
+        return "a binary log's owner is neither a UUID nor a number";
       case PositionError::kUnknownKind:
         return "a position begins with mysql:, mariadb: or binlog:";
+      case PositionError::kNotWritable:
+        return "the server is no writer any more";
       case PositionError::kMissingColumn:
         return "the server's answer has no position";
     }

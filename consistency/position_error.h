@@ -17,7 +17,9 @@ enum class PositionError {
   kMissingInterval,   // a UUID or a tag without an interval behind it
   kUnexpectedText,    // something else than the separator or the end
   kBadFileName,       // no binary log file: base name, dot, digits
+  kBadLogOwner,       // a binary log's owner is neither a UUID nor a number
   kUnknownKind,       // a position text with none of the known prefixes
+  kNotWritable,       // the server that was asked is no writer any more
   kMissingColumn,     // the answer of a server has too few columns, or NULL
 };
 

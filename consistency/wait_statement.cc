@@ -100,19 +100,31 @@ std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect) 
     case PositionKind::kNone:
       return {};
     case PositionKind::kGtidSet:
-      return mysql ? "SELECT @@global.gtid_executed" : "";
+      return mysql ? "SELECT @@global.gtid_executed, @@global.read_only" : "";
     case PositionKind::kMariadbGtid:
-      return mysql ? "" : "SELECT @@global.gtid_binlog_pos";
+      return mysql ? "" : "SELECT @@global.gtid_binlog_pos, @@global.read_only";
     case PositionKind::kBinlogCoordinates:
       return mysql && dialect.server_version >= 80400 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
   }
   return {};
 }
 
+std::string_view writer_check_statement() {
+  return "SELECT @@global.read_only";
+}
+
+bool is_writable(std::optional<std::string_view> read_only) {
+  return read_only == "0" || read_only == "OFF";
+}
+
 Result<Position> parse_probe_row(PositionKind kind,
                                  std::span<const std::optional<std::string_view>> columns) {
   if (columns.empty() || !columns[0]) return PositionError::kMissingColumn;
-  if (kind != PositionKind::kBinlogCoordinates) return Position::parse(kind, *columns[0]);
+  if (kind != PositionKind::kBinlogCoordinates) {
+    if (columns.size() < 2) return PositionError::kMissingColumn;
+    if (!is_writable(columns[1])) return PositionError::kNotWritable;
+    return Position::parse(kind, *columns[0]);
+  }
   if (columns.size() < 2 || !columns[1]) return PositionError::kMissingColumn;
   TextCursor digits(*columns[1]);
   const auto offset = digits.number<uint64_t>();

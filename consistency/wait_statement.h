@@ -40,10 +40,20 @@ bool can_wait(PositionKind kind, const WaitDialect& dialect);
 // of a row is WaitVerdict::kError.
 WaitVerdict parse_wait_result(PositionKind kind, std::optional<std::string_view> value);
 
-// The question for the writer's position; points to static storage, empty for kNone.
+// The question for the writer's position, and behind it whether that server still is a writer; points to
+// static storage, empty for kNone. A writer that is demoted in order becomes read-only before another one
+// takes writes: who is not read-only at the time of the answer has all that was committed when it was asked.
+// Coordinates come alone: writer_check_statement() has to follow on the same connection.
 std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect);
 
-// The position in the row that answers probe_statement(): columns as text, nothing for NULL.
+// Asks a server whether it still is a writer, in one row of one column. Needs no right.
+std::string_view writer_check_statement();
+
+// What @@global.read_only has answered: the server takes writes. MariaDB 12 has more values than two.
+bool is_writable(std::optional<std::string_view> read_only);
+
+// The position in the row that answers probe_statement(): columns as text, nothing for NULL. An error,
+// kNotWritable, if the row says that the server is no writer any more.
 Result<Position> parse_probe_row(PositionKind kind, std::span<const std::optional<std::string_view>> columns);
 
 }  // namespace causeway::consistency

@@ -82,6 +82,7 @@ struct BackendConnection {
   bool mariadb = false;
   bool multi_statements = false;  // as the handshake or COM_SET_OPTION said last
   ConnectionBaseline baseline;
+  uint64_t server_incarnation = 0;  // of the node (NodeView) that it was opened to
 
   protocol::StatusFlags status = 0;              // of the last OK or EOF
   std::string schema;                            // the current one, empty for none

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read.hpp>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "proxy/build_info.h"
 #include "proxy/exchange_prefix.h"
 #include "proxy/packet_io.h"
+#include "proxy/server_identity.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -154,9 +156,53 @@ bool is_error(protocol::Bytes payload) {
   return !payload.empty() && payload[0] == protocol::kErrHeader;
 }
 
-// Session tracking, and what the connection's state is to begin with: two questions in one write. Empty:
-// done. Otherwise what went wrong, or the server's refusal in `result`.
-Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& result) {
+// The answer of a server that is one row.
+struct OneRow {
+  std::vector<std::string> values;  // empty if the server has answered with an error: `refusal`
+  protocol::BackendFailure refusal;
+  std::string failure;  // the connection is of no use any more
+};
+
+Awaitable<OneRow> read_one_row(BackendConnection& connection, size_t columns) {
+  OneRow answer;
+  ErrorCode error;
+  protocol::Buffer in;
+  const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
+  const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
+  for (size_t i = 0; i < row_at + 2; ++i) {
+    const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+    if (error) {
+      answer.failure = error.message();
+      co_return answer;
+    }
+    if (is_error(packet.payload)) {
+      answer.refusal = protocol::BackendAuthExchange::refusal(packet.payload);
+      answer.values.clear();
+      co_return answer;
+    }
+    if (i != row_at) continue;
+    const auto row = protocol::parse_text_row(packet.payload, columns);
+    if (!row) {
+      answer.failure = "malformed answer of the server";
+      co_return answer;
+    }
+    for (const protocol::TextValue& value : *row)
+      answer.values.push_back(value_or_null(value));
+  }
+  co_return answer;
+}
+
+template <class T>
+T number(const std::string& text) {
+  T value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// Session tracking, what the connection's state is to begin with, and who the server is: three questions in
+// one write. Empty: done. Otherwise what went wrong, or the server's refusal in `result`.
+Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& result,
+                              ServerIdentity& identity) {
   using protocol::append_command;
   using protocol::Command;
   ErrorCode error;
@@ -164,9 +210,12 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   std::string sql;
   append_trackers_sql(sql, connection);
   append_command(out, Command::kQuery, sql, connection.capabilities);
-  append_command(out, Command::kQuery,
-                 "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode",
-                 connection.capabilities);
+  sql.assign(
+      "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, "
+      "@@server_id, CONCAT(@@hostname, ':', @@port), ");
+  sql.append(connection.mariadb ? "''" : "@@server_uuid");
+  append_command(out, Command::kQuery, sql, connection.capabilities);
+  append_command(out, Command::kQuery, start_time_sql(connection.mariadb), connection.capabilities);
   co_await connection.stream.write_all(out, {}, error);
   if (error) co_return error.message();
 
@@ -179,24 +228,36 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   }
   if (answer.payload.empty() || answer.payload[0] != 0) co_return "malformed answer of the server";
 
-  const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
-  const size_t before_row = 5 + (with_eof ? 1 : 0);
-  for (size_t i = 0; i < before_row + 2; ++i) {
-    const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
-    if (error) co_return error.message();
-    if (is_error(packet.payload)) {
-      refuse(result, protocol::BackendAuthExchange::refusal(packet.payload));
-      co_return "the server refuses its variables: " + result.reason;
-    }
-    if (i != before_row) continue;
-    const auto row = protocol::parse_text_row(packet.payload, 4);
-    if (!row) co_return "malformed answer of the server";
-    connection.baseline = {.character_set_client = value_or_null((*row)[0]),
-                           .character_set_results = value_or_null((*row)[1]),
-                           .collation_connection = value_or_null((*row)[2]),
-                           .sql_mode = value_or_null((*row)[3])};
+  OneRow variables = co_await read_one_row(connection, 7);
+  if (!variables.failure.empty()) co_return variables.failure;
+  if (variables.values.empty()) {
+    refuse(result, variables.refusal);
+    co_return "the server refuses its variables: " + result.reason;
   }
+  connection.baseline = {.character_set_client = std::move(variables.values[0]),
+                         .character_set_results = std::move(variables.values[1]),
+                         .collation_connection = std::move(variables.values[2]),
+                         .sql_mode = std::move(variables.values[3])};
+  identity.server_id = number<uint64_t>(variables.values[4]);
+  identity.host_name = std::move(variables.values[5]);
+  identity.uuid = std::move(variables.values[6]);
+  const OneRow started_at = co_await read_one_row(connection, 1);
+  if (!started_at.failure.empty()) co_return started_at.failure;
+  if (!started_at.values.empty()) identity.started_at = number<int64_t>(started_at.values[0]);
   co_return std::string();
+}
+
+// Empty if it is the server that the monitor sees at this node's address, or if the monitor has not seen any
+// yet.
+std::string check_identity(Worker& worker, BackendConnection& connection, const ServerIdentity& identity) {
+  const ClusterView& view = worker.view();
+  if (connection.node >= view.nodes.size()) return {};
+  const NodeView& node = view.nodes[connection.node];
+  connection.server_incarnation = node.incarnation;
+  if (node.incarnation == 0 || same_server(node.identity, identity)) return {};
+  worker.look_anew(connection.node);
+  return "the address leads to another server than the monitor's: " +
+         std::string(difference(node.identity, identity));
 }
 
 }  // namespace
@@ -287,8 +348,10 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   connection->mariadb = phase.profile().mariadb;
   connection->multi_statements =
       protocol::has(connection->capabilities, protocol::capability::kMultiStatements);
-  result.reason = co_await set_up(*connection, result);
+  ServerIdentity identity;
+  result.reason = co_await set_up(*connection, result, identity);
   in_flight = nullptr;
+  if (result.reason.empty()) result.reason = check_identity(worker, *connection, identity);
   if (result.reason.empty()) result.connection = std::move(connection);
   co_return result;
 }

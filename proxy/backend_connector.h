@@ -22,8 +22,9 @@ struct ConnectResult {
   std::string reason;          // for logs
 };
 
-// Logs in to a node as the key's user. `in_flight` points to the connection while it is being opened, so that
-// a watchdog can cancel it; TimeoutsConfig::connect must be enforced that way by the caller.
+// Logs in to a node as the key's user. A server that is not the one that the monitor sees there is refused,
+// and the monitor told. `in_flight` points to the connection while it is being opened, so that a watchdog can
+// cancel it; TimeoutsConfig::connect must be enforced that way by the caller.
 Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,
                                          const protocol::Credentials& credentials,
                                          BackendConnection*& in_flight);

@@ -207,6 +207,13 @@ void BackendPool::close_idle_since(Clock::time_point before) {
     close(idle_.front());
 }
 
+void BackendPool::close_idle_of_other(uint64_t incarnation) {
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    BackendConnection& connection = *at++;
+    if (!connection.keep && connection.server_incarnation != incarnation) close(connection);
+  }
+}
+
 bool BackendPool::shed_one() {
   if (idle_.empty()) return false;
   close(idle_.front());

@@ -89,6 +89,10 @@ class BackendPool {
   void close_idle();
   void close_idle_since(Clock::time_point before);
 
+  // Closes idle connections to other incarnations of the server than this one. Those with something of their
+  // session in them stay until that session asks for them.
+  void close_idle_of_other(uint64_t incarnation);
+
   // Closes one idle connection that may be given away, if there is one.
   bool shed_one();
 

@@ -8,6 +8,7 @@
 
 #include "proxy/metrics_registry.h"
 #include "proxy/processlist.h"
+#include "proxy/session_token.h"
 #include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 #include "routing/causeway_variables.h"
@@ -185,19 +186,32 @@ std::optional<ClientError> check(const ClientSession& session, const CausewayAss
   return std::nullopt;
 }
 
-OwnStatement apply_set(ClientSession& session, const routing::Statement& statement) {
+ClientError refused_position(HandedPosition why, const Position& position) {
+  constexpr size_t kMaxShown = 200;
+  ClientError error = wrong_value_for_variable(to_string(CausewayVariable::kPosition),
+                                               position.to_string().substr(0, kMaxShown));
+  error.message.append(why == HandedPosition::kOtherKind ? ": the servers have positions of another kind"
+                                                         : ": the writer does not have it");
+  return error;
+}
+
+Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Statement& statement) {
   auto set = routing::extract_causeway_assignments(statement.text, session.lex_mode);
   OwnStatement own;
   if (!set) {
     own.kind = OwnStatement::Kind::kRewritten;
     own.sql.assign(statement.text);
-    return own;
+    co_return own;
   }
   Changes changes;
   changes.trackers = session.trackers;
   for (const CausewayAssignment& assignment : set->assignments) {
     auto error = check(session, assignment, changes);
-    if (error) return refused(std::move(*error));
+    if (error) co_return refused(std::move(*error));
+  }
+  if (changes.position) {
+    const HandedPosition handed = co_await take_position(session, *changes.position);
+    if (handed != HandedPosition::kTaken) co_return refused(refused_position(handed, *changes.position));
   }
   if (changes.level && *changes.level != session.level) {
     Gauge& forwarding = session.worker.metrics().forwarding_sessions;
@@ -206,12 +220,11 @@ OwnStatement apply_set(ClientSession& session, const routing::Statement& stateme
     session.level = *changes.level;
   }
   session.trackers = std::move(changes.trackers);
-  if (changes.position) session.token.observe_write(*changes.position);
   if (!set->remaining_sql.empty()) {
     own.kind = OwnStatement::Kind::kRewritten;
     own.sql = std::move(set->remaining_sql);
   }
-  return own;
+  co_return own;
 }
 
 // The values of now in the places of the variables.
@@ -277,11 +290,6 @@ Awaitable<void> resolve_position(ClientSession& session) {
 OwnStatement apply(ClientSession& session, const routing::Statement& statement,
                    std::string_view processlist) {
   OwnStatement own;
-  if (statement.cls == StatementClass::kSet) {
-    own = apply_set(session, statement);
-    if (own.kind == OwnStatement::Kind::kRewritten) own.sql = with_values(session, own.sql);
-    return own;
-  }
   if (statement.shows_variables && !statement.uses_causeway_variables) {
     const auto filter = routing::parse_show_filter(statement.text, session.lex_mode);
     if (filter) return show(session, statement, *filter);
@@ -306,7 +314,13 @@ bool is_own_statement(const routing::Statement& statement) {
 }
 
 Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routing::Statement& statement) {
+  check_token(session);
   if (session.token.unknown()) co_await resolve_position(session);
+  if (statement.cls == StatementClass::kSet) {
+    OwnStatement own = co_await apply_set(session, statement);
+    if (own.kind == OwnStatement::Kind::kRewritten) own.sql = with_values(session, own.sql);
+    co_return own;
+  }
   std::string processlist;
   if (statement.uses_forwarding_processlist) processlist = co_await forwarding_processlist(session);
   co_return apply(session, statement, processlist);

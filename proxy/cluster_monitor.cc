@@ -1,12 +1,16 @@
 #include "proxy/cluster_monitor.h"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
 #include <utility>
 
+#include "proxy/ahead_watch.h"
+#include "proxy/incarnation.h"
 #include "proxy/node_probe_run.h"
+#include "proxy/replica_lag.h"
 #include "proxy/role_election.h"
 
 namespace causeway::proxy {
@@ -14,6 +18,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Level = MonitorLogLevel;
+using consistency::PositionKind;
 
 // A server that refuses us (a wrong password, too many connections) is not asked more often than this: each
 // try is a line in its log.
@@ -24,6 +29,18 @@ std::string describe_connect_error(const NativeError& error, const std::string& 
   const std::string doing =
       is_connection_error(error) ? "cannot connect: " : "cannot log in as '" + user + "': ";
   return doing + to_string(error);
+}
+
+// 0 if the server does not tell. What is wrong with the connection the poll will tell.
+int64_t ask_start_time(NativeClient& client) {
+  const auto rows =
+      client.query(start_time_sql(flavor_of(client.server_version()) == ServerFlavor::kMariadb));
+  int64_t started_at = 0;
+  if (rows && rows->rows.size() == 1 && rows->columns.size() == 1 && rows->rows[0][0]) {
+    const std::string& text = *rows->rows[0][0];
+    std::from_chars(text.data(), text.data() + text.size(), started_at);
+  }
+  return started_at;
 }
 
 // What a poll came to.
@@ -61,7 +78,12 @@ NativeClient::Options client_options(const MonitorOptions& options, size_t node)
 // and publishes under it, so that views come in order. Lock order: mutex, then those of ClusterState.
 struct ClusterMonitor::Impl {
   Impl(MonitorOptions given, ClusterState& where, MonitorLog sink)
-      : options(std::move(given)), state(where), log(std::move(sink)), last_errors(options.nodes.size()) {
+      : options(std::move(given)),
+        state(where),
+        log(std::move(sink)),
+        reconnect(options.nodes.size()),
+        ahead(options.nodes.size()),
+        last_errors(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
       clients.push_back(std::make_unique<NativeClient>());
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
@@ -100,9 +122,11 @@ struct ClusterMonitor::Impl {
 
   void run(size_t i) {
     uint64_t seen = 0;
+    int64_t server_started_at = 0;  // of the server at the other end of the connection
     for (;;) {
       const auto started = Clock::now();
-      Outcome outcome = poll(i);
+      if (is_to_reconnect(i)) clients[i]->close();
+      Outcome outcome = poll(i, server_started_at);
       const bool refused = outcome.refused;
       const Health health = report(i, std::move(outcome));
       std::unique_lock lock(mutex);
@@ -115,7 +139,14 @@ struct ClusterMonitor::Impl {
     }
   }
 
-  Outcome poll(size_t i) {
+  bool is_to_reconnect(size_t i) {
+    const std::lock_guard lock(mutex);
+    const bool asked = reconnect[i];
+    reconnect[i] = false;
+    return asked;
+  }
+
+  Outcome poll(size_t i, int64_t& server_started_at) {
     NativeClient& client = *clients[i];
     if (!client.connected()) {
       const auto connected = client.connect(client_options(options, i));
@@ -123,9 +154,13 @@ struct ClusterMonitor::Impl {
         const NativeError error = connected.error();
         return {.error = describe_connect_error(error, options.user), .refused = !is_connection_error(error)};
       }
+      server_started_at = ask_start_time(client);
     }
     auto probe = probe_node(client, options.user);
-    if (probe) return {.probe = std::move(*probe)};
+    if (probe) {
+      probe->started_at = server_started_at;
+      return {.probe = std::move(*probe)};
+    }
     const NativeError error = probe.error();
     client.close();
     return {.error = to_string(error), .refused = !is_connection_error(error)};
@@ -139,6 +174,7 @@ struct ClusterMonitor::Impl {
     record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
     log_node(i, before, outcome);
     last_errors[i] = std::move(outcome.error);
+    if (outcome.probe) note_incarnation(i, *outcome.probe);
     if (outcome.probe) record.probe = std::move(outcome.probe);
     const bool heard_of_all =
         std::ranges::none_of(records, [](const NodeRecord& r) { return r.health == Health::kNew; });
@@ -146,13 +182,103 @@ struct ClusterMonitor::Impl {
     return record.health;
   }
 
+  void note_incarnation(size_t i, const NodeProbe& probe) {
+    NodeRecord& record = records[i];
+    const std::string why = record.probe ? why_another_incarnation(*record.probe, probe) : "";
+    if (record.probe && why.empty()) return;
+    ++record.incarnation;
+    ++record.position_era;
+    if (!record.probe) return;
+    log(Level::kWarning, "node " + record.name + " is not what it was: " + why);
+    // A position that went back may only hide what the replica has too much.
+    const bool same = same_server(record.probe->identity(), probe.identity());
+    if (!same || ahead[i].verdict() != AheadWatch::Verdict::kAhead) ahead[i].reset();
+    ask_again();
+  }
+
+  // A new writer's log is not the old one's, even if it has the same name.
+  void note_writer(const Election& election) {
+    const bool other_kind = election.position_kind != memory.position_kind;
+    bool other_writer = false;
+    if (election.writer >= 0) {
+      const uint64_t incarnation = records[static_cast<size_t>(election.writer)].incarnation;
+      other_writer = election.memory.writer != memory.writer || incarnation != writer_incarnation;
+      writer_incarnation = incarnation;
+    }
+    if (other_writer) {
+      ++writer_epoch;
+      history.clear();
+      // The first writer of all is taken at its word.
+      if (memory.writer >= 0) {
+        for (AheadWatch& watch : ahead)
+          watch.reset();
+        ask_again();
+      }
+    }
+    if (other_kind) history.clear();
+    memory = election.memory;
+    const bool other_log = other_writer && memory.position_kind == PositionKind::kBinlogCoordinates;
+    if (!other_kind && !other_log) return;
+    for (NodeRecord& record : records)
+      ++record.position_era;
+  }
+
+  // What has been found out so far is to be known for the servers of now, soon.
+  void ask_again() {
+    ++poll_requests;
+    wake.notify_all();
+  }
+
+  // Both are positions of what a server has committed, whatever kind replicas use.
+  void watch_replicas(const Election& election) {
+    if (election.writer < 0) return;
+    const auto w = static_cast<size_t>(election.writer);
+    const NodeProbe& writer = *records[w].probe;
+    for (size_t i = 0; i < records.size(); ++i) {
+      if (i == w || !records[i].probe || election.nodes[i].role != NodeRole::kReplica) continue;
+      const NodeProbe& replica = *records[i].probe;
+      const bool mariadb = replica.flavor == ServerFlavor::kMariadb;
+      if (replica.gtid_executed.kind() == writer.gtid_executed.kind() && !writer.gtid_executed.empty()) {
+        ahead[i].observe(replica.gtid_executed, replica.answered_at, writer.gtid_executed, writer.polled_at,
+                         mariadb);
+      } else {
+        ahead[i].observe(election.nodes[i].executed, replica.answered_at, election.nodes[w].executed,
+                         writer.polled_at, false);
+      }
+    }
+  }
+
+  void measure_lag(Election& election) {
+    if (election.writer < 0) return;
+    const auto w = static_cast<size_t>(election.writer);
+    history.note(election.nodes[w].executed, records[w].probe->polled_at);
+    for (size_t i = 0; i < records.size(); ++i) {
+      ElectedNode& node = election.nodes[i];
+      if (node.role != NodeRole::kReplica || !records[i].probe) continue;
+      if (node.executed.kind() == PositionKind::kNone) {
+        if (!follows_writer_directly(*records[i].probe)) node.lag.reset();
+        continue;
+      }
+      const auto measured = history.lag(node.executed, records[i].probe->polled_at);
+      // Further behind than is known: at least what it says itself.
+      const auto known = history.age(records[i].probe->polled_at);
+      if (measured) node.lag = measured;
+      if (!measured && (!node.lag || !known || *node.lag < *known)) node.lag.reset();
+    }
+  }
+
+  bool follows_writer_directly(const NodeProbe& replica) const {
+    return std::ranges::any_of(replica.channels, [this](const ReplicaChannel& channel) {
+      return channel.source_uuid.empty() ? channel.source_server_id == memory.server_id
+                                         : channel.source_uuid == memory.server_uuid;
+    });
+  }
+
   void publish() {
     Election election = elect(records, memory);
-    const bool other_writer = election.writer >= 0 && (election.memory.writer != memory.writer ||
-                                                       election.memory.server_id != memory.server_id ||
-                                                       election.memory.server_uuid != memory.server_uuid);
-    if (other_writer) ++writer_epoch;
-    memory = election.memory;
+    note_writer(election);
+    watch_replicas(election);
+    measure_lag(election);
     auto view = std::make_shared<ClusterView>();
     view->version = ++version;
     view->writer = election.writer;
@@ -182,7 +308,12 @@ struct ClusterMonitor::Impl {
     node.replication_running = elected.replication_running;
     node.lag = elected.lag;
     node.executed = std::move(elected.executed);
+    node.incarnation = records[i].incarnation;
+    node.position_era = records[i].position_era;
     node.last_error = last_errors[i];
+    node.consistent = node.role != NodeRole::kReplica || ahead[i].verdict() == AheadWatch::Verdict::kWithin;
+    if (ahead[i].verdict() == AheadWatch::Verdict::kAhead && node.role == NodeRole::kReplica)
+      node.inconsistent_reason = "it has transactions that the writer lacks";
     if (!records[i].probe) return node;
     const NodeProbe& probe = *records[i].probe;
     node.read_only = probe.read_only;
@@ -190,8 +321,7 @@ struct ClusterMonitor::Impl {
     node.flavor = probe.flavor;
     node.server_version = probe.server_version;
     node.server_version_number = probe.server_version_number;
-    node.server_uuid = probe.server_uuid;
-    node.server_id = probe.server_id;
+    node.identity = probe.identity();
     node.capabilities = probe.capabilities;
     node.default_collation = probe.default_collation;
     node.max_connections = probe.max_connections;
@@ -226,6 +356,16 @@ struct ClusterMonitor::Impl {
       log(Level::kWarning, node + "warns: " + outcome.probe->warning);
   }
 
+  void log_consistency(const NodeView* before, const NodeView& now) const {
+    const std::string was = before != nullptr ? before->inconsistent_reason : "";
+    if (now.inconsistent_reason == was) return;
+    if (now.inconsistent_reason.empty())
+      log(Level::kInfo, "node " + now.name + " takes reads at SESSION and GLOBAL again");
+    else
+      log(Level::kError,
+          "node " + now.name + " takes no reads at SESSION and GLOBAL: " + now.inconsistent_reason);
+  }
+
   void log_roles(const ClusterView& before, const ClusterView& now) const {
     if (now.writer >= 0 && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
       log(Level::kInfo, "the writer is " + now.writer_node()->name);
@@ -234,6 +374,7 @@ struct ClusterMonitor::Impl {
     for (size_t i = 0; i < now.nodes.size(); ++i) {
       const NodeView& node = now.nodes[i];
       const NodeView* old = i < before.nodes.size() ? &before.nodes[i] : nullptr;
+      log_consistency(old, node);
       if (old != nullptr && old->role == node.role && old->unusable_reason == node.unusable_reason) continue;
       if (!node.reachable) continue;  // told already
       std::string text = "node " + node.name + " is " + std::string(to_string(node.role));
@@ -270,10 +411,14 @@ struct ClusterMonitor::Impl {
   bool stopping = false;
   uint64_t poll_requests = 0;
   std::vector<NodeRecord> records;
+  std::vector<bool> reconnect;    // asked for by look_anew()
+  std::vector<AheadWatch> ahead;  // by node
+  WriterHistory history;
   std::vector<std::string> last_errors;
   WriterMemory memory;
   uint64_t version = 0;
   uint64_t writer_epoch = 0;
+  uint64_t writer_incarnation = 0;  // of the last writer
 };
 
 ClusterMonitor::ClusterMonitor(MonitorOptions options, ClusterState& state, MonitorLog log)
@@ -301,6 +446,14 @@ void ClusterMonitor::poll_now() {
     ++impl_->poll_requests;
   }
   impl_->wake.notify_all();
+}
+
+void ClusterMonitor::look_anew(size_t node) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->reconnect[node] = true;
+  }
+  poll_now();
 }
 
 }  // namespace causeway::proxy

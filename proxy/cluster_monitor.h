@@ -68,6 +68,10 @@ class ClusterMonitor {
   // several calls before the poll are one.
   void poll_now();
 
+  // A connection to this node led to another server than the one that is polled: poll_now(), that one over a
+  // new connection. Any thread.
+  void look_anew(size_t node);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -8,8 +8,8 @@ namespace {
 
 bool roles_differ(const NodeView& before, const NodeView& now) {
   return before.reachable != now.reachable || before.role != now.role ||
-         before.usable_for_reads != now.usable_for_reads || before.server_uuid != now.server_uuid ||
-         before.server_id != now.server_id;
+         before.usable_for_reads != now.usable_for_reads || before.consistent != now.consistent ||
+         before.incarnation != now.incarnation || before.position_era != now.position_era;
 }
 
 char lower(char c) {

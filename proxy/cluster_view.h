@@ -15,6 +15,7 @@
 
 #include "consistency/position.h"
 #include "protocol/capability_flags.h"
+#include "proxy/server_identity.h"
 
 namespace causeway::proxy {
 
@@ -49,17 +50,32 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   bool usable_for_reads = false;
   std::string unusable_reason;  // why not, for people
 
+  // Its position can be trusted: reads at SESSION and GLOBAL may be sent here. Not before it is known that
+  // the writer has all that this replica has.
+  bool consistent = true;
+  std::string inconsistent_reason;  // why not; empty while it is only not known yet
+
   bool read_only = false;
-  bool replication_running = false;              // the applier runs
-  std::optional<std::chrono::milliseconds> lag;  // of replicas; nothing: unknown. 0 for the writer
+  bool replication_running = false;  // the applier runs
+  // Of replicas: an upper bound of how far they were behind the writer when they were polled (WriterHistory);
+  // nothing: unknown. 0 for the writer.
+  std::optional<std::chrono::milliseconds> lag;
   consistency::Position executed;  // of the cluster's position kind; a lower bound; kNone: unknown
   std::chrono::steady_clock::time_point polled_at;  // when `executed` and `lag` were asked for
 
   ServerFlavor flavor = ServerFlavor::kMysql;
   std::string server_version;
   uint32_t server_version_number = 0;  // 80403
-  std::string server_uuid;             // empty on MariaDB
-  uint64_t server_id = 0;
+  ServerIdentity identity;
+
+  // Rises when another server, or a new process of the same one, answers at the address, and when its
+  // executed position went back. Connections that were opened under another number lead elsewhere, or to
+  // data that is not what it was. 0: never heard of.
+  uint64_t incarnation = 0;
+  // What was learned of the node's position under another number means nothing: rises with the incarnation,
+  // and when positions come to mean something else (another kind; coordinates of another writer's log).
+  uint64_t position_era = 0;
+
   protocol::CapabilityFlags capabilities = 0;  // of its handshake
   uint8_t default_collation = 0;               // of its handshake
   uint64_t max_connections = 0;
@@ -77,7 +93,9 @@ struct ClusterView {
   std::vector<NodeView> nodes;
   int writer = -1;               // index, or -1
   std::string no_writer_reason;  // while writer is -1
-  uint64_t writer_epoch = 0;     // rises whenever another server becomes writer; not when one only goes away
+  // Rises whenever another server, or another incarnation of the same one, becomes writer; not when one only
+  // goes away.
+  uint64_t writer_epoch = 0;
 
   ServerFlavor flavor = ServerFlavor::kMysql;  // of the writer, else of any reachable node
   consistency::PositionKind position_kind = consistency::PositionKind::kNone;

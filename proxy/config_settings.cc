@@ -311,12 +311,13 @@ constexpr std::array kSettings = {
                     "they fail "
                     "without a replica.",
             .apply = choice<&Config::routing, &RoutingConfig::reads_on_writer>},
-    Setting{.name = "routing.max_lag",
-            .kind = kDuration,
-            .value = "DURATION|off",
-            .default_value = "off",
-            .help = "Replicas that are further behind take no reads.",
-            .apply = set_max_lag},
+    Setting{
+        .name = "routing.max_lag",
+        .kind = kDuration,
+        .value = "DURATION|off",
+        .default_value = "off",
+        .help = "Replicas that are further behind the writer take no reads. As exact as `monitor.interval`.",
+        .apply = set_max_lag},
 
     Setting{.name = "limits.max_connections",
             .kind = kInteger,

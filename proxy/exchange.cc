@@ -109,6 +109,7 @@ class Run {
   bool ended_ = false;
   std::optional<ClientError> refusal_;
   bool wait_failed_ = false;
+  bool not_the_writer_ = false;     // of check_writer
   protocol::Buffer prepare_error_;  // why the statement of an execute cannot be prepared there
 };
 
@@ -190,6 +191,7 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kSetTransaction:
     case PrefixStep::kBegin:
     case PrefixStep::kWait:
+    case PrefixStep::kWriterCheck:
     case PrefixStep::kFormerVariables:
     case PrefixStep::kPrepare:
     case PrefixStep::kVariablesBack:
@@ -231,6 +233,7 @@ void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value
     result_.wait_verdict = consistency::parse_wait_result(exchange_.wait_for->kind(), value);
     wait_failed_ = result_.wait_verdict != WaitVerdict::kReached;
   }
+  if (step == PrefixStep::kWriterCheck) not_the_writer_ = !consistency::is_writable(value);
   if (step == PrefixStep::kFormerLastInsertId) {
     LastInsertId& of_former = *connection_.former_last_insert_id;
     if (value) std::from_chars(value->data(), value->data() + value->size(), of_former.value);
@@ -253,6 +256,10 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
     wait_failed_ = true;
+    return;
+  }
+  if (step == PrefixStep::kWriterCheck) {
+    not_the_writer_ = true;
     return;
   }
   const bool prepares = step == PrefixStep::kFormerSchema || step == PrefixStep::kFormerVariables ||
@@ -631,7 +638,7 @@ Awaitable<ExchangeResult> Run::run() {
   for (size_t i = 0; i < prefix.size() && !ended_; ++i)
     co_await read_prefix_answer(prefix[i]);
   if (ended_) co_return result_;
-  const bool failed = refusal_.has_value() || wait_failed_;
+  const bool failed = refusal_.has_value() || wait_failed_ || not_the_writer_;
   if (!failed && !prepare_error_.empty()) {
     co_await refuse_execute();
     co_return result_;
@@ -650,6 +657,7 @@ Awaitable<ExchangeResult> Run::run() {
     co_return result_;
   }
   if (!prefix.must_succeed_first) co_await discard();
+  if (!ended_ && not_the_writer_) end(ExchangeOutcome::kReadOnlyNode);
   // State that is refused behind a failed wait may be what was waited for.
   if (!ended_) end(wait_failed_ ? ExchangeOutcome::kWaitFailed : ExchangeOutcome::kStateRefused);
   result_.refusal = std::move(refusal_);

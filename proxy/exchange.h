@@ -34,6 +34,10 @@ struct Exchange {
   const consistency::Position* wait_for = nullptr;
   std::chrono::milliseconds wait_timeout{0};
 
+  // It is asked first whether the server still is the writer; if it is not, nothing of the answer is relayed:
+  // kReadOnlyNode. For reads that must not miss what another writer has committed.
+  bool check_writer = false;
+
   // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead.
   bool set_transaction = false;
   bool begin = false;
@@ -64,7 +68,7 @@ struct Exchange {
 enum class ExchangeOutcome : uint8_t {
   kRelayed,       // the client has the answer
   kWaitFailed,    // the wait did not end well; what came behind it was thrown away
-  kReadOnlyNode,  // see hold_read_only_error
+  kReadOnlyNode,  // see hold_read_only_error, check_writer
   kUnknownThere,  // see hold_unknown_names, and `refusal`
   kShuttingDown,  // see hold_shutdown, and `refusal`
   kStateRefused,  // the server refused what had to precede; nothing of the command's answer was relayed. See

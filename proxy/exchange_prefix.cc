@@ -189,8 +189,9 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
       exchange.prepare != nullptr && connection.statements >= PreparedStatements::kMaxPerConnection;
   return connection.needs_reset || is_full || !connection.statements_to_close.empty() ||
          must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
-         option_differs(session, connection) || exchange.wait_for != nullptr || exchange.begin ||
-         exchange.set_transaction || connection.applied_version != session.variables.version() ||
+         option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
+         exchange.begin || exchange.set_transaction ||
+         connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
          must_track_state_change(connection, exchange);
 }
@@ -266,6 +267,10 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   if (must_track_state_change(connection, exchange)) {
     append_command(out, Command::kQuery, "SET session_track_state_change=1", capabilities);
     prefix.push_back(PrefixStep::kTrackStateChange);
+  }
+  if (exchange.check_writer) {
+    append_command(out, Command::kQuery, consistency::writer_check_statement(), capabilities);
+    prefix.push_back(PrefixStep::kWriterCheck);
   }
   if (exchange.set_transaction) {
     for (const std::string* statement :

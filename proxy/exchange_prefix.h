@@ -21,6 +21,7 @@ enum class PrefixStep : uint8_t {
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
+  kWriterCheck,         // whether the server still is the writer
   kFormerSchema,        // COM_INIT_DB: where the statement was prepared first
   kFormerVariables,     // SET of what its text was read by then
   kTextPrepare,         // PREPARE of the statement that is EXECUTEd
@@ -31,7 +32,7 @@ enum class PrefixStep : uint8_t {
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 17;
+  static constexpr size_t kMaxSteps = 18;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

@@ -18,12 +18,17 @@
 namespace causeway::proxy {
 
 using consistency::Position;
+using consistency::PositionKind;
 using consistency::WriterProbe;
 
 namespace {
 
 // How long a question waits at most for reads that may share it.
 constexpr std::chrono::microseconds kMaxGathering{500};
+
+std::vector<std::optional<std::string_view>> columns_of(const std::vector<std::optional<std::string>>& row) {
+  return {row.begin(), row.end()};
+}
 
 }  // namespace
 
@@ -46,6 +51,8 @@ Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session)
     std::erase(waiting_, &session);
   }
   if (probe_.state(ticket) != WriterProbe::State::kAnswered) co_return std::nullopt;
+  // The answer is the former writer's, whose positions may mean nothing now.
+  if (answered_by_ != worker_.view().writer_epoch) co_return std::nullopt;
   co_return probe_.position();
 }
 
@@ -83,6 +90,7 @@ Awaitable<void> GlobalProbe::ask() {
     std::optional<Position> answer = co_await question();
     in_flight_ = nullptr;
     if (answer && worker_.view().writer_epoch == writer_epoch) {
+      answered_by_ = writer_epoch;
       probe_.completed(epoch, std::move(*answer));
     } else {
       connection_.reset();
@@ -93,8 +101,18 @@ Awaitable<void> GlobalProbe::ask() {
   asking_ = false;
 }
 
+// Coordinates are of the log of the server that was asked.
+Position GlobalProbe::with_owner(Position position, size_t node) {
+  const auto* coordinates = position.binlog_coordinates();
+  if (coordinates == nullptr) return position;
+  const ServerIdentity& writer = worker_.view().nodes[node].identity;
+  auto owned = consistency::BinlogCoordinates::make(coordinates->file(), coordinates->offset(),
+                                                    binlog_owner(writer.uuid, writer.server_id));
+  return owned ? Position(std::move(*owned)) : Position();
+}
+
 Awaitable<bool> GlobalProbe::connect(size_t node) {
-  if (connection_ && connection_->node == node) co_return true;
+  if (connection_ && connection_->node == node && worker_.is_current(*connection_)) co_return true;
   connection_.reset();
   const auto key =
       std::make_shared<const PoolKey>(PoolKey{.user = worker_.config().monitor.user,
@@ -112,25 +130,10 @@ Awaitable<bool> GlobalProbe::connect(size_t node) {
   co_return true;
 }
 
-Awaitable<std::optional<Position>> GlobalProbe::question() {
-  const ClusterView& view = worker_.view();
-  if (view.writer < 0) co_return std::nullopt;
-  const auto node = static_cast<size_t>(view.writer);
-  const consistency::PositionKind kind = view.position_kind;
-  const std::string_view sql = consistency::probe_statement(kind, worker_.wait_dialect(node));
-  if (sql.empty()) co_return std::nullopt;
-  const bool connected = co_await connect(node);
-  if (!connected) co_return std::nullopt;
-
-  in_flight_ = connection_.get();
-  protocol::Buffer& out = connection_->out;
-  out.clear();
-  protocol::append_command(out, protocol::Command::kQuery, sql, connection_->capabilities);
-  ErrorCode error;
-  co_await connection_->stream.write_all(out, {}, error);
-  if (error) co_return std::nullopt;
-
+// The row of a result set; nothing for an error of the server, or of the connection.
+Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
   // Column count, definitions, [EOF], the row, EOF or OK.
+  ErrorCode error;
   protocol::Buffer in;
   const auto head = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
   if (error || head.payload.empty() || head.payload[0] == 0 || head.payload[0] >= 0xfb)
@@ -138,17 +141,63 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
   const size_t columns = head.payload[0];
   const size_t before_row =
       columns + (protocol::has(connection_->capabilities, protocol::capability::kDeprecateEof) ? 0 : 1);
-  std::optional<Position> answer;
+  Row answer;
   for (size_t i = 0; i < before_row + 2; ++i) {
     const auto packet = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
     if (error) co_return std::nullopt;
     if (i != before_row) continue;
     const auto row = protocol::parse_text_row(packet.payload, columns);
     if (!row) co_return std::nullopt;
-    const auto position = consistency::parse_probe_row(kind, *row);
-    if (position) answer = *position;
+    for (const protocol::TextValue& value : *row)
+      answer.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
   }
   co_return answer;
+}
+
+// Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
+Awaitable<std::optional<Position>> GlobalProbe::question() {
+  const ClusterView& view = worker_.view();
+  if (view.writer < 0) co_return std::nullopt;
+  const auto node = static_cast<size_t>(view.writer);
+  const PositionKind kind = view.position_kind;
+  const bool check_apart = kind == PositionKind::kBinlogCoordinates;
+  const bool has_gtids = check_apart && view.flavor == ServerFlavor::kMariadb;
+  const std::string_view sql = consistency::probe_statement(kind, worker_.wait_dialect(node));
+  if (sql.empty()) co_return std::nullopt;
+  const bool connected = co_await connect(node);
+  if (!connected) co_return std::nullopt;
+
+  in_flight_ = connection_.get();
+  const protocol::CapabilityFlags capabilities = connection_->capabilities;
+  protocol::Buffer& out = connection_->out;
+  out.clear();
+  protocol::append_command(out, protocol::Command::kQuery, sql, capabilities);
+  if (check_apart) {
+    const std::string_view check =
+        has_gtids ? consistency::probe_statement(PositionKind::kMariadbGtid, worker_.wait_dialect(node))
+                  : consistency::writer_check_statement();
+    protocol::append_command(out, protocol::Command::kQuery, check, capabilities);
+  }
+  ErrorCode error;
+  co_await connection_->stream.write_all(out, {}, error);
+  if (error) co_return std::nullopt;
+
+  const std::optional<Row> row = co_await read_row();
+  if (!row) co_return std::nullopt;
+  auto position = consistency::parse_probe_row(kind, columns_of(*row));
+  bool is_writer = position || position.error() != consistency::PositionError::kNotWritable;
+  if (check_apart) {
+    const std::optional<Row> check = co_await read_row();
+    if (!check || check->empty()) co_return std::nullopt;
+    is_writer = consistency::is_writable(columns_of(*check).back());
+    if (has_gtids && is_writer) {
+      auto gtids = consistency::parse_probe_row(PositionKind::kMariadbGtid, columns_of(*check));
+      gtids_ = gtids ? std::move(*gtids) : Position();
+    }
+  }
+  if (!is_writer) worker_.suspect(node);
+  if (!is_writer || !position) co_return std::nullopt;
+  co_return with_owner(std::move(*position), node);
 }
 
 }  // namespace causeway::proxy

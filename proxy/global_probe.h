@@ -40,8 +40,13 @@ class GlobalProbe {
   };
 
   // The writer's position at a moment after this call; nothing if it cannot be had before the session's
-  // deadline, or if there is no writer.
+  // deadline, if there is no writer, or if the server that was asked is none any more (then the monitor looks
+  // at once).
   Awaitable<std::optional<consistency::Position>> position(ClientSession& session);
+
+  // MariaDB without replication by GTID: the GTIDs that the writer had as well when it gave its latest
+  // position.
+  const consistency::Position& gtids() const { return gtids_; }
 
   // Another server is the writer, or none: what is in flight fails, the connection is dropped.
   void writer_changed();
@@ -57,6 +62,9 @@ class GlobalProbe {
   Awaitable<void> gather();
   Awaitable<bool> connect(size_t node);
   Awaitable<std::optional<consistency::Position>> question();
+  using Row = std::vector<std::optional<std::string>>;
+  Awaitable<std::optional<Row>> read_row();
+  consistency::Position with_owner(consistency::Position position, size_t node);
   void settle();
 
   Worker& worker_;
@@ -64,6 +72,8 @@ class GlobalProbe {
   std::unique_ptr<BackendConnection> connection_;
   std::vector<ClientSession*> waiting_;
   size_t reads_under_way_ = 0;
+  consistency::Position gtids_;
+  uint64_t answered_by_ = 0;  // ClusterView::writer_epoch of the latest answer
   bool asking_ = false;
   bool gathering_ = false;
   asio::steady_timer gathered_;

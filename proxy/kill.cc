@@ -15,7 +15,8 @@
 
 namespace causeway::proxy {
 
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, KillScope scope) {
+Awaitable<void> kill_on_server(Worker& worker, size_t node, uint64_t server_incarnation, uint32_t thread_id,
+                               KillScope scope) {
   const auto key = std::make_shared<const PoolKey>(PoolKey{
       .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
   const auto credentials = worker.environment().monitor_credentials;
@@ -27,6 +28,7 @@ Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, 
                             {{"thread", id}, {"reason", opened.reason}});
     co_return;
   }
+  if (opened.connection->server_incarnation != server_incarnation) co_return;
   protocol::Buffer out;
   const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
   protocol::append_command(out, protocol::Command::kQuery, sql, opened.connection->capabilities);

@@ -15,8 +15,11 @@ struct ClientSession;
 enum class KillScope : uint8_t { kQuery, kConnection };
 
 // KILL of the connection with this id, or of what it is doing, on a connection of its own with the monitor's
-// account. What fails is logged: the server then notices by itself when it writes its answer.
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint32_t thread_id, KillScope scope);
+// account. What fails is logged: the server then notices by itself when it writes its answer. Nothing is done
+// if the node is another incarnation than the one that the connection was opened to: there the id is
+// somebody else's.
+Awaitable<void> kill_on_server(Worker& worker, size_t node, uint64_t server_incarnation, uint32_t thread_id,
+                               KillScope scope);
 
 enum class KillOutcome : uint8_t {
   kKilled,    // done, or on its way

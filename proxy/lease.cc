@@ -83,6 +83,7 @@ bool can_take_over(const ClientSession& session) {
 BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive) {
   if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease, use)) return nullptr;
+  if (!lease.connection->keep && !session.worker.is_current(*lease.connection)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
   return session.worker.pool(node).take_own(lease);
@@ -101,7 +102,8 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
     if (connection == nullptr && can_take_over(session))
       connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
     if (connection != nullptr) {
-      if (connection->stream.is_quiet()) {
+      const bool is_current = state_lives_there || worker.is_current(*connection);
+      if (is_current && connection->stream.is_quiet()) {
         acquired.connection = connection;
         co_return acquired;
       }

@@ -7,6 +7,7 @@
 namespace causeway::proxy {
 namespace {
 
+using consistency::BinlogCoordinates;
 using consistency::Position;
 using consistency::PositionKind;
 
@@ -233,6 +234,14 @@ bool comes_from(const ReplicaChannel& channel, int from, const WriterMemory& wri
   return from != kNobody && from == writer.writer;
 }
 
+// With the name of the last writer, whose log it is.
+Position of_writers_log(const std::optional<BinlogCoordinates>& coordinates, const WriterMemory& writer) {
+  if (!coordinates) return {};
+  auto named = BinlogCoordinates::make(coordinates->file(), coordinates->offset(),
+                                       binlog_owner(writer.server_uuid, writer.server_id));
+  return named ? Position(std::move(*named)) : Position();
+}
+
 Position executed_of(const NodeProbe& probe, const ReplicaChannel* channel, int from, bool is_last_writer,
                      const WriterMemory& memory) {
   switch (memory.position_kind) {
@@ -243,9 +252,9 @@ Position executed_of(const NodeProbe& probe, const ReplicaChannel* channel, int 
     case PositionKind::kMariadbGtid:
       return channel != nullptr && !is_last_writer ? probe.gtid_applied : probe.gtid_executed;
     case PositionKind::kBinlogCoordinates:
-      if (is_last_writer) return probe.binlog_position ? Position(*probe.binlog_position) : Position();
-      if (channel == nullptr || !channel->executed || !comes_from(*channel, from, memory)) return {};
-      return *channel->executed;
+      if (is_last_writer) return of_writers_log(probe.binlog_position, memory);
+      if (channel == nullptr || !comes_from(*channel, from, memory)) return {};
+      return of_writers_log(channel->executed, memory);
   }
   return {};
 }

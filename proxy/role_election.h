@@ -41,6 +41,8 @@ struct NodeRecord {
   uint16_t port = 0;
   Health health = Health::kNew;
   std::optional<NodeProbe> probe = std::nullopt;  // the last good one
+  uint64_t incarnation = 0;                       // see NodeView
+  uint64_t position_era = 0;                      // likewise
 };
 
 // What an election needs to know of the one before.

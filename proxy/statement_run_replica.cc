@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "proxy/session_token.h"
+
 namespace causeway::proxy {
 namespace {
 
@@ -44,36 +46,23 @@ std::optional<milliseconds> RunningStatement::max_lag() const {
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
   const size_t current = session_.replica_node;
-  if (current != kNoNode && !tried_[current] && worker_.replica_usable(current, max_lag())) return current;
-  const size_t chosen = worker_.pick_replica(max_lag(), tried_);
+  const bool stays =
+      current != kNoNode && !tried_[current] && worker_.replica_usable(current, max_lag(), trusts());
+  const size_t chosen = stays ? current : worker_.pick_replica(max_lag(), tried_, trusts());
   if (chosen == kNoNode) return kNoNode;
-  if (current != kNoNode && current != chosen) {
+  const uint64_t era = worker_.view().nodes[chosen].position_era;
+  if (current != kNoNode && (current != chosen || session_.replica_era != era)) {
     session_.saw_newer = true;
     session_.token_satisfied_version = ~uint64_t{0};
   }
   session_.replica_node = chosen;
+  session_.replica_era = era;
   return chosen;
-}
-
-// After a failover a position that the new writer does not have would never arrive; and a token must stay
-// short.
-void RunningStatement::check_token() {
-  const ClusterView& view = worker_.view();
-  const NodeView* writer = view.writer_node();
-  if (writer == nullptr) return;
-  if (session_.writer_epoch != view.writer_epoch) {
-    if (session_.writer_epoch != 0 && session_.token.drop_if_not_in(writer->executed)) {
-      worker_.metrics().tokens_dropped.add();
-      worker_.logger().warning("a position was dropped: the new writer does not have it",
-                               {{"writer", writer->name}});
-    }
-    session_.writer_epoch = view.writer_epoch;
-  }
-  if (session_.token.needs_collapse()) session_.token.collapse(writer->executed);
 }
 
 consistency::ReadRequest RunningStatement::read_request(size_t node) {
   consistency::ReadRequest request;
+  era_ = worker_.view().nodes[node].position_era;
   request.level = level();
   request.token = &session_.token;
   request.probed_target = probed_ ? &*probed_ : nullptr;
@@ -128,13 +117,15 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   if (plan.action == ReadAction::kWait) {
     const auto waited = duration_cast<microseconds>(Clock::now() - start_);
     worker_.metrics().read_waits.add(waited);
-    if (plan.target != nullptr) worker_.learned_position(connection.node, *plan.target);
+    if (plan.target != nullptr) worker_.learned_position(connection, era_, *plan.target);
   } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
     worker_.metrics().reads_without_wait.add();
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  if (consistent && (probed_ || level() == ReadConsistency::kSession)) {
+  const bool same_server = era_ == worker_.view().nodes[connection.node].position_era &&
+                           era_ == session_.replica_era && worker_.is_current(connection);
+  if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
     session_.token_satisfied_version = session_.token.version();
     if (probed_) session_.saw_newer = false;
   }
@@ -160,7 +151,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
   routing::ReadFacts facts;
   facts.forwards = session_.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
-  facts.another_replica = worker_.pick_replica(max_lag(), tried_) != kNoNode;
+  facts.another_replica = worker_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
   facts.sent_again = sent_again_;
   facts.harmless = is_repetition();
   const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
@@ -207,7 +198,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const size_t node = bound ? session_.replica_node : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
 
-    check_token();
+    check_token(session_);
     ReadPlan read_plan = consistency::plan_read(read_request(node));
     if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
     if (read_plan.action == ReadAction::kWriter) {
@@ -223,6 +214,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       co_return co_await fail(error);
     }
 
+    if (!bound && session_.replica && !worker_.is_current(*session_.replica.connection))
+      worker_.pool(session_.replica.connection->node).close(*session_.replica.connection);
     AcquireResult acquired;
     acquired.connection = acquire_own(session_, node, session_.replica, schema_use(), false);
     if (acquired.connection == nullptr) {
@@ -237,6 +230,11 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
       const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
       if (missed) co_return *missed;
+      continue;
+    }
+    // The plan was made by what is not known any more.
+    if (!bound && worker_.view().nodes[node].position_era != era_) {
+      worker_.pool(node).put_back(*acquired.connection);
       continue;
     }
 

@@ -54,14 +54,20 @@ class RunningStatement {
   // The plan for a read on a replica; the second one after kProbeThenDecide.
   consistency::ReadRequest read_request(size_t node);
   Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
-  void check_token();
 
   std::optional<std::chrono::milliseconds> max_lag() const;
   size_t choose_replica();
   consistency::ReadConsistency level() const;
+  // Its replica's position has to be one that can be trusted.
+  bool trusts() const {
+    return level() == consistency::ReadConsistency::kSession ||
+           level() == consistency::ReadConsistency::kGlobal;
+  }
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
   std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
   SchemaUse schema_use() const;
+  // A read that may run on the writer only while that is the writer indeed.
+  bool must_see_all() const;
   // Something lives in the session's connection to this server that another one does not have.
   bool bound_to(routing::Target target) const;
   RunOutcome answered(const ExchangeResult& result) const {
@@ -84,6 +90,7 @@ class RunningStatement {
   Pins pins_before_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
+  uint64_t era_ = 0;         // NodeView::position_era when the read was planned
   NodeSet tried_;            // replicas where it came to nothing
   bool sent_again_ = false;  // a replica that had it is gone
   std::optional<ClientError> last_miss_;

@@ -92,6 +92,20 @@ Awaitable<void> RunningStatement::await_last_insert_id() {
   }
 }
 
+// A writer that was demoted a moment ago lacks what the new one has committed since. A read at SESSION misses
+// only what it could have seen elsewhere: on a replica that was asked before, or in a position it was handed.
+bool RunningStatement::must_see_all() const {
+  const StatementClass cls = run_.statement->cls;
+  const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
+                     cls == StatementClass::kWriterRead;
+  if (!reads || run_.auxiliary || session_.transaction != Target::kNone) return false;
+  const std::string_view hint = run_.statement->hints.consistency;
+  const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
+  const consistency::ReadConsistency level = hinted.value_or(session_.level);
+  return level == consistency::ReadConsistency::kGlobal ||
+         (level == consistency::ReadConsistency::kSession && run_.decision.target == Target::kReplica);
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const Clock::time_point deadline = start_ + worker_.config().forwarding.writer_wait;
   const bool was_in_transaction = session_.transaction == Target::kWriter;
@@ -169,6 +183,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     // The session's own READ ONLY is its own affair.
     const bool own_read_only = session_.deferred.next_read_only || session_.transaction_read_only;
     exchange.hold_read_only_error = !bound && !own_read_only && Clock::now() < deadline;
+    exchange.check_writer = !bound && must_see_all();
     worker_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
@@ -186,6 +201,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       case ExchangeOutcome::kReadOnlyNode: {
         worker_.pool(node).close(connection);
         worker_.suspect(node);
+        if (Clock::now() >= deadline) {
+          const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
+          co_return co_await fail(error);
+        }
         worker_.metrics().write_retries.add();
         const DeadlineScope scope(session_, std::min(deadline, Clock::now() + milliseconds{200}));
         co_await worker_.wait_for_change(session_);

@@ -24,6 +24,7 @@ boost::json::object node_json(const NodeView& node, size_t index, const MetricsR
   json["role"] = std::string(to_string(node.role));
   json["up"] = node.reachable;
   json["usable"] = node.usable_for_reads;
+  json["consistent"] = node.consistent;
   if (node.lag) json["lag_seconds"] = seconds(*node.lag);
   json["version"] = node.server_version;
   json["position"] = node.executed.to_string();

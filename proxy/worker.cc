@@ -134,6 +134,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->port = peer.port;
   session->command_since = tick_;
   session->level = *listener.read_consistency;
+  session->writer_epoch = cluster_.view().writer_epoch;
   const uint32_t open = environment_.sessions.fetch_add(1, std::memory_order_relaxed);
   metrics_.sessions.add();
   metrics_.connections_accepted.add();
@@ -192,6 +193,7 @@ void Worker::on_view_change() {
   const ClusterView& view = cluster_.view();
   seen_view_version_ = view.version;
   for (size_t node = 0; node < pools_.size() && node < view.nodes.size(); ++node) {
+    pools_[node]->close_idle_of_other(view.nodes[node].incarnation);
     if (view.nodes[node].reachable) {
       unreachable_since_[node] = Clock::time_point::max();
     } else if (unreachable_since_[node] == Clock::time_point::max()) {
@@ -232,7 +234,9 @@ void Worker::look_for_lost_clients(Clock::time_point now) {
 }
 
 void Worker::abort_statement(const BackendConnection& connection) {
-  asio::co_spawn(io_, kill_on_server(*this, connection.node, connection.thread_id, KillScope::kConnection),
+  asio::co_spawn(io_,
+                 kill_on_server(*this, connection.node, connection.server_incarnation, connection.thread_id,
+                                KillScope::kConnection),
                  asio::detached);
 }
 
@@ -249,7 +253,8 @@ KillOutcome Worker::kill(uint32_t id, const Killer& killer, KillScope scope) {
     if (session.in_flight != nullptr && session.in_flight->lease != nullptr) {
       // A late KILL must not hit the next one who has the connection.
       session.in_flight->doomed = true;
-      asio::co_spawn(io_, kill_on_server(*this, session.in_flight->node, session.in_flight->thread_id, scope),
+      const BackendConnection& at = *session.in_flight;
+      asio::co_spawn(io_, kill_on_server(*this, at.node, at.server_incarnation, at.thread_id, scope),
                      asio::detached);
     } else {
       session.wake_up.set();
@@ -304,38 +309,44 @@ consistency::WaitDialect Worker::wait_dialect(size_t node) {
 const consistency::Position& Worker::known_position(size_t node) {
   const ClusterView& current = view();
   KnownPosition& known = known_[node];
-  if (known.view_version != current.version) {
-    known.view_version = current.version;
-    const consistency::Position& polled = current.nodes[node].executed;
-    // What a wait has shown may be ahead of the poll. After a node was set up anew it may also be behind for
-    // good; then the poll is what counts.
-    if (!known.position.contains(polled)) {
-      known.position = polled;
-    } else if (!current.nodes[node].reachable) {
-      known.position = consistency::Position();
-    }
-  }
+  if (known.view_version == current.version) return known.position;
+  known.view_version = current.version;
+  const NodeView& of = current.nodes[node];
+  // What a wait has shown may be ahead of the poll, but not of one that was asked for later.
+  const bool poll_counts =
+      known.era != of.position_era || of.polled_at >= known.learned_at || !known.position.merge(of.executed);
+  known.era = of.position_era;
+  if (poll_counts) known.position = of.executed;
+  if (!of.reachable) known.position = consistency::Position();
   return known.position;
 }
 
-void Worker::learned_position(size_t node, const consistency::Position& position) {
-  known_position(node);
-  if (!known_[node].position.merge(position)) known_[node].position = position;
+void Worker::learned_position(const BackendConnection& connection, uint64_t era,
+                              const consistency::Position& position) {
+  known_position(connection.node);
+  KnownPosition& known = known_[connection.node];
+  if (known.era != era || !is_current(connection)) return;
+  if (!known.position.merge(position)) known.position = position;
+  known.learned_at = Clock::now();
 }
 
-bool Worker::replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag) {
+bool Worker::replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts) {
   const NodeView& of = view().nodes[node];
   if (!of.reachable || !of.usable_for_reads || of.role == NodeRole::kWriter) return false;
-  if (config().nodes[node].weight == 0) return false;
-  return !max_lag || (of.lag && *of.lag <= *max_lag);
+  if (config().nodes[node].weight == 0 || (trusts && !of.consistent)) return false;
+  if (!max_lag) return true;
+  // A poll that does not come when it should tells less and less.
+  const auto overdue = std::max<Clock::duration>(tick_ - of.polled_at - 2 * config().monitor.interval, {});
+  return of.lag && *of.lag + overdue <= *max_lag;
 }
 
-size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except) {
+size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except,
+                            bool trusts) {
   std::array<size_t, kMaxNodes> usable{};
   size_t count = 0;
   const size_t nodes = std::min(view().nodes.size(), kMaxNodes);
   for (size_t node = 0; node < nodes; ++node) {
-    if (!except[node] && replica_usable(node, max_lag)) usable[count++] = node;
+    if (!except[node] && replica_usable(node, max_lag, trusts)) usable[count++] = node;
   }
   if (count == 0) return kNoNode;
   if (count == 1) return usable[0];
@@ -373,6 +384,11 @@ Awaitable<void> Worker::wait_for_change(ClientSession& session) {
 void Worker::suspect(size_t node) {
   if (environment_.monitor != nullptr) environment_.monitor->poll_now();
   logger().debug("a connection failed", {{"node", to_string(config().nodes[node].address)}});
+}
+
+void Worker::look_anew(size_t node) {
+  if (environment_.monitor != nullptr) environment_.monitor->look_anew(node);
+  logger().debug("a connection led to another server", {{"node", to_string(config().nodes[node].address)}});
 }
 
 }  // namespace causeway::proxy

@@ -78,14 +78,23 @@ class Worker {
   const ClusterView& view() { return cluster_.view(); }
   consistency::WaitDialect wait_dialect(size_t node);
 
-  // What a node is known to have executed: the monitor's poll, or what a wait on it has shown since.
+  // What a node is known to have executed: the monitor's poll, or what a wait on it has shown since that was
+  // asked for.
   const consistency::Position& known_position(size_t node);
-  void learned_position(size_t node, const consistency::Position& position);
+  // A wait on this connection has shown it. `era` is the node's position_era when the wait was planned.
+  void learned_position(const BackendConnection& connection, uint64_t era,
+                        const consistency::Position& position);
+
+  // The connection leads to the server that the monitor sees at the node's address now.
+  bool is_current(const BackendConnection& connection) {
+    return connection.server_incarnation == view().nodes[connection.node].incarnation;
+  }
 
   // The replica for a session that has none: of two taken at random the one with fewer statements under way
-  // (weights counted). kNoNode if there is none within `max_lag`.
-  size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except);
-  bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag);
+  // (weights counted). kNoNode if there is none within `max_lag`. `trusts`: its position has to be one that
+  // can be trusted (NodeView::consistent).
+  size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except, bool trusts);
+  bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts);
 
   // What a replica has refused a moment ago to the session's account: it is not asked again. Null: nothing.
   const ClientError* refusal(size_t node, const PoolKey& key);
@@ -100,6 +109,8 @@ class Worker {
 
   // A connection failed or could not be opened: the monitor looks at once.
   void suspect(size_t node);
+  // A new connection led to another server than the monitor's: it looks at once, over a new one.
+  void look_anew(size_t node);
 
   // When the worker looked at the clock last; at most some 50 ms ago unless it is overloaded.
   Clock::time_point tick() const { return tick_; }
@@ -146,6 +157,8 @@ class Worker {
   std::vector<std::unique_ptr<BackendPool>> pools_;  // by node
   struct KnownPosition {
     uint64_t view_version = 0;
+    uint64_t era = 0;  // NodeView::position_era
+    Clock::time_point learned_at;
     consistency::Position position;
   };
   std::vector<KnownPosition> known_;                  // by node

@@ -341,3 +341,45 @@ def test_position_is_handed_to_another_session_of_another_causeway(cluster, star
         assert _count(reader, table)[0] == 3
     assert isinstance(attempt(reader, "SET causeway_position = 'nonsense !'"), SqlError)
     wait_until(lambda: _count(reader, table)[1] != 0, 10, "reads are back on a replica")
+
+
+@with_and_without_gtids
+def test_a_position_that_the_writer_does_not_have_is_refused(cluster, start_proxy, connect, table, gtid):
+    """Of another kind, of another cluster, or of the future: nothing of it would ever be there."""
+    proxy = start_proxy(cluster, QUICK)
+    session = connect(to=proxy)
+    run(session, f"INSERT INTO {table} VALUES (3, 'three')")
+    own = one(session, "SELECT @@causeway_position")
+    other_kinds = {"mysql:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5", "mariadb:0-1-5"} | ({"binlog:1/binlog.000001:4"} if gtid else set())
+    kind = own.split(":")[0]
+    if kind == "mysql":
+        never = ["mysql:3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5", f"mysql:{own.split(':')[1]}:1-99999999"]
+    elif kind == "mariadb":
+        never = ["mariadb:0-1-99999999", "mariadb:77-1-1"]
+    else:
+        never = [own.rsplit(":", 1)[0] + ":99999999"]
+    refused = [text for text in other_kinds if not text.startswith(kind)] + never
+    for text in refused:
+        answer = attempt(session, f"SET causeway_position = '{text}', aurora_replica_read_consistency = 'GLOBAL'")
+        assert isinstance(answer, SqlError) and (answer.errno, answer.sqlstate) == (1231, "42000"), text
+    assert one(session, "SELECT @@causeway_position") == own, "nothing of a SET that fails is done"
+    assert one(session, f"SELECT @@{NAME}") == "SESSION"
+    run(session, f"SET causeway_position = '{own}'")
+    # Written a moment ago, so that the monitor has not seen it.
+    with lagging(cluster, table):
+        for number in range(10, 20):
+            reader = connect(to=proxy)
+            run(session, f"INSERT INTO {table} VALUES ({number}, 'x')")
+            run(reader, f"SET causeway_position = '{one(session, 'SELECT @@causeway_position')}'")
+            assert run(reader, f"SELECT COUNT(*) FROM {table} WHERE id = {number}") == ((1,),)
+
+
+@pytest.mark.gtid(False)
+def test_a_position_of_another_writers_log_is_taken_for_all_that_is_committed(cluster, start_proxy, connect, table):
+    reader = connect(to=start_proxy(cluster, QUICK))
+    with lagging(cluster, table):
+        cluster.query(0, f"INSERT INTO app.{table} VALUES (3, 'three')")
+        for position in ("binlog:77/binlog.000001:4", "binlog:binlog.000001:4"):
+            reader = connect(to=start_proxy(cluster, QUICK))
+            run(reader, f"SET causeway_position = '{position}'")
+            assert _count(reader, table)[0] == 3

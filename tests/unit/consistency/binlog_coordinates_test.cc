@@ -40,6 +40,19 @@ TEST(BinlogCoordinates, LogsOfDifferentNamesAreUnordered) {
   EXPECT_FALSE(b.contains(a));
 }
 
+TEST(BinlogCoordinates, LogsOfDifferentOwnersAreUnordered) {
+  const BinlogCoordinates a = at("32a6d841-e565-11f1-b3e0-02fc00000001/b.000001:4");
+  EXPECT_EQ(a.owner(), "32a6d841-e565-11f1-b3e0-02fc00000001");
+  EXPECT_EQ(a.file(), "b.000001");
+  EXPECT_EQ(a.to_string(), "32a6d841-e565-11f1-b3e0-02fc00000001/b.000001:4");
+  EXPECT_EQ(at("7/db.example:x.000001:4").to_string(), "7/db.example:x.000001:4");
+  for (const char* of_another : {"2/b.000009:4", "b.000009:4"}) {
+    EXPECT_EQ(a <=> at(of_another), std::partial_ordering::unordered);
+    EXPECT_FALSE(at(of_another).contains(a));
+    EXPECT_NE(a, at(of_another));
+  }
+}
+
 TEST(BinlogCoordinates, BadTextNamesItsError) {
   const struct {
     std::string text;
@@ -53,6 +66,10 @@ TEST(BinlogCoordinates, BadTextNamesItsError) {
       {"b.000001:9223372036854775808", PositionError::kBadNumber},
       {"b.000001:4x", PositionError::kUnexpectedText},
       {"b:4", PositionError::kBadFileName},
+      {"x/b.000001:4", PositionError::kBadLogOwner},
+      {"'/b.000001:4", PositionError::kBadLogOwner},
+      {"0123456789012345678901234567890123456/b.000001:4", PositionError::kBadLogOwner},
+      {"1/2/b.000001:4", PositionError::kBadFileName},
       {".000001:4", PositionError::kBadFileName},
       {"b.:4", PositionError::kBadFileName},
       {"b.x:4", PositionError::kBadFileName},
@@ -60,7 +77,8 @@ TEST(BinlogCoordinates, BadTextNamesItsError) {
       {"b.4294967296:4", PositionError::kBadFileName},
       {"b'.000001:4", PositionError::kBadFileName},
       {"b\\.000001:4", PositionError::kBadFileName},
-      {"../b.000001:4", PositionError::kBadFileName},
+      {"../b.000001:4", PositionError::kBadLogOwner},
+      {"1/../b.000001:4", PositionError::kBadFileName},
       {"b\xbf.000001:4", PositionError::kBadFileName},
       {std::string("b\0.000001:4", 11), PositionError::kBadFileName},
       {std::string(256, 'b') + ".000001:4", PositionError::kBadFileName},

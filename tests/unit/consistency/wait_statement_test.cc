@@ -100,8 +100,10 @@ TEST(WaitResult, TableOfVerdicts) {
 }
 
 TEST(ProbeStatement, SpeaksTheServersDialect) {
-  EXPECT_EQ(probe_statement(PositionKind::kGtidSet, kMysql80), "SELECT @@global.gtid_executed");
-  EXPECT_EQ(probe_statement(PositionKind::kMariadbGtid, kMariadb), "SELECT @@global.gtid_binlog_pos");
+  EXPECT_EQ(probe_statement(PositionKind::kGtidSet, kMysql80),
+            "SELECT @@global.gtid_executed, @@global.read_only");
+  EXPECT_EQ(probe_statement(PositionKind::kMariadbGtid, kMariadb),
+            "SELECT @@global.gtid_binlog_pos, @@global.read_only");
   EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMariadb), "SHOW MASTER STATUS");
   EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMysql80), "SHOW MASTER STATUS");
   EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMysql97), "SHOW BINARY LOG STATUS");
@@ -110,10 +112,10 @@ TEST(ProbeStatement, SpeaksTheServersDialect) {
 
 TEST(ProbeRow, GivesThePosition) {
   const std::string set = kA + ":1-5,\n" + kA + ":7";
-  EXPECT_EQ(parse_probe_row(PositionKind::kGtidSet, Columns{set}).value().to_string(),
+  EXPECT_EQ(parse_probe_row(PositionKind::kGtidSet, Columns{set, "0"}).value().to_string(),
             "mysql:" + kA + ":1-5:7");
-  EXPECT_TRUE(parse_probe_row(PositionKind::kGtidSet, Columns{""}).value().empty());
-  EXPECT_EQ(parse_probe_row(PositionKind::kMariadbGtid, Columns{"0-1-6"}).value().to_string(),
+  EXPECT_TRUE(parse_probe_row(PositionKind::kGtidSet, Columns{"", "0"}).value().empty());
+  EXPECT_EQ(parse_probe_row(PositionKind::kMariadbGtid, Columns{"0-1-6", "OFF"}).value().to_string(),
             "mariadb:0-1-6");
   const Columns status{"mysql-bin.000001", "1324", "", "", set};
   EXPECT_EQ(parse_probe_row(PositionKind::kBinlogCoordinates, status).value().to_string(),
@@ -124,7 +126,12 @@ TEST(ProbeRow, BadRowNamesItsError) {
   using enum PositionKind;
   EXPECT_EQ(parse_probe_row(kGtidSet, Columns{}).error(), PositionError::kMissingColumn);
   EXPECT_EQ(parse_probe_row(kGtidSet, Columns{std::nullopt}).error(), PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6"}).error(), PositionError::kBadUuid);
+  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6"}).error(), PositionError::kMissingColumn);
+  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6", "0"}).error(), PositionError::kBadUuid);
+  for (const auto& read_only : Columns{"1", "ON", "NO_LOCK", "", std::nullopt}) {
+    EXPECT_EQ(parse_probe_row(kMariadbGtid, Columns{"0-1-6", read_only}).error(),
+              PositionError::kNotWritable);
+  }
   EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001"}).error(), PositionError::kMissingColumn);
   EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001", std::nullopt}).error(),
             PositionError::kMissingColumn);

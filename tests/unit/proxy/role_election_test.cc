@@ -254,26 +254,28 @@ TEST(Election, MariadbReplicasTellWhatTheyHaveApplied) {
 }
 
 TEST(Election, CoordinatesAreOfTheWritersLogOnly) {
+  const std::string old_writer = "3e11fa47-71ca-11e1-9e33-c80aa9429561";
+  const std::string new_writer = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
   std::vector nodes = {on_mysql(writable(0), false), on_mysql(replica(1, 0), false),
                        on_mysql(replica(2, 1), false)};
   Election election = elect(nodes, {});
-  EXPECT_EQ(election.nodes[0].executed.to_string(), "binlog:bin.000002:2000");
-  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:bin.000002:1500");
+  EXPECT_EQ(election.nodes[0].executed.to_string(), "binlog:" + old_writer + "/bin.000002:2000");
+  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + old_writer + "/bin.000002:1500");
   EXPECT_EQ(election.nodes[2].executed.kind(), PositionKind::kNone) << "those are of node 1's log";
 
   // The writer goes: what the replicas have of its log still counts.
   nodes[0] = down(nodes[0]);
   election = elect(nodes, election.memory);
   EXPECT_EQ(election.writer, -1);
-  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:bin.000002:1500");
+  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + old_writer + "/bin.000002:1500");
 
   // Node 1 is promoted: now only its own log counts.
   nodes[1].probe->channels.clear();
   nodes[1].probe->read_only = false;
   election = elect(nodes, election.memory);
   EXPECT_EQ(election.writer, 1);
-  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:bin.000002:2000");
-  EXPECT_EQ(election.nodes[2].executed.to_string(), "binlog:bin.000002:1500");
+  EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + new_writer + "/bin.000002:2000");
+  EXPECT_EQ(election.nodes[2].executed.to_string(), "binlog:" + new_writer + "/bin.000002:1500");
 }
 
 TEST(Health, OutAfterAFailedPollAndAFailedRetry) {

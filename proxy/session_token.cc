@@ -1,0 +1,73 @@
+#include "proxy/session_token.h"
+
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+
+using consistency::Position;
+using consistency::PositionKind;
+
+namespace {
+
+void tell_dropped(ClientSession& session, const NodeView& writer) {
+  session.worker.metrics().tokens_dropped.add();
+  session.worker.logger().warning("a position was dropped: the new writer does not have it",
+                                  {{"writer", writer.name}});
+}
+
+bool of_another_log(const Position& position, const Position& writer) {
+  const auto* handed = position.binlog_coordinates();
+  const auto* own = writer.binlog_coordinates();
+  return handed != nullptr && (own == nullptr || handed->owner() != own->owner());
+}
+
+}  // namespace
+
+void check_token(ClientSession& session) {
+  const ClusterView& view = session.worker.view();
+  const NodeView* writer = view.writer_node();
+  if (writer == nullptr) return;
+  if (session.writer_epoch != view.writer_epoch) {
+    session.writer_epoch = view.writer_epoch;
+    if (session.token.drop_if_not_in(writer->executed)) tell_dropped(session, *writer);
+  }
+  if (session.token.needs_collapse()) session.token.collapse(writer->executed);
+}
+
+Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
+  if (position.empty()) co_return HandedPosition::kTaken;
+  Worker& worker = session.worker;
+  const ClusterView& view = worker.view();
+  // MariaDB tells the GTIDs of writes even where replicas do not use them.
+  const bool gtids_beside = view.flavor == ServerFlavor::kMariadb &&
+                            view.position_kind == PositionKind::kBinlogCoordinates &&
+                            position.kind() == PositionKind::kMariadbGtid;
+  if (view.position_kind != PositionKind::kNone && position.kind() != view.position_kind && !gtids_beside)
+    co_return HandedPosition::kOtherKind;
+  const NodeView* writer = view.writer_node();
+  if (writer != nullptr && writer->executed.contains(position)) {
+    session.token.observe_write(position);
+    co_return HandedPosition::kTaken;
+  }
+  const Position* last_known = worker.last_known_writer_position();
+  if (last_known != nullptr && of_another_log(position, *last_known)) {
+    session.token.set_unknown();
+    co_return HandedPosition::kTaken;
+  }
+  std::optional<Position> now;
+  {
+    const DeadlineScope scope(session, Clock::now() + *session.listener.read_wait_timeout);
+    now = co_await worker.probe().position(session);
+  }
+  if (now && gtids_beside) now = worker.probe().gtids();
+  if (now && of_another_log(position, *now)) {
+    session.token.set_unknown();
+    co_return HandedPosition::kTaken;
+  }
+  if (now && !now->contains(position)) co_return HandedPosition::kNotThere;
+  // Without the writer's word the replicas' will do: they wait for it, and time out if it never comes.
+  session.token.observe_write(position);
+  co_return HandedPosition::kTaken;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,199 @@
+"""What is known of a server belongs to one incarnation of it: it ends when the server comes back with less, when another
+one takes its address, and, without GTIDs, when another one becomes the writer."""
+
+import contextlib
+import select
+import shutil
+import socket
+import threading
+
+import pytest
+from cluster import wait_until
+from conftest import run
+from support import SqlError, attempt, kill_connections, one, server_of
+
+with_and_without_gtids = pytest.mark.parametrize("gtid", [True, False], ids=["gtid", "no-gtid"])
+
+
+class Switch:
+    """A TCP address that can be made to lead to another server: connections that stand stay where they are."""
+
+    def __init__(self, port):
+        self.leads_to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.close()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                threading.Thread(target=self._relay, args=(client, self.leads_to), daemon=True).start()
+
+    @staticmethod
+    def _relay(client, port):
+        with contextlib.suppress(OSError), client, socket.create_connection(("127.0.0.1", port)) as server:
+            while True:
+                for ready in select.select([client, server], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    (server if ready is client else client).sendall(data)
+
+
+@contextlib.contextmanager
+def held(cluster, *nodes):
+    """Replicas that apply nothing, although they run and are in service."""
+    holders = [cluster.connect(node) for node in nodes]
+    try:
+        for holder in holders:
+            run(holder, "FLUSH TABLES WITH READ LOCK")
+        yield
+    finally:
+        for holder in holders:
+            holder.close()
+
+
+def make_table(cluster):
+    cluster.query(cluster.writer, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(cluster.writer, "INSERT INTO app.kv VALUES (1, 0), (2, 0)")
+    cluster.wait_synced()
+
+
+def session(proxy, level="SESSION"):
+    connection = proxy.connect(database="app")
+    run(connection, f"SET aurora_replica_read_consistency = '{level}'")
+    return connection
+
+
+def copy_of(cluster, node):
+    """A copy of a node's data as it is now; the node is stopped for it and goes on."""
+    server = cluster.servers[node]
+    copy = server.home / "copy"
+    server.shut_down()
+    shutil.copytree(server.datadir, copy, symlinks=True)
+    cluster.restart_node(node)
+    return copy
+
+
+def restore(cluster, node, copy, *, replicates):
+    """The node comes back with the data of the copy; as a replica it is an hour behind."""
+    server = cluster.servers[node]
+    server.shut_down()
+    shutil.rmtree(server.datadir)
+    copy.rename(server.datadir)
+    if replicates:
+        server.options.append("--skip-replica-start" if cluster.kind == "mysql" else "--skip-slave-start")
+    cluster.restart_node(node)
+    if replicates:
+        cluster.query(node, cluster.flavor.delay_source(3600))
+        cluster.query(node, "START REPLICA")
+
+
+@with_and_without_gtids
+def test_a_replica_that_comes_back_with_less_is_not_taken_for_up_to_date(own_cluster, start_proxy, gtid):
+    cluster = own_cluster(replicas=1, gtid=gtid)
+    make_table(cluster)
+    copy = copy_of(cluster, 1)
+    wait_until(lambda: cluster._io_running(1), 30, "the replica is connected to its source")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    own, reader, reading_only = session(proxy), session(proxy, "GLOBAL"), session(proxy)
+    for connection in (own, reader):
+        run(connection, "UPDATE kv SET v = v + 1 WHERE k = 1")
+        assert one(connection, "SELECT v FROM kv WHERE k = 1") > 0
+    wait_until(lambda: run(reading_only, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((2, 2),), 10, "it has read on the replica")
+    restore(cluster, 1, copy, replicates=True)
+    eventual = session(proxy, "EVENTUAL")
+    wait_until(lambda: run(eventual, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((0, 2),), 30, "the replica is in service again")
+    assert one(own, "SELECT v FROM kv WHERE k = 1") == 2, "its own write"
+    assert one(reader, "SELECT v FROM kv WHERE k = 1") == 2, "GLOBAL"
+    assert one(session(proxy, "GLOBAL"), "SELECT v FROM kv WHERE k = 1") == 2, "GLOBAL, a new session"
+    assert one(reading_only, "SELECT v FROM kv WHERE k = 1") == 2, "monotonic reads"
+    assert "is not what it was" in proxy.log()
+
+
+def test_coordinates_of_the_old_writers_log_mean_nothing_in_the_new_ones(own_cluster, start_proxy):
+    """The new writer's log has the same name and is shorter: what replicas had of the old one is more, by the numbers."""
+    cluster = own_cluster(gtid=False)
+    for _ in range(5):
+        cluster.query(0, "FLUSH BINARY LOGS")
+    make_table(cluster)
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    sessions = [session(proxy, level) for level in ("SESSION", "GLOBAL") for _ in range(4)]  # on both replicas
+    for connection in sessions:
+        run(connection, "UPDATE kv SET v = v + 1 WHERE k = 2")
+        run(connection, "SELECT v FROM kv")
+    handed_on = one(sessions[0], "SELECT @@causeway_position")
+    cluster.wait_synced()
+    cluster.kill_node(0)
+    cluster.promote(1)
+    cluster.wait_synced(2)
+    admin = session(proxy)
+    wait_until(lambda: not isinstance(attempt(admin, "UPDATE kv SET v = v + 1 WHERE k = 2"), SqlError), 30, "there is a writer")
+    fresh = [session(proxy, level) for level in ("SESSION", "GLOBAL")]
+    run(fresh[0], f"SET causeway_position = '{handed_on}'")
+    for number, connection in enumerate(sessions + fresh, start=1):
+        cluster.wait_synced(2)
+        with held(cluster, 2):
+            run(admin if number % 2 else connection, f"UPDATE kv SET v = {number} WHERE k = 1")
+            if number % 2 and connection in (*sessions[:4], fresh[0]):
+                run(connection, f"SET causeway_position = '{one(admin, 'SELECT @@causeway_position')}'")
+            assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
+
+
+@with_and_without_gtids
+def test_an_address_that_leads_to_another_server_is_noticed_at_the_first_connection(own_cluster, start_proxy, gtid):
+    """The monitor still polls the server that was there before, which answers well."""
+    cluster = own_cluster(gtid=gtid)
+    make_table(cluster)
+    switch = Switch(cluster.servers[1].port)
+    addresses = [cluster.addresses()[0], f"127.0.0.1:{switch.port}"]
+    cluster_of_two = type("Two", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
+    proxy = start_proxy(cluster_of_two, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    own, reading_only = session(proxy), session(proxy)
+    run(own, "UPDATE kv SET v = 1 WHERE k = 1")
+    for connection in (own, reading_only):
+        wait_until(lambda: run(connection, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((1, 2),), 10, "reads are on node 1")  # noqa: B023
+    with held(cluster, 2):
+        run(own, "UPDATE kv SET v = 2 WHERE k = 1")
+        wait_until(lambda: run(own, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((2, 2),), 10, "reads are on node 1")
+        wait_until(lambda: one(reading_only, "SELECT v FROM kv WHERE k = 1") == 2, 10, "and see it")
+        switch.leads_to = cluster.servers[2].port
+        # New connections are needed, and say who they are. The monitor's stays where it is.
+        kill_connections(cluster, 1)
+        for _ in range(5):
+            for level in ("GLOBAL", "SESSION"):
+                new = session(proxy, level)
+                if level == "SESSION":
+                    run(new, "UPDATE kv SET v = v + 1 WHERE k = 2")
+                assert one(new, "SELECT v FROM kv WHERE k = 1") == 2
+                new.close()
+        wait_until(lambda: "is not what it was: it is another server" in proxy.log(), 10, "the monitor has noticed")
+        assert one(own, "SELECT v FROM kv WHERE k = 1") == 2
+        assert one(reading_only, "SELECT v FROM kv WHERE k = 1") == 2
+    eventual = session(proxy, "EVENTUAL")
+    wait_until(lambda: server_of(eventual) == 2, 10, "the server that is there now serves")
+    switch.close()
+
+
+@with_and_without_gtids
+def test_a_writer_that_comes_back_with_less_is_another_one(own_cluster, start_proxy, gtid):
+    """What it lost is dropped from what sessions wait for, and does not come back under the numbers of later writes."""
+    cluster = own_cluster(replicas=0, gtid=gtid)
+    cluster.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(0, "INSERT INTO app.kv VALUES (1, 0), (2, 0)")
+    copy = copy_of(cluster, 0)
+    proxy = start_proxy(cluster, {"workers": "1"})
+    own = session(proxy)
+    for _ in range(5):
+        run(own, "UPDATE kv SET v = v + 1 WHERE k = 1")
+    lost = one(own, "SELECT @@causeway_position")
+    restore(cluster, 0, copy, replicates=False)
+    wait_until(lambda: not isinstance(attempt(own, "SELECT v FROM kv"), SqlError), 30, "the writer is back")
+    wait_until(lambda: "is not what it was" in proxy.log(), 10, "that is said")
+    assert one(own, "SELECT v FROM kv WHERE k = 1") == 0
+    assert one(own, "SELECT @@causeway_position") != lost

@@ -1,0 +1,71 @@
+"""A planned switch of the writer that one Causeway has noticed and another one has not: GLOBAL is GLOBAL through both."""
+
+import contextlib
+
+import pytest
+from cluster import wait_until
+from conftest import run
+from support import SqlError, attempt, one
+
+with_and_without_gtids = pytest.mark.parametrize("gtid", [True, False], ids=["gtid", "no-gtid"])
+
+# Its monitor polls once and then only when it is told to.
+LATE = {"monitor.interval": "60s", "workers": "1", "forwarding.read_wait_timeout": "300ms"}
+
+
+@contextlib.contextmanager
+def held(cluster, *nodes):
+    """Replicas that apply nothing, although they run and are in service."""
+    holders = [cluster.connect(node) for node in nodes]
+    try:
+        for holder in holders:
+            run(holder, "FLUSH TABLES WITH READ LOCK")
+        yield
+    finally:
+        for holder in holders:
+            holder.close()
+
+
+READS = {
+    "on a replica": "SELECT v FROM kv WHERE k = 1",
+    "on the writer": "/* causeway: route=writer */ SELECT v FROM kv WHERE k = 1",
+    "prepared": None,
+    "in a transaction": "SELECT v FROM kv WHERE k = 1 ",
+    "handed on": "SELECT v FROM kv WHERE k = 1",
+}
+
+
+@with_and_without_gtids
+def test_a_causeway_that_has_not_noticed_a_switch_reads_nothing_old(own_cluster, start_proxy, gtid):
+    cluster = own_cluster(gtid=gtid)
+    cluster.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(0, "INSERT INTO app.kv VALUES (1, 0)")
+    cluster.wait_synced()
+    prompt = start_proxy(cluster, {"workers": "1"})
+    readers = {}
+    for name in READS:
+        reader = readers[name] = start_proxy(cluster, LATE).connect(database="app")
+        run(reader, f"SET aurora_replica_read_consistency = '{'SESSION' if name == 'handed on' else 'GLOBAL'}'")
+        assert one(reader, "SELECT v FROM kv WHERE k = 1") == 0
+        assert one(reader, READS["on the writer"]) == 0
+    cluster.promote(1)
+    writer = prompt.connect(database="app")
+    wait_until(lambda: not isinstance(attempt(writer, "UPDATE kv SET v = 6 WHERE k = 1"), SqlError), 30, "one has noticed")
+    cluster.wait_synced()
+    with held(cluster, 0, 2):
+        run(writer, "UPDATE kv SET v = 7 WHERE k = 1")
+        position = one(writer, "SELECT @@causeway_position")
+        for name, statement in READS.items():
+            reader = readers[name]
+            if name == "handed on":
+                run(reader, f"SET causeway_position = '{position}'")
+            if name == "in a transaction":
+                run(reader, "BEGIN")
+            if name == "prepared":
+                run(reader, "PREPARE s FROM 'SELECT v FROM kv WHERE k = 1'")
+                statement = "EXECUTE s"
+            assert one(reader, statement) == 7, name
+            if name == "in a transaction":
+                run(reader, "COMMIT")
+    for reader in readers.values():
+        reader.close()
