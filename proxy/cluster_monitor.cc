@@ -314,6 +314,14 @@ struct ClusterMonitor::Impl {
     node.consistent = node.role != NodeRole::kReplica || ahead[i].verdict() == AheadWatch::Verdict::kWithin;
     if (ahead[i].verdict() == AheadWatch::Verdict::kAhead && node.role == NodeRole::kReplica)
       node.inconsistent_reason = "it has transactions that the writer lacks";
+    // A wait there would be for a place in the log of its own source, which may well have the same name.
+    const bool of_another_log = memory.position_kind == PositionKind::kBinlogCoordinates &&
+                                node.role == NodeRole::kReplica &&
+                                node.executed.kind() == PositionKind::kNone;
+    if (of_another_log) {
+      node.consistent = false;
+      node.inconsistent_reason = "without GTIDs its positions are not those of the writer's log";
+    }
     if (!records[i].probe) return node;
     const NodeProbe& probe = *records[i].probe;
     node.read_only = probe.read_only;

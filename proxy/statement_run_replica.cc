@@ -271,7 +271,12 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     ClientError error;
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
-        after_replica(connection, result, read_plan);
+        // In a transaction nothing was waited for: what it shows is its snapshot's.
+        if (in_transaction) {
+          after_either(connection, result, Target::kReplica);
+        } else {
+          after_replica(connection, result, read_plan);
+        }
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
         worker_.abort_statement(connection);

@@ -221,6 +221,28 @@ def test_pairs_of_write_and_read_while_replication_stops_and_starts(cluster, sta
         assert stale == 0
 
 
+# --- what is learned of a replica -------------------------------------------------------------------------------------
+
+
+@with_and_without_gtids
+def test_a_read_in_a_transaction_teaches_nothing_about_its_replica(cluster, start_proxy, connect, table, gtid):
+    """It reads in its snapshot, whatever the writer has by now: others must not take that for the replica's position."""
+    proxy = start_proxy(cluster, {**QUICK, "workers": "1"})
+    readers = [connect(to=proxy, level="GLOBAL") for _ in range(4)]
+    for reader in readers:
+        run(reader, "START TRANSACTION READ ONLY")
+        assert _count(reader, table)[1] in (1, 2)
+    with lagging(cluster, table):
+        cluster.query(0, f"INSERT INTO app.{table} VALUES (3, 'three')")
+        for reader in readers:
+            assert _count(reader, table)[0] == 2, "its snapshot"
+        for other in [connect(to=proxy, level="GLOBAL") for _ in range(4)]:
+            assert _count(other, table)[0] == 3
+        for reader in readers:
+            run(reader, "COMMIT")
+            assert _count(reader, table)[0] == 3
+
+
 # --- the variable -----------------------------------------------------------------------------------------------------
 
 NAME = "aurora_replica_read_consistency"

@@ -197,3 +197,22 @@ def test_a_writer_that_comes_back_with_less_is_another_one(own_cluster, start_pr
     wait_until(lambda: "is not what it was" in proxy.log(), 10, "that is said")
     assert one(own, "SELECT v FROM kv WHERE k = 1") == 0
     assert one(own, "SELECT @@causeway_position") != lost
+
+
+def test_without_gtids_a_replica_of_a_replica_takes_no_reads_that_wait(own_cluster, start_proxy):
+    """A wait there is for a place in its own source's log, which is further by the numbers and has the same name."""
+    cluster = own_cluster(gtid=False)
+    make_table(cluster)
+    for _ in range(5):
+        cluster.query(1, "FLUSH BINARY LOGS")
+    cluster.query(2, "STOP REPLICA")
+    cluster._follow(2, 1, cluster._coordinates(1))
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    sessions = [session(proxy, level) for level in ("SESSION", "GLOBAL") for _ in range(4)]
+    with held(cluster, 2):
+        for number, connection in enumerate(sessions, start=1):
+            run(connection, f"UPDATE kv SET v = {number} WHERE k = 1")
+            assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
+    assert "its positions are not those of the writer's log" in proxy.log()
+    eventual = [session(proxy, "EVENTUAL") for _ in range(6)]
+    assert {server_of(connection) for connection in eventual} == {1, 2}
