@@ -61,7 +61,7 @@ bool append_wait_statement(std::string& out, const Position& position, milliseco
   if (function.empty()) return false;
   out += "SELECT ";
   out += function;
-  out += "('";
+  out += "(_utf8mb4'";  // under any collation of the connection
   if (const GtidSet* set = position.gtid_set()) set->append_to(out);
   if (const MariadbGtidList* list = position.mariadb_gtid()) list->append_to(out);
   if (const BinlogCoordinates* coordinates = position.binlog_coordinates()) out += coordinates->file();

@@ -187,6 +187,7 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
           connection_.incarnation;
       break;
     case PrefixStep::kBaseline:
+    case PrefixStep::kSchemaCharset:
     case PrefixStep::kFormerLastInsertId:
     case PrefixStep::kSetTransaction:
     case PrefixStep::kBegin:
@@ -408,7 +409,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   protocol::Buffer& scratch = session_.scratch;
   scratch.clear();
   const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0;
-  append_client_session_state(session_, ok.session_state, transaction_goes_on, scratch);
+  append_client_session_state(session_, statement, ok.session_state, transaction_goes_on, scratch);
   ok.session_state = scratch;
   ok.status_flags |= added;
   protocol::Buffer& packet = session_.local_answer;

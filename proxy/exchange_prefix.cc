@@ -1,5 +1,6 @@
 #include "proxy/exchange_prefix.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -73,7 +74,7 @@ void append_charset(std::string& sql, std::string_view variable, std::string_vie
   if (value == "NULL") {
     sql.append(value);
   } else {
-    sql.append("'").append(value).append("'");
+    sql.append("_utf8mb4'").append(value).append("'");
   }
 }
 
@@ -100,6 +101,37 @@ void append_charsets_sql(std::string& sql, const BackendConnection& connection) 
   append_charset(sql, "collation_connection", baseline.collation_connection);
 }
 
+// The session's own, of which servers take what clients send to be; empty for the server's default.
+std::string_view client_charset(const ClientSession& session, const BackendConnection& connection) {
+  if (const std::string* value = session.variables.find("character_set_client"); value != nullptr)
+    return *value;
+  return session.handshake_collation_forgotten ? std::string_view{}
+                                               : std::string_view{connection.baseline.character_set_client};
+}
+
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return (c & 0x80) == 0; });
+}
+
+// COM_INIT_DB. Names are known in UTF-8, as servers report them, and sent in the client's character set.
+void append_schema(Prefix& prefix, PrefixStep step, std::string_view schema, const ClientSession& session,
+                   const BackendConnection& connection, protocol::Buffer& out) {
+  const std::string_view charset = client_charset(session, connection);
+  const bool as_it_is = is_ascii(schema) || charset.starts_with("utf8");
+  if (!as_it_is) {
+    append_command(out, protocol::Command::kQuery, "SET character_set_client=utf8mb4",
+                   connection.capabilities);
+    prefix.push_back(PrefixStep::kSchemaCharset);
+  }
+  append_command(out, protocol::Command::kInitDb, schema, connection.capabilities);
+  prefix.push_back(step);
+  if (as_it_is) return;
+  std::string sql = "SET character_set_client=";
+  sql.append(charset.empty() ? std::string_view("DEFAULT") : charset);
+  append_command(out, protocol::Command::kQuery, sql, connection.capabilities);
+  prefix.push_back(PrefixStep::kSchemaCharset);
+}
+
 // Where the statement that is to be prepared again is not read as it was: what goes ahead, and what brings
 // the session's own state back behind it.
 class FormerContext {
@@ -110,8 +142,7 @@ class FormerContext {
 
   void append(Prefix& prefix, protocol::Buffer& out) const {
     if (other_schema()) {
-      append_command(out, protocol::Command::kInitDb, former_.schema, connection_.capabilities);
-      prefix.push_back(PrefixStep::kFormerSchema);
+      append_schema(prefix, PrefixStep::kFormerSchema, former_.schema, session_, connection_, out);
     }
     if (other_variables()) append_variables(prefix, PrefixStep::kFormerVariables, former_, out);
   }
@@ -119,8 +150,7 @@ class FormerContext {
   void append_back(Prefix& prefix, protocol::Buffer& out) const {
     if (other_variables()) append_variables(prefix, PrefixStep::kVariablesBack, now_, out);
     if (!other_schema() || session_.schema.empty()) return;
-    append_command(out, protocol::Command::kInitDb, session_.schema, connection_.capabilities);
-    prefix.push_back(PrefixStep::kSchema);
+    append_schema(prefix, PrefixStep::kSchema, session_.schema, session_, connection_, out);
   }
 
  private:
@@ -176,8 +206,8 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
 }
 
 void append_trackers_sql(std::string& sql, const BackendConnection& connection) {
-  sql.append("SET session_track_system_variables='*', session_track_schema=1");
-  if (!connection.mariadb) sql.append(", session_track_gtids='OWN_GTID'");
+  sql.append("SET session_track_system_variables=_utf8mb4'*', session_track_schema=1");
+  if (!connection.mariadb) sql.append(", session_track_gtids=_utf8mb4'OWN_GTID'");
   // MariaDB's COM_RESET_CONNECTION forgets it.
   if (connection.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
     sql.append(", wait_timeout=@@interactive_timeout");
@@ -242,12 +272,6 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       prefix.push_back(PrefixStep::kWait);
     }
   }
-  if (schema_differs(session, connection)) {
-    append_command(out, Command::kInitDb, session.schema, capabilities);
-    prefix.push_back(PrefixStep::kSchema);
-    prefix.must_succeed_first = true;
-    metrics.replay(ReplayedState::kSchema);
-  }
   if (connection.applied_version != session.variables.version()) {
     sql.clear();
     if (session.variables.append_replay_sql(sql, connection.applied_version)) {
@@ -258,6 +282,11 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     } else {
       connection.applied_version = session.variables.version();
     }
+  }
+  if (schema_differs(session, connection)) {
+    append_schema(prefix, PrefixStep::kSchema, session.schema, session, connection, out);
+    prefix.must_succeed_first = true;
+    metrics.replay(ReplayedState::kSchema);
   }
   if (tells_last_insert_id(session, connection, exchange)) {
     sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));

@@ -16,6 +16,7 @@ enum class PrefixStep : uint8_t {
   kOption,              // COM_SET_OPTION: whether several statements may come at once
   kWait,                // the wait for a position
   kSchema,              // COM_INIT_DB
+  kSchemaCharset,       // SET of the character set that the name is in, and back
   kVariables,           // SET of the session's variables
   kLastInsertId,        // SET last_insert_id
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
@@ -32,7 +33,7 @@ enum class PrefixStep : uint8_t {
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 18;
+  static constexpr size_t kMaxSteps = 25;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

@@ -14,7 +14,7 @@ std::optional<std::string> value_of(const ClientSession& session, std::string_vi
 
 // Their values are names and lists of names.
 void append_assignment(std::string& sql, std::string_view variable, std::string_view value) {
-  sql.append(variable).append("='");
+  sql.append(variable).append("=_utf8mb4'");
   for (const char c : value) {
     if (c == '\'') sql += c;
     sql += c;

@@ -82,6 +82,8 @@ std::optional<Decision> common_decision(ClientSession& session) {
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.classified.statements) {
+    // What it sets is set for itself alone.
+    if (statement.is_set_statement) return std::nullopt;
     const bool answered_here =
         is_own_statement(statement) || statement.shows_processlist || statement.cls == StatementClass::kKill;
     if (answered_here) return std::nullopt;

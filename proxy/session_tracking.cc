@@ -84,6 +84,30 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   keep_variable(session, connection, item.name, item.value);
 }
 
+// SET STATEMENT a = 1 FOR ...: of what it sets, the report is of the time before it is taken back. Others are
+// set by a procedure that it calls.
+bool is_taken_back(const ClientSession& session, const routing::Statement& statement, std::string_view name) {
+  routing::SetReader reader(statement.text, session.lex_mode);
+  while (const auto assignment = reader.next()) {
+    if (routing::equals_ignoring_case(assignment->name, name)) return true;
+  }
+  return false;
+}
+
+// Whether a server would have reported the variable if the SET had been sent as it was written.
+bool reports_itself(const ClientSession& session, const routing::Statement& statement,
+                    std::string_view name) {
+  const bool mariadb = session.lex_mode.mariadb;
+  bool assigned = false;
+  routing::SetReader reader(statement.text, session.lex_mode);
+  while (const auto assignment = reader.next()) {
+    if (!routing::equals_ignoring_case(assignment->name, name)) continue;
+    if (mariadb && routing::is_bare(*assignment)) return false;
+    assigned = true;
+  }
+  return assigned || name != "collation_connection";
+}
+
 }  // namespace
 
 void start_lex_mode(ClientSession& session, uint8_t collation) {
@@ -101,12 +125,16 @@ void start_lex_mode(ClientSession& session, uint8_t collation) {
 
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
                          const routing::Statement& statement) {
+  bool with_others = false;
   protocol::SessionTrackReader reader(ok.session_state);
   while (const auto item = reader.next()) {
     switch (item->type) {
       case SessionTrackType::kSystemVariable:
-        if (!statement.is_set_statement || item->name == "last_gtid")
+        if (routing::is_reported_with_others(item->name)) {
+          with_others = true;
+        } else if (!statement.is_set_statement || !is_taken_back(session, statement, item->name)) {
           apply_variable(session, connection, *item);
+        }
         break;
       case SessionTrackType::kSchema:
         session.schema.assign(item->value);
@@ -126,11 +154,22 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
         break;
     }
   }
+  if (!with_others) return;
+  protocol::SessionTrackReader again(ok.session_state);
+  while (const auto item = again.next()) {
+    if (item->type != SessionTrackType::kSystemVariable || !routing::is_reported_with_others(item->name) ||
+        (statement.is_set_statement && is_taken_back(session, statement, item->name)))
+      continue;
+    apply_variable(session, connection, *item);
+  }
 }
 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,
                             const routing::Statement& statement) {
-  if (statement.cls != routing::StatementClass::kSet) return;
+  if (statement.sets_connection_bound) session.pins.untrackable = true;
+  const bool sets =
+      statement.cls == routing::StatementClass::kSet || statement.cls == routing::StatementClass::kAdmin;
+  if (!sets || statement.is_set_statement) return;
   routing::SetReader reader(statement.text, session.lex_mode);
   while (const auto assignment = reader.next()) {
     if (assignment->kind == routing::SetKind::kRole) session.pins.untrackable = true;
@@ -139,11 +178,13 @@ void apply_unreported_state(ClientSession& session, BackendConnection& connectio
   }
 }
 
-void append_client_session_state(const ClientSession& session, protocol::Bytes session_state,
-                                 bool transaction_goes_on, protocol::Buffer& out) {
+void append_client_session_state(const ClientSession& session, const routing::Statement& statement,
+                                 protocol::Bytes session_state, bool transaction_goes_on,
+                                 protocol::Buffer& out) {
   const auto is_wanted = [&](const SessionTrackItem& item) {
     switch (item.type) {
       case SessionTrackType::kSystemVariable:
+        if (statement.needs_reported_form && !reports_itself(session, statement, item.name)) return false;
         return is_listed(item.name, session.trackers.variables ? std::string_view(*session.trackers.variables)
                                                                : kVariablesTrackedByDefault);
       case SessionTrackType::kSchema:

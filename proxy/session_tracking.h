@@ -24,11 +24,12 @@ void apply_unreported_state(ClientSession& session, BackendConnection& connectio
 inline constexpr std::string_view kVariablesTrackedByDefault =
     "autocommit,character_set_client,character_set_connection,character_set_results,time_zone";
 
-// The entries that the client has asked for by its session_track_... variables; by default changes of the
-// schema, of the variables above and, from MySQL, the state of the transaction (unless it goes on for the
-// client: `transaction_goes_on`). Everything else is tracked for the proxy only. The result is appended to
-// `out`.
-void append_client_session_state(const ClientSession& session, protocol::Bytes session_state,
-                                 bool transaction_goes_on, protocol::Buffer& out);
+// The entries of an answer to `statement` that the client has asked for by its session_track_... variables;
+// by default changes of the schema, of the variables above and, from MySQL, the state of the transaction
+// (unless it goes on for the client: `transaction_goes_on`). Everything else is tracked for the proxy only.
+// The result is appended to `out`.
+void append_client_session_state(const ClientSession& session, const routing::Statement& statement,
+                                 protocol::Bytes session_state, bool transaction_goes_on,
+                                 protocol::Buffer& out);
 
 }  // namespace causeway::proxy

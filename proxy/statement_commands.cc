@@ -20,6 +20,7 @@
 #include "proxy/worker.h"
 #include "routing/classifier.h"
 #include "routing/hints.h"
+#include "routing/set_statement.h"
 
 namespace causeway::proxy {
 namespace {
@@ -179,6 +180,11 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   if (own) {
     const OwnStatement as_now = co_await apply_own_statement(session, statement);
     if (as_now.kind == OwnStatement::Kind::kRewritten) prepared->server_sql = as_now.sql;
+  } else if (statement.needs_reported_form) {
+    prepared->server_sql = routing::reported_form(prepared->client_sql, session.lex_mode);
+  }
+  const bool is_rewritten = own || statement.needs_reported_form;
+  if (is_rewritten) {
     protocol::Buffer command;
     protocol::ByteWriter writer(command);
     writer.int1(static_cast<uint8_t>(Command::kStmtPrepare));
@@ -192,7 +198,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   run.statement = &preparing;
   run.decision = decision;
   run.decision.may_rerun_on_writer = false;
-  run.request = own ? Bytes(rewritten) : wire;
+  run.request = is_rewritten ? Bytes(rewritten) : wire;
   run.kind = protocol::ResponseKind::kPrepare;
   run.prepare = prepared.get();
   run.auxiliary = true;

@@ -11,6 +11,7 @@
 #include "proxy/processlist.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
+#include "routing/set_statement.h"
 #include "routing/temporary_tables.h"
 
 namespace causeway::proxy {
@@ -243,7 +244,14 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     co_return co_await local_error(session, place,
                                    not_supported_with_forwarding("DML that reads a temporary table"));
   }
-  StatementRun run = statement_run_of(dispatch);
+  Dispatch reported = dispatch;
+  protocol::Buffer reported_wire;
+  const bool is_text = dispatch.prepared == nullptr && dispatch.text_execute == nullptr;
+  if (statement.needs_reported_form && is_text) {
+    make_query_packet(session, routing::reported_form(statement.text, session.lex_mode), reported_wire);
+    reported.wire = reported_wire;
+  }
+  StatementRun run = statement_run_of(reported);
   run.decision = decision;
   RunOutcome outcome = co_await run_statement(session, run);
   if (statement.release && !outcome.is_error) outcome.close = true;

@@ -11,6 +11,7 @@
 #include "proxy/statement_run.h"
 #include "proxy/worker.h"
 #include "routing/classifier.h"
+#include "routing/set_statement.h"
 
 namespace causeway::proxy {
 namespace {
@@ -55,6 +56,11 @@ std::string quoted(std::string_view sql, const routing::LexMode& mode) {
   return literal += '\'';
 }
 
+std::string prepare_of(std::string_view name, std::string_view sql, const routing::LexMode& mode) {
+  std::string prepare = "PREPARE `";
+  return prepare.append(name).append("` FROM ").append(quoted(sql, mode));
+}
+
 // What stands in a PREPARE for a server instead of a text with Causeway's own variables: the one with their
 // values of now.
 struct OwnText {
@@ -65,7 +71,7 @@ Awaitable<OwnText> own_text(ClientSession& session, const TextPrepared& prepared
   OwnStatement own = co_await apply_own_statement(session, prepared.statement);
   const std::string& sql = own.kind == OwnStatement::Kind::kRewritten ? own.sql : prepared.sql;
   OwnText text;
-  text.prepare_sql.append("PREPARE `").append(name).append("` FROM ").append(quoted(sql, session.lex_mode));
+  text.prepare_sql = prepare_of(name, sql, session.lex_mode);
   text.rows = std::move(own.rows);
   co_return text;
 }
@@ -117,6 +123,11 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   if (is_own_statement(prepared->statement)) {
     OwnText text = co_await own_text(session, *prepared, statement.name);
     prepared->prepare_sql = std::move(text.prepare_sql);
+    make_query_packet(session, prepared->prepare_sql, wire);
+    rewritten.wire = wire;
+  } else if (prepared->statement.needs_reported_form) {
+    prepared->prepare_sql =
+        prepare_of(statement.name, routing::reported_form(prepared->sql, session.lex_mode), session.lex_mode);
     make_query_packet(session, prepared->prepare_sql, wire);
     rewritten.wire = wire;
   }

@@ -29,8 +29,23 @@ StatementClass refine(const Statement& statement) {
   return StatementClass::kRead;
 }
 
+// SET STATEMENT a = 1 FOR CREATE PROCEDURE ...: a body behind FOR is one in any case, and keeps its `;`.
+void read_body_after_for(StatementScanner& scanner, Statement& statement) {
+  if (scanner.keyword() != "STATEMENT"_kw) return;
+  scanner.advance();
+  if (scanner.is_operator('=')) return;  // a variable of this name
+  const int depth = scanner.depth();
+  while (!scanner.at_end() && (scanner.keyword() != "FOR"_kw || scanner.depth() > depth))
+    scanner.advance();
+  scanner.advance();
+  classify_head(scanner, statement);
+  statement.shows_processlist = false;
+  statement.is_full = false;
+}
+
 void classify_statement(StatementScanner& scanner, Statement& statement) {
   statement.cls = classify_head(scanner, statement);
+  if (statement.cls == StatementClass::kSet) read_body_after_for(scanner, statement);
   scanner.skip_to_end();
   statement.cls = refine(statement);
 }
@@ -66,7 +81,11 @@ void finish_set(const LexMode& mode, Statement& statement) {
   std::string_view after_for;
   statement.cls = classify_set(statement.text, mode, statement, after_for);
   statement.is_set_statement = !after_for.empty();
-  if (statement.is_set_statement) classify_statement_after_for(after_for, mode, statement);
+  if (!statement.is_set_statement) return;
+  // Its assignments are taken back.
+  statement.sets_connection_bound = false;
+  statement.needs_reported_form = false;
+  classify_statement_after_for(after_for, mode, statement);
 }
 
 }  // namespace

@@ -27,6 +27,9 @@ constexpr auto kResults = std::to_array<std::string_view>({
 // statement, or shows another value than was set (timestamp = DEFAULT, rand_seed1), or speaks of one
 // connection.
 constexpr auto kConnectionBound = std::to_array<std::string_view>({
+    "character_set_database",  // taken back by the next USE, which is not reported
+    "collation_database",
+    "external_table_secondary_storage_engine",  // empty and NULL are reported alike
     "gtid_next",
     "gtid_seq_no",
     "immediate_server_version",
@@ -40,7 +43,55 @@ constexpr auto kConnectionBound = std::to_array<std::string_view>({
     "rand_seed1",
     "rand_seed2",
     "server_id",
+    "sql_slave_skip_counter",  // refused where replication runs
     "timestamp",
+});
+
+// Reported as an empty value when they are NULL; none of them takes an empty one.
+constexpr auto kNullable = std::to_array<std::string_view>({
+    "character_set_results",
+    "default_tmp_storage_engine",
+    "enforce_storage_engine",
+    "external_table_storage_engine",
+    "innodb_ft_user_stopword_table",
+    "innodb_tmpdir",
+});
+
+// Setting one of these changes others too, without a report: what was set last has to be replayed last, even
+// if it had that value before.
+constexpr auto kLinked = std::to_array<std::string_view>({
+    "alter_algorithm",
+    "character_set_connection",
+    "character_set_server",
+    "collation_connection",
+    "collation_server",
+    "default_storage_engine",
+    "log_queries_not_using_indexes",
+    "log_slow_admin_statements",
+    "log_slow_disabled_statements",
+    "log_slow_filter",
+    "log_slow_min_examined_row_limit",
+    "log_slow_query",
+    "log_slow_query_time",
+    "log_slow_slave_statements",
+    "long_query_time",
+    "max_join_size",
+    "min_examined_row_limit",
+    "old",
+    "old_alter_table",
+    "old_mode",
+    "slow_query_log",
+    "sql_big_selects",
+    "storage_engine",
+    "wsrep_causal_reads",
+    "wsrep_sync_wait",
+});
+
+// Of these with texts for values, a text may be a number.
+constexpr auto kTexts = std::to_array<std::string_view>({
+    "default_master_connection",
+    "innodb_ft_user_stopword_table",
+    "innodb_tmpdir",
 });
 
 template <size_t N>
@@ -69,17 +120,20 @@ bool is_number(std::string_view value) {
          (point == value.size() || !fraction.empty());
 }
 
-void append_literal(std::string& out, std::string_view value) {
-  if (is_number(value)) {
+// Some variables take a text in the character set of the connection for bytes, so that of the literal is
+// said. Values are reported in UTF-8.
+void append_literal(std::string& out, std::string_view name, std::string_view value) {
+  if (is_number(value) && !contains(kTexts, name)) {
     out += value;
     return;
   }
+  out += "_utf8mb4";
   // A backslash means different things under different sql_modes, other bytes under different character sets.
   const bool plain =
       std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
   if (!plain) {
     constexpr std::string_view kDigits = "0123456789ABCDEF";
-    out += "X'";
+    out += " X'";
     for (const char c : value) {
       const auto byte = static_cast<unsigned char>(c);
       out += kDigits[byte >> 4];
@@ -106,11 +160,15 @@ bool is_connection_bound_variable(std::string_view name) {
   return contains(kConnectionBound, name);
 }
 
+bool is_reported_with_others(std::string_view name) {
+  return equals_ignoring_case(name, "collation_connection") ||
+         equals_ignoring_case(name, "collation_server") || equals_ignoring_case(name, "sql_big_selects");
+}
+
 SessionVariables::Change SessionVariables::set(std::string_view name, std::string_view value, bool null) {
   if (contains(kResults, name)) return Change::kIgnored;
   if (!is_replayable_variable(name)) return Change::kUntrackable;
-  // Both servers report NULL as an empty value; no other character set is empty.
-  if (value.empty() && equals_ignoring_case(name, "character_set_results")) null = true;
+  if (value.empty() && contains(kNullable, name)) null = true;
   if (null) value = {};
 
   const auto named = [](std::string_view wanted) {
@@ -121,16 +179,18 @@ SessionVariables::Change SessionVariables::set(std::string_view name, std::strin
     variables_.erase(position);
   };
   // A new connection character set brings its default collation, which is not reported.
-  const bool resets_collation = equals_ignoring_case(name, "character_set_connection");
-  if (resets_collation) {
+  bool drops_collation = false;
+  if (equals_ignoring_case(name, "character_set_connection")) {
     const auto collation = std::find_if(variables_.begin(), variables_.end(), named("collation_connection"));
-    if (collation != variables_.end()) erase(collation);
+    drops_collation = collation != variables_.end();
+    if (drops_collation) erase(collation);
   }
 
   const auto known = std::find_if(variables_.begin(), variables_.end(), named(name));
   if (known != variables_.end()) {
-    // Setting the character set again is a change all the same: of the collation.
-    if (known->value == value && known->null == null && !resets_collation) return Change::kUnchanged;
+    const bool stands_alone = known + 1 == variables_.end() || !contains(kLinked, name);
+    if (known->value == value && known->null == null && stands_alone && !drops_collation)
+      return Change::kUnchanged;
     erase(known);
   }
   if (variables_.size() >= kMaxVariables || bytes_ + name.size() + value.size() > kMaxBytes) {
@@ -168,7 +228,7 @@ bool SessionVariables::append_replay_sql(std::string& out, uint64_t applied_vers
     if (variable->null) {
       out += "NULL";
     } else {
-      append_literal(out, variable->value);
+      append_literal(out, variable->name, variable->value);
     }
     separator = ",";
   }

@@ -19,6 +19,10 @@ bool is_replayable_variable(std::string_view name);
 // report does not tell how to get the same state elsewhere (timestamp, insert_id, rand_seed1, ...).
 bool is_connection_bound_variable(std::string_view name);
 
+// A variable that others change as well (collation_connection, by the character set). Of several reports in
+// one answer, whose order on MariaDB is any, those of such variables are to be taken last.
+bool is_reported_with_others(std::string_view name);
+
 class SessionVariables {
  public:
   static constexpr size_t kMaxVariables = 512;
@@ -33,7 +37,7 @@ class SessionVariables {
   };
 
   // Takes one report of a server's session tracker; `value` raw, as it came. With `null` the variable is
-  // NULL; an empty character_set_results is NULL too, for that is how servers report it.
+  // NULL; so it is with an empty value of those that can be NULL (innodb_tmpdir), as servers report it.
   // character_set_connection drops collation_connection, as a server does; servers do not report the
   // collation of SET NAMES ... COLLATE, so it has to be set from the statement's text (names_collation() of
   // set_statement.h). Reports that answer a SET STATEMENT ... FOR are to be left out: they hold for that

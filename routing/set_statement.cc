@@ -1,5 +1,8 @@
 #include "routing/set_statement.h"
 
+#include <algorithm>
+#include <array>
+
 #include "routing/keywords.h"
 
 namespace causeway::routing {
@@ -87,6 +90,7 @@ SetAssignment SetReader::read_variable(const char* start) {
   if (token_.kind == TokenKind::kSystemVariable) {
     assignment.name = token_.name;
     assignment.scope = token_.scope;
+    assignment.at_form = true;
     advance();
   } else if (is_name(token_)) {
     assignment.scope = sticky_scope_;
@@ -205,6 +209,33 @@ std::vector<SetAssignment> parse_set(std::string_view sql, const LexMode& mode) 
     assignments.push_back(*assignment);
   }
   return assignments;
+}
+
+bool is_transaction_characteristic(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kNames = {"transaction_isolation", "tx_isolation",
+                                                      "transaction_read_only", "tx_read_only"};
+  return std::ranges::any_of(kNames, [name](std::string_view n) { return equals_ignoring_case(name, n); });
+}
+
+std::string reported_form(std::string_view sql, const LexMode& mode) {
+  std::string form;
+  std::string_view collation;  // put behind the last assignment
+  size_t copied = 0;
+  const char* end = nullptr;
+  SetReader reader(sql, mode);
+  while (const auto assignment = reader.next()) {
+    end = end_of(assignment->span);
+    if (assignment->kind == SetKind::kCharset) collation = ", collation_connection = @@collation_database";
+    if (!mode.mariadb || !is_bare(*assignment) || is_transaction_characteristic(assignment->name)) continue;
+    if (!assignment->span.starts_with("@@")) continue;  // SESSION @@x: the server refuses it
+    const size_t at = static_cast<size_t>(assignment->span.data() - sql.data()) + 2;
+    form.append(sql.substr(copied, at - copied)).append("session.");
+    copied = at;
+  }
+  if (form.empty() && collation.empty()) return form;
+  const size_t behind = end == nullptr ? sql.size() : static_cast<size_t>(end - sql.data());
+  form.append(sql.substr(copied, behind - copied)).append(collation).append(sql.substr(behind));
+  return form;
 }
 
 std::string_view names_collation(const SetAssignment& assignment, const LexMode& mode) {

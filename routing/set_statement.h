@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,7 +34,18 @@ struct SetAssignment {
       name;  // of variables: unquoted, case as written, with its component ("hot.key_buffer_size")
   std::string_view value;  // right of the = or behind the keywords, trimmed, quotes kept
   std::string_view span;   // the whole assignment, with its scope word, without the comma
+  bool at_form = false;    // a system variable written with @@
 };
+
+// @@x = v, with no scope: MariaDB reports nothing of it, and of the transaction's characteristics both
+// servers take it for the next transaction's alone.
+inline bool is_bare(const SetAssignment& assignment) {
+  return assignment.kind == SetKind::kSessionVariable && assignment.at_form &&
+         assignment.scope == VariableScope::kNone;
+}
+
+// transaction_isolation, tx_isolation, transaction_read_only, tx_read_only. Any case.
+bool is_transaction_characteristic(std::string_view name);
 
 // Yields the assignments of a SET statement one by one, without allocating.
 class SetReader {
@@ -68,6 +80,11 @@ class SetReader {
 // All assignments of a SET statement, at most kMaxSetAssignments.
 inline constexpr size_t kMaxSetAssignments = 1000;
 std::vector<SetAssignment> parse_set(std::string_view sql, const LexMode& mode);
+
+// The same SET in a form of which servers report everything (README.md, "Session variables"); empty if they
+// do of `sql` as it is. What MariaDB does not report is said with its scope, @@session.x; the collation that
+// SET CHARACTER SET leaves behind is assigned once more.
+std::string reported_form(std::string_view sql, const LexMode& mode);
 
 // The collation that SET NAMES c COLLATE x asks for, as written without quotes; empty if it names none, and
 // for all other assignments.

@@ -1,5 +1,7 @@
 #include "routing/statement_head.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include "routing/causeway_variables.h"
@@ -508,6 +510,33 @@ void read_transaction_characteristics(const SetAssignment& assignment, const Lex
   statement.next_transaction_only = assignment.scope == VariableScope::kNone;
 }
 
+bool is_any_of(std::string_view value, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [value](std::string_view w) { return equals_ignoring_case(value, w); });
+}
+
+// SET @@transaction_isolation = v is SET TRANSACTION in other words, if the value can be told from the text.
+bool read_next_transaction(const SetAssignment& assignment, const LexMode& mode, Statement& statement) {
+  SqlLexer lexer(assignment.value, mode);
+  const Token token = lexer.next();
+  if (lexer.next().kind != TokenKind::kEnd) return false;
+  const std::string_view value = token.name;
+  if (equals_ignoring_case(assignment.name, "transaction_isolation") ||
+      equals_ignoring_case(assignment.name, "tx_isolation")) {
+    return is_any_of(value, {"READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"});
+  }
+  if (is_any_of(value, {"1", "ON", "TRUE"})) statement.read_only = true;
+  if (is_any_of(value, {"0", "OFF", "FALSE"})) statement.read_write = true;
+  return statement.read_only || statement.read_write;
+}
+
+// What such a SET leaves behind is neither reported nor in its text: the collations that are a server's
+// defaults.
+bool sets_default_collation(const SetAssignment& assignment) {
+  if (!equals_ignoring_case(assignment.value, "DEFAULT")) return false;
+  return assignment.kind == SetKind::kNames || assignment.kind == SetKind::kCharset ||
+         is_any_of(assignment.name, {"character_set_connection", "character_set_server"});
+}
+
 }  // namespace
 
 StatementClass classify_set(std::string_view text, const LexMode& mode, Statement& statement,
@@ -515,13 +544,24 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
   bool understood = false;
   bool admin = false;
   Class cls = Class::kSet;
+  size_t assignments = 0;
+  std::optional<SetAssignment> next_transaction;
   SetReader reader(text, mode);
   for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
+    ++assignments;
     if (assignment->kind != SetKind::kUnknown) understood = true;
+    if (sets_default_collation(*assignment)) statement.sets_connection_bound = true;
     switch (assignment->kind) {
       case SetKind::kSessionVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
         if (is_connection_bound_variable(assignment->name)) statement.sets_connection_bound = true;
+        if (is_bare(*assignment)) {
+          if (is_transaction_characteristic(assignment->name)) {
+            next_transaction = assignment;
+          } else if (mode.mariadb) {
+            statement.needs_reported_form = true;
+          }
+        }
         break;
       case SetKind::kGlobalVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
@@ -545,13 +585,22 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
       case SetKind::kRole:
         statement.sets_role = true;
         break;
-      case SetKind::kNames:
       case SetKind::kCharset:
+        statement.needs_reported_form = true;
+        break;
+      case SetKind::kNames:
       case SetKind::kUnknown:
         break;
     }
   }
   after_for = reader.statement_after_for();
+  if (next_transaction) {
+    if (assignments == 1 && read_next_transaction(*next_transaction, mode, statement)) {
+      statement.next_transaction_only = true;
+      return Class::kSetTransaction;
+    }
+    statement.sets_connection_bound = true;
+  }
   if (admin) return Class::kAdmin;
   return understood ? cls : Class::kUnknown;
 }

@@ -31,12 +31,13 @@ TEST(WaitStatement, SpeaksTheServersDialect) {
   const std::string gtid = "mysql:" + kA + ":1-5:tag:7";
   const std::string binlog = "binlog:b.000003:154";
   const milliseconds t{250};
-  EXPECT_EQ(statement(gtid, t, kMysql97), "SELECT WAIT_FOR_EXECUTED_GTID_SET('" + kA + ":1-5:tag:7',0.250)");
-  EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb), "SELECT MASTER_GTID_WAIT('0-1-5',0.250)");
-  EXPECT_EQ(statement(binlog, t, kMysql97), "SELECT SOURCE_POS_WAIT('b.000003',154,0.250)");
-  EXPECT_EQ(statement(binlog, t, kMysql80), "SELECT MASTER_POS_WAIT('b.000003',154,0.250)");
-  EXPECT_EQ(statement(binlog, t, kMysql57), "SELECT MASTER_POS_WAIT('b.000003',154,1)");
-  EXPECT_EQ(statement(binlog, t, kMariadb), "SELECT MASTER_POS_WAIT('b.000003',154,1)");
+  EXPECT_EQ(statement(gtid, t, kMysql97),
+            "SELECT WAIT_FOR_EXECUTED_GTID_SET(_utf8mb4'" + kA + ":1-5:tag:7',0.250)");
+  EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb), "SELECT MASTER_GTID_WAIT(_utf8mb4'0-1-5',0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql97), "SELECT SOURCE_POS_WAIT(_utf8mb4'b.000003',154,0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql80), "SELECT MASTER_POS_WAIT(_utf8mb4'b.000003',154,0.250)");
+  EXPECT_EQ(statement(binlog, t, kMysql57), "SELECT MASTER_POS_WAIT(_utf8mb4'b.000003',154,1)");
+  EXPECT_EQ(statement(binlog, t, kMariadb), "SELECT MASTER_POS_WAIT(_utf8mb4'b.000003',154,1)");
 }
 
 TEST(WaitStatement, IsNotMadeWhereTheServerHasNone) {
@@ -49,7 +50,7 @@ TEST(WaitStatement, IsNotMadeWhereTheServerHasNone) {
 
 TEST(WaitStatement, NoTimeoutMeansForEver) {
   const std::string gtid = "mysql:" + kA + ":1";
-  const std::string head = "SELECT WAIT_FOR_EXECUTED_GTID_SET('" + kA + ":1',";
+  const std::string head = "SELECT WAIT_FOR_EXECUTED_GTID_SET(_utf8mb4'" + kA + ":1',";
   const struct {
     milliseconds timeout;
     std::string fractions, seconds;
@@ -67,7 +68,7 @@ TEST(WaitStatement, NoTimeoutMeansForEver) {
   for (const auto& c : cases) {
     EXPECT_EQ(statement(gtid, c.timeout, kMysql97), head + c.fractions + ")");
     EXPECT_EQ(statement("binlog:b.1:4", c.timeout, kMariadb),
-              "SELECT MASTER_POS_WAIT('b.1',4," + c.seconds + ")");
+              "SELECT MASTER_POS_WAIT(_utf8mb4'b.1',4," + c.seconds + ")");
   }
 }
 

@@ -24,10 +24,10 @@ TEST(SessionVariables, ReplayWhatChangedSinceAVersion) {
   EXPECT_EQ(variables.set("sql_mode", "ANSI_QUOTES"), Change::kChanged);
   EXPECT_EQ(variables.set("time_zone", "+02:00"), Change::kChanged);
   const uint64_t applied = variables.version();
-  EXPECT_EQ(replay(variables), "SET sql_mode='ANSI_QUOTES',time_zone='+02:00'");
+  EXPECT_EQ(replay(variables), "SET sql_mode=_utf8mb4'ANSI_QUOTES',time_zone=_utf8mb4'+02:00'");
   EXPECT_EQ(replay(variables, applied), "");
   EXPECT_EQ(variables.set("Sql_Mode", "ANSI"), Change::kChanged);
-  EXPECT_EQ(replay(variables, applied), "SET Sql_Mode='ANSI'");
+  EXPECT_EQ(replay(variables, applied), "SET Sql_Mode=_utf8mb4'ANSI'");
   EXPECT_EQ(variables.set("sql_mode", "ANSI"), Change::kUnchanged);
   EXPECT_EQ(variables.size(), 2U);
   EXPECT_EQ(*variables.find("SQL_MODE"), "ANSI");
@@ -55,17 +55,17 @@ TEST(SessionVariables, WriteLiteralsThatMeanTheSameUnderEverySqlMode) {
   EXPECT_EQ(literal("18446744073709551615"), "18446744073709551615");
   EXPECT_EQ(literal("-1"), "-1");
   EXPECT_EQ(literal("1.250000"), "1.250000");
-  EXPECT_EQ(literal("ON"), "'ON'");
-  EXPECT_EQ(literal(""), "''");
-  EXPECT_EQ(literal("-"), "'-'");
-  EXPECT_EQ(literal("1."), "'1.'");
-  EXPECT_EQ(literal(".5"), "'.5'");
-  EXPECT_EQ(literal("1e5"), "'1e5'");
-  EXPECT_EQ(literal("1.2.3"), "'1.2.3'");
-  EXPECT_EQ(literal("it's \"x\""), "'it''s \"x\"'");
-  EXPECT_EQ(literal("a\\"), "X'615C'");
-  EXPECT_EQ(literal("\xC3\xA4"), "X'C3A4'");
-  EXPECT_EQ(literal(std::string_view("a\0b", 3)), "X'610062'");
+  EXPECT_EQ(literal("ON"), "_utf8mb4'ON'");
+  EXPECT_EQ(literal(""), "_utf8mb4''");
+  EXPECT_EQ(literal("-"), "_utf8mb4'-'");
+  EXPECT_EQ(literal("1."), "_utf8mb4'1.'");
+  EXPECT_EQ(literal(".5"), "_utf8mb4'.5'");
+  EXPECT_EQ(literal("1e5"), "_utf8mb4'1e5'");
+  EXPECT_EQ(literal("1.2.3"), "_utf8mb4'1.2.3'");
+  EXPECT_EQ(literal("it's \"x\""), "_utf8mb4'it''s \"x\"'");
+  EXPECT_EQ(literal("a\\"), "_utf8mb4 X'615C'");
+  EXPECT_EQ(literal("\xC3\xA4"), "_utf8mb4 X'C3A4'");
+  EXPECT_EQ(literal(std::string_view("a\0b", 3)), "_utf8mb4 X'610062'");
 }
 
 TEST(SessionVariables, NullIsKept) {
@@ -75,17 +75,52 @@ TEST(SessionVariables, NullIsKept) {
   EXPECT_EQ(variables.find("character_set_results"), nullptr);
   EXPECT_EQ(variables.set("character_set_results", "", true), Change::kUnchanged);
   EXPECT_EQ(variables.set("character_set_results", "utf8mb4"), Change::kChanged);
-  EXPECT_EQ(replay(variables), "SET character_set_results='utf8mb4'");
+  EXPECT_EQ(replay(variables), "SET character_set_results=_utf8mb4'utf8mb4'");
+}
+
+TEST(SessionVariables, AnEmptyValueOfWhatCanBeNullIsNull) {
+  SessionVariables variables;
+  for (const std::string_view name :
+       {"innodb_tmpdir", "ENFORCE_STORAGE_ENGINE", "default_tmp_storage_engine"}) {
+    variables.set(name, "");
+    EXPECT_EQ(variables.find(name), nullptr);
+  }
+  variables.set("sql_mode", "");
+  EXPECT_EQ(
+      replay(variables),
+      "SET "
+      "innodb_tmpdir=NULL,ENFORCE_STORAGE_ENGINE=NULL,default_tmp_storage_engine=NULL,sql_mode=_utf8mb4''");
+}
+
+TEST(SessionVariables, ATextMayBeANumber) {
+  SessionVariables variables;
+  variables.set("innodb_tmpdir", "1");
+  variables.set("sort_buffer_size", "1");
+  EXPECT_EQ(replay(variables), "SET innodb_tmpdir=_utf8mb4'1',sort_buffer_size=1");
+}
+
+// SET max_join_size switches sql_big_selects off, without a report.
+TEST(SessionVariables, WhatChangesOthersIsReplayedInTheOrderInWhichItWasSet) {
+  SessionVariables variables;
+  variables.set("max_join_size", "100");
+  variables.set("sql_big_selects", "ON");
+  const uint64_t applied = variables.version();
+  EXPECT_EQ(variables.set("sql_big_selects", "ON"), Change::kUnchanged);
+  EXPECT_EQ(variables.set("max_join_size", "100"), Change::kChanged);
+  EXPECT_EQ(replay(variables), "SET sql_big_selects=_utf8mb4'ON',max_join_size=100");
+  EXPECT_EQ(replay(variables, applied), "SET max_join_size=100");
+  EXPECT_EQ(variables.set("max_join_size", "100"), Change::kUnchanged);
 }
 
 TEST(SessionVariables, AConnectionCharacterSetBringsItsOwnCollation) {
   SessionVariables variables;
   variables.set("character_set_connection", "utf8mb4");
   variables.set("collation_connection", "utf8mb4_bin");
-  EXPECT_EQ(replay(variables), "SET character_set_connection='utf8mb4',collation_connection='utf8mb4_bin'");
+  EXPECT_EQ(replay(variables),
+            "SET character_set_connection=_utf8mb4'utf8mb4',collation_connection=_utf8mb4'utf8mb4_bin'");
   const uint64_t applied = variables.version();
   EXPECT_EQ(variables.set("character_set_connection", "utf8mb4"), Change::kChanged);
-  EXPECT_EQ(replay(variables, applied), "SET character_set_connection='utf8mb4'");
+  EXPECT_EQ(replay(variables, applied), "SET character_set_connection=_utf8mb4'utf8mb4'");
 }
 
 TEST(SessionVariables, ResultsAreIgnoredAndConnectionBoundOnesPin) {
@@ -96,7 +131,7 @@ TEST(SessionVariables, ResultsAreIgnoredAndConnectionBoundOnesPin) {
     EXPECT_FALSE(is_replayable_variable(name));
   }
   for (const std::string_view name :
-       {"timestamp", "insert_id", "rand_seed1", "pseudo_thread_id", "gtid_next", ""}) {
+       {"timestamp", "insert_id", "rand_seed1", "pseudo_thread_id", "gtid_next", "collation_database", ""}) {
     EXPECT_EQ(variables.set(name, "1"), Change::kUntrackable) << name;
   }
   EXPECT_TRUE(variables.empty());

@@ -137,6 +137,31 @@ TEST(ParseSet, SetStatementOfMariaDb) {
   EXPECT_EQ(reader.statement_after_for(), " SELECT 1 FOR UPDATE");
 }
 
+TEST(ReportedForm, SaysTheScopeThatMariaDbDoesNotReportWithout) {
+  const LexMode mariadb{.mariadb = true};
+  const auto form = [&](std::string_view sql) { return reported_form(sql, mariadb); };
+  EXPECT_EQ(form("SET @@a = 1"), "SET @@session.a = 1");
+  EXPECT_EQ(form("/* c */ SET x=1, @@`a b`:=(SELECT @@a, 2) , @@session.c = @@c, @u = @@d, @@e=DEFAULT -- x"),
+            "/* c */ SET x=1, @@session.`a b`:=(SELECT @@a, 2) , @@session.c = @@c, @u = @@d, "
+            "@@session.e=DEFAULT -- x");
+  EXPECT_EQ(form("SET GLOBAL a = 1, @@b = 2"), "SET GLOBAL a = 1, @@session.b = 2");
+  EXPECT_EQ(form("SET @@tx_isolation = 'SERIALIZABLE', @@a = 1"),
+            "SET @@tx_isolation = 'SERIALIZABLE', @@session.a = 1");
+  for (const std::string_view sql :
+       {"SET a = @@b", "SET @@global.a = 1", "SET @@local.a = 1", "SET SESSION @@a = 1",
+        "SET @@tx_read_only = 1", "SET NAMES latin1", "SET @a = 1", "SELECT @@a", ""}) {
+    EXPECT_EQ(form(sql), "") << sql;
+  }
+  EXPECT_EQ(reported_form("SET @@a = 1", {}), "");
+}
+
+TEST(ReportedForm, NamesTheCollationOfSetCharacterSet) {
+  EXPECT_EQ(reported_form("SET CHARACTER SET latin1 /* c */", {}),
+            "SET CHARACTER SET latin1, collation_connection = @@collation_database /* c */");
+  EXPECT_EQ(reported_form("SET CHARSET 'latin1', a = 1", {}),
+            "SET CHARSET 'latin1', a = 1, collation_connection = @@collation_database");
+}
+
 TEST(ParseSet, WhatIsNotUnderstood) {
   EXPECT_THAT(parse("SELECT 1"), IsEmpty());
   EXPECT_THAT(parse(""), IsEmpty());

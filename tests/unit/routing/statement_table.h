@@ -18,6 +18,7 @@ inline std::string flags_of(const Statement& s) {
       {s.uses_last_insert_id, "last_insert_id"},
       {s.sets_role, "role"},
       {s.sets_connection_bound, "bound"},
+      {s.needs_reported_form, "reported_form"},
       {s.uses_causeway_variables, "causeway"},
       {s.uses_connection_id, "connection"},
       {s.takes_user_lock, "takes_lock"},
