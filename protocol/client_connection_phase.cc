@@ -27,9 +27,11 @@ ClientAction ClientConnectionPhase::start(Buffer& out) {
 ClientAction ClientConnectionPhase::change_user(const ComChangeUser& change, CapabilityFlags negotiated,
                                                 uint8_t collation, bool tls) {
   profile_.capabilities = negotiated;
-  // The connection phase towards servers has one byte for it.
-  const bool fits = change.collation && *change.collation != 0 && *change.collation <= 0xff;
-  profile_.collation = fits ? static_cast<uint8_t>(*change.collation) : collation;
+  // The connection phase towards servers has one byte for it; 0 is the server's own, as it takes unknown ones
+  // for.
+  profile_.collation = collation;
+  if (change.collation)
+    profile_.collation = *change.collation <= 0xff ? static_cast<uint8_t>(*change.collation) : uint8_t{0};
   profile_.user = change.user;
   profile_.database = change.database;
   profile_.connect_attributes.assign(change.connect_attributes.begin(), change.connect_attributes.end());

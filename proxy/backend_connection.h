@@ -80,6 +80,7 @@ struct BackendConnection {
   protocol::CapabilityFlags capabilities = 0;  // negotiated
   uint32_t thread_id = 0;
   bool mariadb = false;
+  bool ran_init_connect = false;  // perhaps: its login did, and no reset does it again. For nobody else, then
   bool multi_statements = false;  // as the handshake or COM_SET_OPTION said last
   ConnectionBaseline baseline;
   uint64_t server_incarnation = 0;  // of the node (NodeView) that it was opened to

@@ -212,7 +212,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   append_command(out, Command::kQuery, sql, connection.capabilities);
   sql.assign(
       "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, "
-      "@@server_id, CONCAT(@@hostname, ':', @@port), ");
+      "@@server_id, CONCAT(@@hostname, ':', @@port), @@init_connect <> '', ");
   sql.append(connection.mariadb ? "''" : "@@server_uuid");
   append_command(out, Command::kQuery, sql, connection.capabilities);
   append_command(out, Command::kQuery, start_time_sql(connection.mariadb), connection.capabilities);
@@ -228,7 +228,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   }
   if (answer.payload.empty() || answer.payload[0] != 0) co_return "malformed answer of the server";
 
-  OneRow variables = co_await read_one_row(connection, 7);
+  OneRow variables = co_await read_one_row(connection, 8);
   if (!variables.failure.empty()) co_return variables.failure;
   if (variables.values.empty()) {
     refuse(result, variables.refusal);
@@ -240,7 +240,8 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
                          .sql_mode = std::move(variables.values[3])};
   identity.server_id = number<uint64_t>(variables.values[4]);
   identity.host_name = std::move(variables.values[5]);
-  identity.uuid = std::move(variables.values[6]);
+  connection.ran_init_connect = variables.values[6] == "1";
+  identity.uuid = std::move(variables.values[7]);
   const OneRow started_at = co_await read_one_row(connection, 1);
   if (!started_at.failure.empty()) co_return started_at.failure;
   if (!started_at.values.empty()) identity.started_at = number<int64_t>(started_at.values[0]);

@@ -63,6 +63,7 @@ void BackendPool::take(BackendConnection& connection, BackendLease& lease) {
 void BackendPool::offer(BackendConnection& connection) {
   enter_schema_group(connection);
   idle_.push_back(connection);
+  if (connection.ran_init_connect) return;
   SchemaGroup& schema = *connection.schema_group;
   auto& in_a_schema = connection.group->in_a_schema;
   if (connection.lease == nullptr) {
@@ -77,6 +78,7 @@ void BackendPool::offer(BackendConnection& connection) {
 void BackendPool::withdraw(BackendConnection& connection) {
   if (!connection.idle_hook.is_linked()) return;
   idle_.erase(idle_.iterator_to(connection));
+  if (!connection.schema_hook.is_linked()) return;
   auto& of_schema = connection.schema_group->idle;
   of_schema.erase(of_schema.iterator_to(connection));
   if (!connection.any_schema_hook.is_linked()) return;
@@ -145,7 +147,9 @@ BackendConnection* BackendPool::add(std::unique_ptr<BackendConnection> connectio
   connections_.push_back(std::move(connection));
   added->group = &groups_[*added->key];
   ++added->group->connections;
-  added->group->baselines.insert_or_assign(added->key->collation, added->baseline);
+  // After init_connect it is not what a reset leads to.
+  if (!added->ran_init_connect)
+    added->group->baselines.insert_or_assign(added->key->collation, added->baseline);
   metrics_.opens.add();
   metrics_.connections.add();
   take(*added, lease);
@@ -165,6 +169,10 @@ void BackendPool::put_back(BackendConnection& connection) {
 void BackendPool::abandon(BackendLease& lease) {
   BackendConnection* connection = std::exchange(lease.connection, nullptr);
   if (connection == nullptr) return;
+  if (connection->ran_init_connect) {
+    connection->lease = nullptr;
+    return close(*connection);
+  }
   withdraw(*connection);
   const bool was_held = connection->in_use || connection->keep;
   if (connection->in_use) --in_use_;

@@ -64,8 +64,9 @@ class BackendPool {
 
   // An idle connection with this key: one that belongs to nobody if there is one, and in this schema if there
   // is one; else the one that was idle longest, whose former lease loses it. In use and marked for a reset,
-  // after which its character sets are those of the key's collation. With an empty schema and kCurrent only
-  // one that is in none, since no command takes a schema away.
+  // after which its character sets are those of the key's collation. None of which the login ran
+  // init_connect. With an empty schema and kCurrent only one that is in none, since no command takes a schema
+  // away.
   BackendConnection* take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
                                BackendLease& lease);
 
@@ -80,7 +81,8 @@ class BackendPool {
   // Not in use any more, and still its lease's own.
   void put_back(BackendConnection& connection);
 
-  // The session is gone or does not need it any more: anybody may have it.
+  // The session is gone or does not need it any more: anybody may have it. One that nobody else can take is
+  // closed.
   void abandon(BackendLease& lease);
 
   // Closes it, in use or not; its lease loses it.

@@ -96,6 +96,12 @@ ClientError shutting_down() {
   return make_error(1053, "08S01", "Server shutdown in progress");
 }
 
+ClientError wait_timeout_over() {
+  return make_error(4031, "HY000",
+                    "The client was disconnected by the server because of inactivity. See wait_timeout and "
+                    "interactive_timeout for configuring this behavior.");
+}
+
 ClientError idle_too_long(std::chrono::milliseconds limit) {
   return make_error(
       4031, "HY000",

@@ -37,6 +37,7 @@ ClientError password_expired(ServerFlavor flavor);  // 1862 HY000
 ClientError secure_transport_required();            // 3159 HY000
 ClientError no_server_for_login();  // 2003 HY000: nobody can say whether the password is right
 ClientError shutting_down();        // 1053 08S01
+ClientError wait_timeout_over();    // 4031 HY000, a server's own
 ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 
 // Packets and commands

@@ -18,6 +18,7 @@
 #include "proxy/required_tls.h"
 #include "proxy/session_tracking.h"
 #include "proxy/worker.h"
+#include "routing/sql_lexer.h"
 
 namespace causeway::proxy {
 namespace {
@@ -145,6 +146,7 @@ class Login {
   }
   std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
+  bool is_subject_to_init_connect();
   void take_profile(const protocol::ClientProfile& profile);
   void start_compression(const protocol::ClientProfile& profile);
   std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
@@ -304,6 +306,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
   session_.user = profile.user;
   session_.capabilities = profile.capabilities;
   start_lex_mode(session_, profile.collation);
+  start_variables(session_);
   session_.pool_key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
@@ -346,6 +349,12 @@ std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase
   return std::nullopt;
 }
 
+// What init_connect makes of a session (its sql_mode, no autocommit) has to be known before its first
+// statement.
+bool Login::is_subject_to_init_connect() {
+  return !session_.was_reset && std::ranges::any_of(worker_.view().nodes, &NodeView::init_connect);
+}
+
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.
 Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   const uint8_t sequence_id = phase.next_sequence_id();
@@ -359,6 +368,10 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   session_.account.reset();
   if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   const std::string& schema = phase.profile().database;
+  if (schema.empty() && is_subject_to_init_connect()) {
+    const InitDbOutcome outcome = co_await run_login_ping(session_, sequence_id);
+    co_return !outcome.close && !outcome.is_error;
+  }
   if (schema.empty()) {
     const bool sent = co_await answer_ok(session_, sequence_id);
     co_return sent;
@@ -423,6 +436,12 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         if (needs_tls()) {
           const ClientError refusal = secure_transport_required();
           worker_.metrics().reject(RejectReason::kTlsRequired);
+          action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
+          break;
+        }
+        const std::string_view unusable = routing::unusable_client_charset(phase.profile().collation);
+        if (!unusable.empty()) {
+          const ClientError refusal = wrong_value_for_variable("character_set_client", unusable);
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }

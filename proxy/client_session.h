@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -121,9 +122,13 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   routing::SessionVariables variables;
   ClientTrackers trackers;
   bool handshake_collation_forgotten = false;  // by COM_RESET_CONNECTION, as on MySQL
+  bool was_reset = false;  // or has changed its user: init_connect has no part in its state
   std::string schema;
   bool autocommit = true;
   bool transaction_read_only = false;
+  bool autocommit_off = false;  // by the variable: of a server's default MySQL's status flag does not say it
+  bool auto_is_null = false;    // sql_auto_is_null
+  std::chrono::seconds wait_timeout{0};  // that it has set; 0: none
   bool initial_sql_mode_known = false;
   routing::LexMode lex_mode;
   protocol::StatusFlags status = 0;  // of its last OK or EOF

@@ -334,6 +334,9 @@ struct ClusterMonitor::Impl {
     node.default_collation = probe.default_collation;
     node.max_connections = probe.max_connections;
     node.sql_mode = probe.sql_mode;
+    node.init_connect = probe.init_connect;
+    node.autocommit = probe.autocommit;
+    node.auto_is_null = probe.auto_is_null;
     node.binary_log = probe.binary_log;
     return node;
   }

@@ -79,7 +79,10 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   protocol::CapabilityFlags capabilities = 0;  // of its handshake
   uint8_t default_collation = 0;               // of its handshake
   uint64_t max_connections = 0;
-  std::string sql_mode;  // the global one
+  std::string sql_mode;       // the global one
+  bool init_connect = false;  // there is one: logins run it, resets do not
+  bool autocommit = true;     // the global one
+  bool auto_is_null = false;  // the global sql_auto_is_null
   bool binary_log = false;
 
   std::string last_error;  // of the last failed poll; empty if the last poll went well

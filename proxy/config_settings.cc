@@ -357,7 +357,8 @@ constexpr std::array kSettings = {
             .kind = kDuration,
             .value = "DURATION",
             .default_value = "8h",
-            .help = "A client that sends nothing for longer is disconnected.",
+            .help = "A client that sends nothing for longer is disconnected, and for longer than the "
+                    "wait_timeout that it has set.",
             .apply = duration<&Config::timeouts, &TimeoutsConfig::client_idle, 1000, kYearMs>},
     Setting{
         .name = "timeouts.server_idle",

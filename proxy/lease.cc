@@ -50,7 +50,8 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   if (opened.connection) {
     opened.connection->incarnation = worker.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
-    if (session.handshake_collation_forgotten) acquired.connection->needs_reset = true;
+    const bool forgets_login = session.was_reset && acquired.connection->ran_init_connect;
+    if (session.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
     co_return acquired;
   }
   pool.cancel_reservation();
@@ -74,7 +75,9 @@ bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease
 
 // COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a
 // session that has forgotten its own sets none.
-bool can_take_over(const ClientSession& session) {
+bool can_take_over(const ClientSession& session, size_t node) {
+  // What a login does, a reset does not.
+  if (!session.was_reset && session.worker.view().nodes[node].init_connect) return false;
   return !session.handshake_collation_forgotten || session.worker.view().flavor != ServerFlavor::kMariadb;
 }
 
@@ -99,7 +102,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr && can_take_over(session))
+    if (connection == nullptr && can_take_over(session, node))
       connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
     if (connection != nullptr) {
       const bool is_current = state_lives_there || worker.is_current(*connection);

@@ -128,6 +128,8 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                    "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+                   "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
+                   "@@global.sql_auto_is_null AS auto_is_null, "
                    "@@global.gtid_mode AS gtid_mode, "
                    "@@global.gtid_executed AS gtid_executed, "
                    "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
@@ -137,6 +139,8 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                    "@@global.read_only AS read_only, "
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+                   "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
+                   "@@global.sql_auto_is_null AS auto_is_null, "
                    "@@global.gtid_current_pos AS gtid_current_pos, "
                    "@@global.gtid_slave_pos AS gtid_slave_pos";
     case ProbeStatement::kReplicaStatus:
@@ -171,6 +175,9 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
   probe.binary_log = row.flag({"log_bin"});
   probe.max_connections = row.number({"max_connections"}).value_or(0);
   probe.sql_mode = row.text({"sql_mode"});
+  probe.init_connect = row.flag({"init_connect"});
+  probe.autocommit = row.find({"autocommit"}) == nullptr || row.flag({"autocommit"});
+  probe.auto_is_null = row.flag({"auto_is_null"});
   probe.gtid_mode = row.text({"gtid_mode"}) == "ON";
   if (probe.flavor == ServerFlavor::kMariadb) {
     if (!read_position(row, "gtid_current_pos", PositionKind::kMariadbGtid, probe.gtid_executed))

@@ -59,7 +59,10 @@ struct NodeProbe {
   bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)
   uint64_t max_connections = 0;
-  std::string sql_mode;  // the global one
+  std::string sql_mode;       // the global one
+  bool init_connect = false;  // there is one: logins run it, resets do not
+  bool autocommit = true;     // the global one
+  bool auto_is_null = false;  // the global sql_auto_is_null
 
   // What it has committed. MySQL: gtid_executed, with gtid_mode only. MariaDB: gtid_current_pos.
   consistency::Position gtid_executed;

@@ -104,36 +104,33 @@ std::string_view with_those_behind(const Statement& empty, const Statement& last
 }
 
 // One by one: the first error ends it, as on a server.
-Awaitable<bool> run_each(ClientSession& session, uint8_t first_sequence_id) {
+Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
   const routing::Classified classified = session.classified;
-  AnswerPlace place{.sequence_id = first_sequence_id};
-  for (size_t i = 0; i < classified.statements.size(); ++i) {
+  const size_t count = classified.statements.size();
+  const bool more_behind = place.more_results_follow;
+  RunOutcome outcome{.next_sequence_id = place.sequence_id};
+  for (size_t i = 0; i < count && !outcome.close && !outcome.is_error; ++i) {
     const Statement& statement = classified.statements[i];
-    place.more_results_follow = i + 1 < classified.statements.size();
-    RunOutcome outcome;
+    place.sequence_id = outcome.next_sequence_id;
+    place.more_results_follow = more_behind || i + 1 < count;
     if (is_own_statement(statement)) {
       outcome = co_await run_own(session, statement, place);
-    } else {
-      protocol::Buffer wire;
-      const bool refused = statement.cls == StatementClass::kEmpty && place.more_results_follow;
-      make_query_packet(
-          session,
-          refused ? with_those_behind(statement, classified.statements[classified.statements.size() - 1])
-                  : statement.text,
-          wire);
-      outcome = co_await run_one(session, statement, wire, place);
+      continue;
     }
-    if (outcome.close) co_return false;
-    if (outcome.is_error) co_return true;
-    place.sequence_id = outcome.next_sequence_id;
+    protocol::Buffer wire;
+    const bool refused = statement.cls == StatementClass::kEmpty && place.more_results_follow;
+    make_query_packet(
+        session, refused ? with_those_behind(statement, classified.statements[count - 1]) : statement.text,
+        wire);
+    outcome = co_await run_one(session, statement, wire, place);
   }
-  co_return true;
+  co_return outcome;
 }
 
-Awaitable<bool> run_several(ClientSession& session, Bytes wire) {
+// Those that the session's `classified` holds; `wire` is the packet of all of them.
+Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPlace place) {
   const std::optional<Decision> decision = common_decision(session);
-  if (!decision || session.transaction_timed_out)
-    co_return co_await run_each(session, protocol::count_packets(wire));
+  if (!decision || session.transaction_timed_out) co_return co_await run_each(session, place);
   // For what happens afterwards the most consequential statement stands for all.
   Statement together = session.classified.statements.front();
   for (const Statement& statement : session.classified.statements) {
@@ -147,8 +144,31 @@ Awaitable<bool> run_several(ClientSession& session, Bytes wire) {
   run.statement = &together;
   run.decision = *decision;
   run.request = wire;
+  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(wire));
+  run.more_results_follow = place.more_results_follow;
   const RunOutcome outcome = co_await run_statement(session, run);
-  co_return !outcome.close;
+  co_return outcome;
+}
+
+// As they came, if they are not too many to be looked at together; else piece by piece.
+Awaitable<bool> run_several(ClientSession& session, std::string_view text, Bytes wire) {
+  AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
+  protocol::Buffer piece;
+  for (;;) {
+    const std::string_view rest = session.classified.rest;
+    place.more_results_follow = !rest.empty();
+    Bytes packet = wire;
+    if (text.data() != session.statement_text.data() || !rest.empty()) {
+      const size_t bytes = rest.empty() ? text.size() : static_cast<size_t>(rest.data() - text.data()) - 1;
+      make_query_packet(session, text.substr(0, bytes), piece);
+      packet = piece;
+    }
+    const RunOutcome outcome = co_await run_together(session, packet, place);
+    if (outcome.close || outcome.is_error || rest.empty()) co_return !outcome.close;
+    place.sequence_id = outcome.next_sequence_id;
+    text = rest;
+    routing::classify(text, session.lex_mode, session.classified);
+  }
 }
 
 }  // namespace
@@ -162,13 +182,8 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
   session.statement_text = query->text;
   routing::classify(query->text, session.lex_mode, session.classified);
   const bool may_be_several = protocol::has(session.capabilities, protocol::capability::kMultiStatements);
-  if (session.classified.too_many) {
-    const bool sent = co_await answer_error(
-        session, 1, not_supported_with_forwarding("more than 1000 statements in one packet"));
-    co_return sent;
-  }
   if (session.classified.multi && may_be_several) {
-    const bool open = co_await run_several(session, wire);
+    const bool open = co_await run_several(session, query->text, wire);
     co_return open;
   }
   Statement statement = session.classified.statements.front();
@@ -196,6 +211,21 @@ Awaitable<bool> run_own_text(ClientSession& session, const std::string& sql, uin
   const AnswerPlace place{.sequence_id = first_sequence_id};
   const RunOutcome outcome = co_await run_own(session, classified.statements.front(), place);
   co_return !outcome.close;
+}
+
+Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_sequence_id) {
+  protocol::Buffer wire;
+  protocol::append_command(wire, protocol::Command::kPing, {}, session.capabilities);
+  Statement statement;
+  StatementRun run;
+  run.statement = &statement;
+  run.decision =
+      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+  run.request = wire;
+  run.kind = protocol::ResponseKind::kOk;
+  run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
+  const RunOutcome outcome = co_await run_statement(session, run);
+  co_return InitDbOutcome{.close = outcome.close, .is_error = outcome.is_error};
 }
 
 Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t first_sequence_id) {

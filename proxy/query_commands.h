@@ -23,6 +23,9 @@ struct InitDbOutcome {
   bool close = false;
   bool is_error = false;
 };
+// COM_PING of a server, whose answer becomes the OK of a login; what the server refuses is refused.
+Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_sequence_id);
+
 Awaitable<InitDbOutcome> run_init_db(ClientSession& session, protocol::Bytes wire, uint8_t first_sequence_id);
 
 }  // namespace causeway::proxy

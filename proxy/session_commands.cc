@@ -1,5 +1,6 @@
 #include "proxy/session_commands.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
 #include "proxy/worker.h"
+#include "routing/sql_lexer.h"
 
 namespace causeway::proxy {
 namespace {
@@ -98,6 +100,8 @@ void forget_state(ClientSession& session) {
   session.variables.clear();
   session.trackers = ClientTrackers{};
   session.handshake_collation_forgotten = false;
+  session.was_reset = true;
+  session.wait_timeout = std::chrono::seconds{0};
   worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};
   session.temporary_tables.clear();
@@ -105,9 +109,9 @@ void forget_state(ClientSession& session) {
   session.transaction = routing::Target::kNone;
   session.transaction_timed_out = false;
   session.transaction_read_only = false;
-  session.autocommit = true;
   session.initial_sql_mode_known = false;
   start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.pool_key->collation);
+  start_variables(session);
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;
@@ -150,6 +154,15 @@ void restore(ClientSession& session, Identity before) {
   session.schema = std::move(before.schema);
 }
 
+// MariaDB looks at the character set first: it counts although the user does not.
+void take_collation(ClientSession& session, const protocol::ComChangeUser& change) {
+  if (!change.collation) return;
+  const uint8_t asked = *change.collation <= 0xff ? static_cast<uint8_t>(*change.collation) : uint8_t{0};
+  PoolKey key = *session.pool_key;
+  key.collation = routing::unusable_client_charset(asked).empty() ? asked : uint8_t{0};
+  session.pool_key = std::make_shared<const PoolKey>(std::move(key));
+}
+
 // A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
 // gone, and may try this a few times.
 Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
@@ -168,6 +181,7 @@ Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
   if (accepted || !mariadb || session.timed_out || session.closing) co_return accepted;
   ++session.failed_changes_of_user;
   restore(session, std::move(before));
+  take_collation(session, *change);
   co_return true;
 }
 

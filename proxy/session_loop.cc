@@ -72,12 +72,20 @@ class CommandBuffer {
   size_t end_ = 0;
 };
 
-Clock::time_point idle_deadline(const ClientSession& session) {
+Clock::duration idle_limit(const ClientSession& session) {
   const Config& config = session.worker.config();
-  if (session.transaction == routing::Target::kWriter) {
-    return Clock::now() + config.forwarding.aurora_fwd_writer_idle_timeout;
-  }
-  return Clock::now() + config.timeouts.client_idle;
+  if (session.transaction == routing::Target::kWriter)
+    return config.forwarding.aurora_fwd_writer_idle_timeout;
+  return config.timeouts.client_idle;
+}
+
+// Its wait_timeout, if it has set one.
+Clock::duration own_idle_limit(const ClientSession& session) {
+  return session.wait_timeout.count() > 0 ? Clock::duration(session.wait_timeout) : Clock::duration::max();
+}
+
+Clock::time_point idle_deadline(const ClientSession& session) {
+  return Clock::now() + std::min(idle_limit(session), own_idle_limit(session));
 }
 
 // The transaction was idle for too long: its locks are freed by closing the connection it runs on.
@@ -106,6 +114,12 @@ Awaitable<bool> end_wait(ClientSession& session) {
     co_return true;
   }
   if (!session.timed_out) co_return true;
+  if (own_idle_limit(session) <= idle_limit(session)) {
+    // MariaDB says nothing.
+    const ClientError goodbye = wait_timeout_over();
+    if (session.worker.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
+    co_return true;
+  }
   if (session.transaction == routing::Target::kWriter) {
     give_up_idle_transaction(session);
     co_return false;

@@ -1,6 +1,7 @@
 #include "proxy/session_tracking.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "protocol/session_track.h"
@@ -71,6 +72,15 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
     session.transaction_read_only = is_on(item.value);
+  } else if (item.name == "autocommit") {
+    session.autocommit_off = !is_on(item.value);
+  } else if (item.name == "sql_auto_is_null") {
+    session.auto_is_null = is_on(item.value);
+  } else if (item.name == "wait_timeout") {
+    std::chrono::seconds::rep seconds = 0;
+    std::from_chars(item.value.data(), item.value.data() + item.value.size(), seconds);
+    constexpr std::chrono::seconds kYear{31'536'000};
+    session.wait_timeout = std::clamp(std::chrono::seconds{seconds}, std::chrono::seconds{0}, kYear);
   } else if (item.name == "session_track_transaction_info") {
     session.trackers.transactions = item.value != "OFF";
   } else if (item.name == "session_track_state_change") {
@@ -121,6 +131,13 @@ void start_lex_mode(ClientSession& session, uint8_t collation) {
     if (collation == 0) collation = writer->default_collation;
   }
   lex_mode.multibyte_backslash = routing::multibyte_backslash_of(collation);
+}
+
+void start_variables(ClientSession& session) {
+  const NodeView* writer = session.worker.view().writer_node();
+  session.autocommit = writer == nullptr || writer->autocommit;
+  session.autocommit_off = !session.autocommit;
+  session.auto_is_null = writer != nullptr && writer->auto_is_null;
 }
 
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,

@@ -10,6 +10,10 @@ namespace causeway::proxy {
 // read them, in the character set of this collation (0: the writer's default). Behind a login, and a reset.
 void start_lex_mode(ClientSession& session, uint8_t collation);
 
+// Likewise what statements mean before a server has said anything: the writer's defaults of autocommit and
+// sql_auto_is_null.
+void start_variables(ClientSession& session);
+
 // Takes over the session state that a server reports: variables, schema, and the positions of the session's
 // writes. The connection is the session's. Variables that `statement` sets for itself only are left out.
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,

@@ -20,6 +20,7 @@ routing::SessionView session_view(const ClientSession& session) {
   view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
   view.has_user_variables = session.pins.user_variables;
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
+  view.auto_is_null = session.auto_is_null;
   view.tracks_transactions = session.trackers.transactions;
   view.last_target = session.last_target;
   return view;

@@ -164,8 +164,12 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
       session_.lex_mode.ansi_quotes = mode.find("ANSI_QUOTES") != std::string::npos;
       session_.lex_mode.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
     }
+    if (connection.ran_init_connect && session_.variables.find("character_set_client") == nullptr) {
+      session_.lex_mode.multibyte_backslash =
+          routing::multibyte_backslash_of(connection.baseline.character_set_client);
+    }
   }
-  session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0;
+  session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
   const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
   if (in_transaction) {
     session_.transaction = target;

@@ -108,7 +108,7 @@ void StatementList::push_back(const Statement& statement) {
 void classify(std::string_view sql, const LexMode& mode, Classified& out) {
   out.statements.clear();
   out.multi = false;
-  out.too_many = false;
+  out.rest = {};
 
   const std::string_view text = drop_last_terminators(sql);
   StatementScanner scanner(text, mode);
@@ -126,7 +126,7 @@ void classify(std::string_view sql, const LexMode& mode, Classified& out) {
     out.statements.push_back(statement);
     if (scanner.at_text_end()) break;
     if (out.statements.size() == kMaxStatements) {
-      out.too_many = true;
+      out.rest = text.substr(end + 1);
       break;
     }
     start = end + 1;

@@ -13,7 +13,7 @@
 
 namespace causeway::routing {
 
-// A text with more statements than this is not taken apart further (Classified::too_many).
+// A text with more statements than this is taken apart piece by piece (Classified::rest).
 inline constexpr size_t kMaxStatements = 1000;
 
 // The statements of one text, in order. Up to four are held without allocating.
@@ -42,7 +42,8 @@ class StatementList {
 struct Classified {
   StatementList statements;  // at least one; a text without any statement gives one kEmpty
   bool multi = false;        // more than one statement
-  bool too_many = false;     // more than kMaxStatements: the list ends there, the text should be refused
+  // With more than kMaxStatements the list ends there: what is behind the last one's `;`, else empty.
+  std::string_view rest;
 };
 
 // Classifies `sql`; `out` is overwritten (reuse it to reuse its memory). Views in `out` point into `sql`.

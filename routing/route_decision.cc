@@ -129,7 +129,7 @@ Decision decide_read(const Statement& statement, const SessionView& session) {
   if (statement.assigns_user_variables) return run_on_writer("assigns a user variable");
   if (statement.uses_user_variables && session.has_user_variables)
     return run_on_writer("uses user variables");
-  if (statement.uses_last_insert_id && session.has_last_insert_id)
+  if ((statement.uses_last_insert_id || session.auto_is_null) && session.has_last_insert_id)
     return run_on_writer("speaks of the last insert");
   if (statement.calls_sql_calc_found_rows || !statement.uses_diagnostics) {
     Decision decision = run_on_replica("read", true);

@@ -34,6 +34,7 @@ struct SessionView {
   bool pinned_to_replica = false;           // the same of a session that does not forward
   bool has_user_variables = false;          // they live on the writer lease
   bool has_last_insert_id = false;          // so does this, once something was inserted
+  bool auto_is_null = false;                // sql_auto_is_null: WHERE id IS NULL asks for it, too
   bool tracks_transactions =
       false;  // session_track_transaction_info is on: what BEGIN is answered is the server's
   Target last_target = Target::kNone;  // where the last statement ran that reached a server

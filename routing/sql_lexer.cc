@@ -132,6 +132,16 @@ MultibyteBackslash multibyte_backslash_of(uint8_t collation) {
   }
 }
 
+// The ids are the same on MySQL and MariaDB.
+std::string_view unusable_client_charset(uint8_t collation) {
+  const auto is_in = [collation](uint8_t low, uint8_t high) { return collation >= low && collation <= high; };
+  if (collation == 35 || collation == 90 || is_in(128, 151) || collation == 159) return "ucs2";
+  if (collation == 54 || collation == 55 || is_in(101, 124)) return "utf16";
+  if (collation == 56 || collation == 62) return "utf16le";
+  if (collation == 60 || collation == 61 || is_in(160, 183)) return "utf32";
+  return {};
+}
+
 size_t SqlLexer::character_length(size_t index) const {
   return character_bytes(sql_, index, mode_.multibyte_backslash);
 }

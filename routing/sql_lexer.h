@@ -30,6 +30,10 @@ MultibyteBackslash multibyte_backslash_of(std::string_view character_set);
 // Likewise for a collation's id, as a handshake has it.
 MultibyteBackslash multibyte_backslash_of(uint8_t collation);
 
+// The name of the character set of this collation's id, if it is one that no server takes from a client
+// (ucs2, utf16, utf16le, utf32); else empty.
+std::string_view unusable_client_charset(uint8_t collation);
+
 enum class TokenKind : uint8_t {
   kEnd,               // the end of the text; next() returns it again and again
   kWord,              // keyword, unquoted identifier, character set introducer (_utf8mb4)

@@ -97,10 +97,12 @@ Class classify_analyze(StatementScanner& scanner, Statement& statement) {
 Class classify_show(StatementScanner& scanner, Statement& statement) {
   bool all = false;
   bool full = false;
+  bool global = false;
   for (;; scanner.advance()) {
     const Keyword word = scanner.keyword();
     if (word == "ALL"_kw) all = true;  // SHOW ALL REPLICAS STATUS
     if (word == "FULL"_kw) full = true;
+    if (word == "GLOBAL"_kw) global = true;
     if (word != "ALL"_kw && word != "FULL"_kw && word != "EXTENDED"_kw && word != "GLOBAL"_kw &&
         word != "SESSION"_kw && word != "LOCAL"_kw) {
       break;
@@ -124,8 +126,11 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
       scanner.advance();
       return scanner.keyword() == "HOSTS"_kw ? Class::kWriterRead : Class::kRead;
     case "VARIABLES"_kw:
-    case "STATUS"_kw:
       statement.shows_variables = true;
+      return Class::kRead;
+    case "STATUS"_kw:  // Last_query_cost is the last statement's, counters are the connection's
+      statement.shows_variables = true;
+      statement.uses_diagnostics = !global;
       return Class::kRead;
     case "PROCESSLIST"_kw:
       scanner.advance();
@@ -291,9 +296,14 @@ Class classify_backup(StatementScanner& scanner) {
 }
 
 // FLUSH TABLES [t, ...] WITH READ LOCK | FOR EXPORT hold locks.
-Class classify_flush(StatementScanner& scanner) {
+Class classify_flush(StatementScanner& scanner, Statement& statement) {
   if (!scanner.accept("NO_WRITE_TO_BINLOG"_kw)) scanner.accept("LOCAL"_kw);
-  if (scanner.keyword() != "TABLE"_kw && scanner.keyword() != "TABLES"_kw) return Class::kAdmin;
+  if (scanner.keyword() != "TABLE"_kw && scanner.keyword() != "TABLES"_kw) {
+    // The session's own counters begin anew: it wants to read those of what it runs next.
+    for (; !scanner.at_end(); scanner.advance())
+      if (scanner.keyword() == "STATUS"_kw) statement.sets_connection_bound = true;
+    return Class::kAdmin;
+  }
   Keyword second_last = kNoKeyword;
   for (; !scanner.at_end(); scanner.advance()) {
     if (second_last == "WITH"_kw && scanner.previous_keyword() == "READ"_kw &&
@@ -466,7 +476,7 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "KILL"_kw:
       return Class::kKill;
     case "FLUSH"_kw:
-      return classify_flush(scanner);
+      return classify_flush(scanner, statement);
     case "STOP"_kw:
     case "CHANGE"_kw:
     case "PURGE"_kw:

@@ -164,6 +164,10 @@ void StatementScanner::note_call(Keyword function) {
     case "FOUND_ROWS"_kw:
       statement_->uses_diagnostics = true;
       break;
+    case "EXTRACTVALUE"_kw:
+    case "UPDATEXML"_kw:  // an XPath may name a user variable, $@a
+      statement_->uses_user_variables = true;
+      break;
     case "CONNECTION_ID"_kw:
       statement_->uses_connection_id = true;
       break;

@@ -4,7 +4,7 @@ import pytest
 from cluster import accounts
 from conftest import run
 from support import SqlError, attempt, one, server_of
-from wire_client import BASIC, CONNECT_WITH_DB, WireClient
+from wire_client import BASIC, CONNECT_WITH_DB, ConnectionLost, WireClient
 
 WRITER = "/* causeway: route=writer */ "
 
@@ -446,3 +446,170 @@ def test_global_sql_mode_says_how_texts_are_read(own_cluster, start_proxy):
     with WireClient(proxy.port, accounts.APP, BASIC & ~CONNECT_WITH_DB) as client:
         answer = client.query(r"""SELECT @@server_id AS "a\", GET_LOCK('ansi', 0), 3 AS "b" """)
         assert answer[5].payload[:2] == b"\x011", answer  # the writer
+
+
+# --- what speaks of the session's last insert, its counters, its patience ------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["SET sql_auto_is_null = 1", "SET @@sql_auto_is_null = ON"])
+def test_is_null_finds_the_last_insert(connect, counted, how):
+    connection = connect()
+    run(connection, how)
+    run(connection, f"INSERT INTO {counted} (v) VALUES ('x')")
+    assert run(connection, f"SELECT id, v FROM {counted} WHERE id IS NULL") == ((one(connection, "SELECT LAST_INSERT_ID()"), "x"),)
+    other = connect()
+    run(other, f"INSERT INTO {counted} (v) VALUES ('x')")
+    assert run(other, f"SELECT id FROM {counted} WHERE id IS NULL") == ()
+
+
+def test_user_variable_in_an_xpath(connect):
+    connection = connect()
+    run(connection, "SET @i = 2")
+    assert one(connection, "SELECT ExtractValue('<a><b>x</b><b>y</b></a>', '/a/b[$@i]')") == "y"
+    assert one(connection, "SELECT `ExtractValue`('<a><b>x</b><b>y</b></a>', CONCAT('/a/b[', '$', '@i]'))") == "y"
+    assert one(connection, "SELECT UpdateXML('<a><b>x</b><b>y</b></a>', '/a/b[$@i]', '<c/>')") == "<a><b>x</b><c/></a>"
+
+
+def test_counters_of_a_session_that_has_begun_to_count(connect, table):
+    connection = connect()
+    one(connection, f"SELECT COUNT(*) FROM {table}")
+    run(connection, "FLUSH STATUS")
+
+    def rows_read():
+        return int(run(connection, "SHOW SESSION STATUS LIKE 'Handler_read_rnd_next'")[0][1])
+
+    first, second = rows_read(), rows_read()
+    for _ in range(5):
+        run(connection, f"SELECT * FROM {table} WHERE value <> 'x'")
+    # A SHOW reads rows itself.
+    assert rows_read() >= second + (second - first) + 5 * 3
+    assert server_of(connection) == 0
+
+
+def test_status_speaks_of_the_last_statement(connect, table):
+    connection = connect()
+    run(connection, f"{WRITER}SELECT a.id FROM {table} a JOIN {table} b ON a.value = b.value")
+    cost = float(run(connection, "SHOW STATUS LIKE 'Last_query_cost'")[0][1])
+    assert cost > 0
+
+
+@pytest.mark.parametrize("statement", ["SET wait_timeout = 1", "SET @@wait_timeout = 1", "SET SESSION wait_timeout = 1, interactive_timeout = 1000"])
+def test_wait_timeout_of_the_session(cluster, cluster_kind, proxy, statement):
+    for port in (cluster.servers[0].port, proxy.port):
+        with WireClient(port, accounts.APP, BASIC | CONNECT_WITH_DB, timeout=10) as client:
+            assert client.query(statement)[-1].payload[:1] == b"\x00"
+            assert client.query("SELECT 1")[-2].payload == b"\x011"
+            try:
+                goodbye = client.socket.recv(1000)
+            except ConnectionResetError:
+                goodbye = b""
+            if cluster_kind == "mysql":
+                assert goodbye[4:] == (
+                    b"\xff\xbf\x0f#HY000The client was disconnected by the server because of inactivity. "
+                    b"See wait_timeout and interactive_timeout for configuring this behavior."
+                )
+            else:
+                assert goodbye == b""
+
+
+def test_wait_timeout_is_forgotten_by_a_reset(cluster_kind, proxy):
+    with WireClient(proxy.port, accounts.APP, BASIC | CONNECT_WITH_DB) as client:
+        client.query("SET wait_timeout = 1")
+        client.command(b"\x1f")
+        client.socket.settimeout(2)
+        with pytest.raises(TimeoutError):
+            client.socket.recv(1000)
+
+
+def test_wait_timeout_rolls_a_transaction_back(proxy, connect, table):
+    waiting = connect()
+    run(waiting, "SET wait_timeout = 1")
+    run(waiting, "BEGIN")
+    run(waiting, f"UPDATE {table} SET value = 'x' WHERE id = 1")
+    other = connect()
+    run(other, "SET innodb_lock_wait_timeout = 10")
+    run(other, f"UPDATE {table} SET value = 'y' WHERE id = 1")
+    with pytest.raises(Exception, match="1213|2006|2013|4031|gone|Lost|0, ''"):
+        run(waiting, "SELECT 1")
+
+
+# --- COM_CHANGE_USER ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("database", ["app", ""])
+@pytest.mark.parametrize("collation", [0, 8, 35, 45, 63, 90, 101, 255, 1000, 65535])
+def test_character_set_of_a_change_of_user(cluster, proxy, database, collation):
+    found = []
+    for port in (cluster.servers[0].port, proxy.port):
+        with WireClient(port, accounts.APP, BASIC | CONNECT_WITH_DB) as client:
+            client.query("SET NAMES latin2")
+            seen = []
+            try:
+                answer = client.change_user(accounts.APP, database, collation=collation)[-1].payload
+                seen.append(answer if answer[:1] == b"\xff" else answer[:1])
+                for leg in ("", WRITER):
+                    rows = client.query(f"{leg}SELECT @@character_set_client, @@collation_connection, @@character_set_results")
+                    seen.append(rows[-2].payload)
+            except (ConnectionError, ConnectionLost):
+                seen.append("closed")
+            found.append(seen)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("collation", [0, 8, 35, 90, 101, 128, 255])
+@pytest.mark.parametrize("database", ["app", None])
+def test_character_set_of_a_login(cluster, proxy, collation, database):
+    found = []
+    for port in (cluster.servers[0].port, proxy.port):
+        capabilities = BASIC if database else BASIC & ~CONNECT_WITH_DB
+        try:
+            with WireClient(port, accounts.APP, capabilities, database=database, collation=collation) as client:
+                rows = client.query("SELECT @@character_set_client, @@collation_connection, @@character_set_results")
+                found.append(rows[-2].payload)
+        except AssertionError as error:
+            found.append(str(error))
+    assert found[0] == found[1]
+
+
+# --- several statements ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1001, 2500])
+def test_more_statements_than_are_looked_at_at_once(connect, table, count):
+    connection = connect(client_flag=1 << 16)
+    with connection.cursor() as cursor:
+        statements = [f"INSERT INTO {table} VALUES ({100 + n}, 'n{n}')" for n in range(count)]
+        statements += ["SET @@sort_buffer_size = 300000", f"SELECT COUNT(*), @@sort_buffer_size FROM {table}", "SELECT 'last'"]
+        cursor.execute("; ".join(statements) + ";")
+        results = [cursor.fetchall()]
+        while cursor.nextset():
+            results.append(cursor.fetchall())
+    assert len(results) == count + 3
+    assert results[-2:] == [((count + 2, 300000),), (("last",),)]
+    with connection.cursor() as cursor, pytest.raises(Exception, match="1062"):
+        cursor.execute("; ".join(["SELECT 1"] * 1500 + [f"INSERT INTO {table} VALUES (1, 'x')", f"DELETE FROM {table}"]))
+        while cursor.nextset():
+            pass
+    assert one(connection, f"{WRITER}SELECT COUNT(*) FROM {table}") == count + 2
+
+
+@pytest.mark.kinds("mariadb")
+def test_bodies_keep_their_semicolons(connect):
+    connection = connect(client_flag=1 << 16)
+
+    def results(sql):
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            found = [cursor.fetchall()]
+            while cursor.nextset():
+                found.append(cursor.fetchall())
+            return [rows[0][0] for rows in found if rows]
+
+    assert results("SELECT 1; BEGIN NOT ATOMIC SELECT 2; SELECT 3; END") == [1, 2, 3]
+    assert results("SELECT 1; SET STATEMENT sort_buffer_size = 333333 FOR BEGIN NOT ATOMIC SELECT 2; SELECT @@sort_buffer_size; END") == [1, 2, 333333]
+    run(connection, "DROP PROCEDURE IF EXISTS of_a_body")
+    try:
+        assert results("SET STATEMENT sql_mode = '' FOR CREATE PROCEDURE of_a_body() BEGIN SELECT 4; SELECT 5; END") == []
+        assert results("SELECT 3; CALL of_a_body()") == [3, 4, 5]
+    finally:
+        run(connection, "DROP PROCEDURE IF EXISTS of_a_body")

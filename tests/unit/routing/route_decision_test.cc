@@ -134,10 +134,14 @@ TEST(RouteDecision, DiagnosticsAreAnsweredByTheServerTheySpeakOf) {
   EXPECT_EQ(where("SHOW WARNINGS", {.last_target = Target::kWriter}), "writer");
   EXPECT_EQ(where("SELECT ROW_COUNT()", {.last_target = Target::kWriter}), "writer");
   EXPECT_EQ(where("SELECT FOUND_ROWS()", {.last_target = Target::kReplica}), "replica, wait");
+  const SessionView is_null_finds_it{.has_last_insert_id = true, .auto_is_null = true};
+  const SessionView nothing_to_find{.auto_is_null = true};
   const SessionView inserted_then_read{.has_last_insert_id = true, .last_target = Target::kReplica};
   EXPECT_EQ(where("SELECT LAST_INSERT_ID()", inserted_then_read), "writer");
   EXPECT_EQ(where("SELECT @a", {.has_user_variables = true}), "writer");
   EXPECT_EQ(where("SELECT @a"), "replica, wait");
+  EXPECT_EQ(where("SELECT * FROM t WHERE id IS NULL", is_null_finds_it), "writer");
+  EXPECT_EQ(where("SELECT * FROM t WHERE id IS NULL", nothing_to_find), "replica, wait");
 }
 
 TEST(RouteDecision, ASessionThatDoesNotForwardStaysOnItsReplica) {
