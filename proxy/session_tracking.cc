@@ -65,6 +65,14 @@ void keep_variable(ClientSession& session, BackendConnection& connection, std::s
   }
 }
 
+// SET last_insert_id, or identity: what LAST_INSERT_ID() is from now on.
+void set_last_insert_id(ClientSession& session, BackendConnection& connection, std::string_view value) {
+  LastInsertId& id = *session.last_insert_id;
+  std::from_chars(value.data(), value.data() + value.size(), id.value);
+  id.certain = false;
+  connection.last_insert_id = session.last_insert_id;
+}
+
 void apply_variable(ClientSession& session, BackendConnection& connection, const SessionTrackItem& item) {
   if (item.name == "last_gtid") {
     if (!item.value.empty()) observe_write(session, PositionKind::kMariadbGtid, item.value);
@@ -72,6 +80,8 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
     session.transaction_read_only = is_on(item.value);
+  } else if (item.name == "last_insert_id" || item.name == "identity") {
+    set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
     session.autocommit_off = !is_on(item.value);
   } else if (item.name == "sql_auto_is_null") {

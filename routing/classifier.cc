@@ -47,6 +47,9 @@ void classify_statement(StatementScanner& scanner, Statement& statement) {
   statement.cls = classify_head(scanner, statement);
   if (statement.cls == StatementClass::kSet) read_body_after_for(scanner, statement);
   scanner.skip_to_end();
+  // MariaDB's BEGIN NOT ATOMIC SET @@a = 1; END
+  if (statement.compound && statement.cls == StatementClass::kDml && scanner.has_set_bare_variable())
+    statement.sets_connection_bound = true;
   statement.cls = refine(statement);
 }
 

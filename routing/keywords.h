@@ -207,6 +207,7 @@ inline constexpr auto kKeywords = std::to_array<std::string_view>({
     "UPDATEXML",
     "USE",
     "USER",
+    "USING",
     "VALUE",
     "VALUES",
     "VARIABLES",

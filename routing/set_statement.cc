@@ -90,7 +90,7 @@ SetAssignment SetReader::read_variable(const char* start) {
   if (token_.kind == TokenKind::kSystemVariable) {
     assignment.name = token_.name;
     assignment.scope = token_.scope;
-    assignment.at_form = true;
+    assignment.at_form = token_.text.data() == start;
     advance();
   } else if (is_name(token_)) {
     assignment.scope = sticky_scope_;
@@ -227,7 +227,6 @@ std::string reported_form(std::string_view sql, const LexMode& mode) {
     end = end_of(assignment->span);
     if (assignment->kind == SetKind::kCharset) collation = ", collation_connection = @@collation_database";
     if (!mode.mariadb || !is_bare(*assignment) || is_transaction_characteristic(assignment->name)) continue;
-    if (!assignment->span.starts_with("@@")) continue;  // SESSION @@x: the server refuses it
     const size_t at = static_cast<size_t>(assignment->span.data() - sql.data()) + 2;
     form.append(sql.substr(copied, at - copied)).append("session.");
     copied = at;

@@ -34,7 +34,7 @@ struct SetAssignment {
       name;  // of variables: unquoted, case as written, with its component ("hot.key_buffer_size")
   std::string_view value;  // right of the = or behind the keywords, trimmed, quotes kept
   std::string_view span;   // the whole assignment, with its scope word, without the comma
-  bool at_form = false;    // a system variable written with @@
+  bool at_form = false;    // a system variable written with @@, and nothing before it
 };
 
 // @@x = v, with no scope: MariaDB reports nothing of it, and of the transaction's characteristics both

@@ -346,7 +346,16 @@ Class classify_prepare(StatementScanner& scanner, Statement& statement) {
 
 Class classify_execute(StatementScanner& scanner, Statement& statement) {
   statement.calls_procedure = scanner.keyword() == "IMMEDIATE"_kw;
-  if (statement.calls_procedure) return Class::kDml;
+  if (statement.calls_procedure) {
+    // It may be a SET @@a = 1, of which MariaDB reports nothing.
+    scanner.advance();
+    const bool is_literal = scanner.token().kind == TokenKind::kString;
+    const bool sets = scanner.token().text.find("@@") != std::string_view::npos;
+    scanner.advance();
+    const bool is_all = scanner.at_end() || scanner.keyword() == "USING"_kw;
+    if (!is_literal || sets || !is_all) statement.sets_connection_bound = true;
+    return Class::kDml;
+  }
   statement.name = scanner.token().name;
   return Class::kExecute;
 }

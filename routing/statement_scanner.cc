@@ -12,6 +12,7 @@ constexpr std::string_view kForwardingProcesslist = "aurora_forwarding_processli
 void StatementScanner::start(Statement& statement) {
   statement_ = &statement;
   depth_ = 0;
+  has_set_bare_variable_ = false;
   for (Keyword& keyword : previous_)
     keyword = kNoKeyword;
   previous_kind_ = TokenKind::kEnd;
@@ -186,6 +187,8 @@ void StatementScanner::note_user_variable() {
 }
 
 void StatementScanner::note_system_variable() {
+  const bool in_list = previous_kind_ == TokenKind::kOperator || previous_[0] == "SET"_kw;
+  if (token_.scope == VariableScope::kNone && in_list) has_set_bare_variable_ = true;
   const std::string_view name = token_.name;
   if (equals_ignoring_case(name, "identity") || equals_ignoring_case(name, "last_insert_id")) {
     statement_->uses_last_insert_id = true;

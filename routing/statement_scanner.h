@@ -37,6 +37,9 @@ class StatementScanner {
   // Number of open parentheses; below 0 where the text closes more than it opens.
   int depth() const { return depth_; }
 
+  // Whether something like SET @@a = 1 was met, without a scope: nothing tells that it was set.
+  bool has_set_bare_variable() const { return has_set_bare_variable_; }
+
   // Skips the current token if it is this keyword.
   bool accept(Keyword keyword);
   // Skips everything up to the end of the statement.
@@ -58,6 +61,7 @@ class StatementScanner {
   std::string_view previous_name_;  // of a quoted identifier that could be a function's name, else empty
   Keyword previous_[3] = {};        // keywords of the tokens before the current one, the nearest first
   int depth_ = 0;
+  bool has_set_bare_variable_ = false;
 };
 
 }  // namespace causeway::routing

@@ -380,3 +380,49 @@ def test_values_of_a_prepared_set(proxy):
             for leg in ("", WRITER):
                 rows = client.query(leg + "SELECT @@sort_buffer_size")
                 assert any(str(value).encode() in packet.payload for packet in rows), (value, leg, rows)
+
+
+@pytest.mark.kinds("mariadb")
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "EXECUTE IMMEDIATE 'SET @@div_precision_increment = 6'",
+        "EXECUTE IMMEDIATE CONCAT('SET @', '@div_precision_increment = 6')",
+        "BEGIN NOT ATOMIC SET @@div_precision_increment = 6; END",
+        "SET STATEMENT sort_buffer_size = 555555 FOR BEGIN NOT ATOMIC SET SESSION div_precision_increment = 6; END",
+    ],
+)
+def test_a_set_within_another_statement(connect, statement):
+    connection = connect()
+    one(connection, f"{WRITER}SELECT 1")
+    before = one(connection, "SELECT @@sort_buffer_size")
+    run(connection, statement)
+    for leg in ("", WRITER):
+        assert run(connection, leg + "SELECT @@div_precision_increment, @@sort_buffer_size") == ((6, before),)
+
+
+@pytest.mark.parametrize("name", ["last_insert_id", "@@last_insert_id", "identity", "@@session.identity"])
+def test_last_insert_id_that_is_set(connect, name):
+    connection = connect()
+    one(connection, f"{WRITER}SELECT 1")
+    run(connection, f"SET {name} = 77")
+    for leg in ("", WRITER, ""):
+        assert run(connection, leg + "SELECT LAST_INSERT_ID(), @@last_insert_id, @@identity") == ((77, 77, 77),)
+
+
+def test_what_servers_refuse_is_refused_in_their_words(cluster, connect):
+    connection = connect()
+    bare = cluster.connect(0, accounts.APP, database="app")
+    for statement in [
+        "SET @@no_such_variable = 1",
+        "SET @@max_connections = 1",
+        "SET @@sort_buffer_size",
+        "SET @@sort_buffer_size = 300000 @@x",
+        "SET SESSION @@sort_buffer_size = 300000",
+        "SET @@sort_buffer_size = 300000, @@sql_mode = 'nonsense'",
+        "SET CHARACTER SET nonsense",
+        "SET @@character_set_client = 'ucs2'",
+    ]:
+        assert attempt(connection, statement) == attempt(bare, statement)
+    assert one(connection, "SELECT @@sort_buffer_size") == one(bare, "SELECT @@sort_buffer_size")
+    bare.close()

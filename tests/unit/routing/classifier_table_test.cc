@@ -83,7 +83,10 @@ TEST(ClassifierTable, DataChanges) {
       {"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'x'", C::kDml},
       {"RESIGNAL", C::kDml},
       {"EXECUTE IMMEDIATE 'DELETE FROM t'", C::kDml, "calls"},
-      {"EXECUTE IMMEDIATE @a", C::kDml, "uses@ calls"},
+      {"EXECUTE IMMEDIATE @a", C::kDml, "uses@ bound calls"},
+      {"EXECUTE IMMEDIATE 'SET @@a = 1'", C::kDml, "bound calls"},
+      {"EXECUTE IMMEDIATE CONCAT('SET @', '@a = 1')", C::kDml, "bound calls"},
+      {"EXECUTE IMMEDIATE 'INSERT INTO t VALUES (?)' USING 1", C::kDml, "calls"},
   });
 }
 
@@ -681,6 +684,9 @@ TEST(ClassifierTable, CompoundStatementsOfMariaDb) {
   check(
       {
           {"BEGIN NOT ATOMIC SELECT 1; SELECT 2; END", C::kDml, "compound"},
+          {"BEGIN NOT ATOMIC SET @@a = 1; END", C::kDml, "bound compound"},
+          {"BEGIN NOT ATOMIC SET b = 1, @@a = 1; END", C::kDml, "bound compound"},
+          {"BEGIN NOT ATOMIC SET SESSION a = 1; END", C::kDml, "compound"},
           {"IF 1 THEN SELECT 1; END IF", C::kDml, "compound"},
           {"WHILE 0 DO SELECT 1; END WHILE", C::kDml, "compound"},
           {"LOOP SELECT 1; END LOOP", C::kDml, "compound"},
