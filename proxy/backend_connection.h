@@ -85,13 +85,15 @@ struct BackendConnection {
   ConnectionBaseline baseline;
   uint64_t server_incarnation = 0;  // of the node (NodeView) that it was opened to
 
-  protocol::StatusFlags status = 0;              // of the last OK or EOF
+  // Of the last OK or EOF; behind an ERR a transaction counts as open if one may be.
+  protocol::StatusFlags status = 0;
   std::string schema;                            // the current one, empty for none
   std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
   std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
   bool tracks_state_change = false;                     // session_track_state_change is on
   bool needs_reset = false;                             // somebody else's session lived in it
+  bool ran_opaque = false;  // since the last reset, statements of which nobody knows what they have locked
 
   // Another number after every reset: prepared statements live as long as it stays the same.
   uint64_t incarnation = 0;

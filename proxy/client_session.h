@@ -61,6 +61,13 @@ struct DeferredTransaction {
   bool next_read_only = false;  // ... and it said READ ONLY
 };
 
+// An ERR packet says nothing of the transaction. Until a server does, one is taken to be open, and...
+enum class TransactionDoubt : uint8_t {
+  kNone,
+  kMayHaveEnded,      // it may have been rolled back, as by a deadlock
+  kMayHaveCommitted,  // what was done in it may be committed
+};
+
 // Why the session stays on one server.
 struct Pins {
   bool temporary_table = false;
@@ -68,11 +75,12 @@ struct Pins {
   bool user_lock = false;
   bool prepared_text = false;   // PREPARE of SQL, which lives on the connection
   bool untrackable = false;     // state that cannot be replayed
+  bool unreported = false;      // a statement that failed may have left some: until the server reports
   bool user_variables = false;  // the lease must not be given away; other reads may go to replicas
   routing::Target where = routing::Target::kNone;  // of the others
 
   bool whole_session() const {
-    return temporary_table || table_lock || user_lock || prepared_text || untrackable;
+    return temporary_table || table_lock || user_lock || prepared_text || untrackable || unreported;
   }
   bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
@@ -142,8 +150,9 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
 
   // Its transaction.
   DeferredTransaction deferred;
-  routing::Target transaction = routing::Target::kNone;  // where one is open
-  bool transaction_timed_out = false;                    // it was rolled back: the next statement says so
+  routing::Target transaction = routing::Target::kNone;  // where one is open, or may be
+  TransactionDoubt transaction_doubt = TransactionDoubt::kNone;
+  bool transaction_timed_out = false;  // it was rolled back: the next statement says so
 
   // Its servers.
   BackendLease writer;

@@ -85,6 +85,7 @@ class Run {
   Awaitable<void> discard();
 
   void on_prefix_ok(PrefixStep step, const ScanStep& scan);
+  void on_late_report(Bytes payload);
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
   void on_prepared(Bytes payload, PreparedStatement& statement);
@@ -157,10 +158,12 @@ bool Run::on_read(size_t got, ErrorCode error) {
 
 void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
   connection_.status = scan.status_flags;
+  if (session_.pins.unreported) on_late_report(scan.packet_payload);
   switch (step) {
     case PrefixStep::kReset:
       connection_.needs_reset = false;
       connection_.tracks_state_change = false;
+      connection_.ran_opaque = false;
       break;
     case PrefixStep::kOption:
       connection_.multi_statements =
@@ -198,6 +201,14 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kVariablesBack:
       break;
   }
+}
+
+// MySQL says with the next OK what a statement has changed that failed.
+void Run::on_late_report(Bytes payload) {
+  const auto ok = protocol::parse_ok_packet(payload, connection_.capabilities);
+  if (!ok || connection_.mariadb) return;
+  session_.pins.untrackable |= reports_state_change(*ok);
+  session_.pins.unreported = false;
 }
 
 void Run::on_prepared(Bytes payload, PreparedStatement& statement) {
@@ -404,6 +415,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
   if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
+  if (!is_eof) session_.pins.unreported &= connection_.mariadb;
   if (!state_changed && added == 0 && !add_rows) return;
 
   protocol::Buffer& scratch = session_.scratch;
@@ -509,6 +521,7 @@ Awaitable<void> Run::relay() {
           co_return;
         }
         result_.is_error = true;
+        if (const auto err = protocol::parse_err_packet(scan.packet_payload)) result_.error_code = err->code;
         session_.worker.metrics().statement_errors.add();
         break;
       case ScanEvent::kPrepareOk:

@@ -85,7 +85,8 @@ struct ExchangeResult {
   // then.
   bool command_taken = false;
   bool client_has_bytes = false;  // some of the answer has reached the client
-  bool is_error = false;          // the answer was an ERR packet
+  bool is_error = false;          // the answer was, or ended with, an ERR packet
+  uint16_t error_code = 0;        // ... this one
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
   std::optional<ClientError> refusal;

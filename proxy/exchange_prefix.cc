@@ -10,6 +10,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/parse_context.h"
 #include "proxy/worker.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::proxy {
 namespace {
@@ -182,7 +183,8 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
 }
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
-  return exchange.statement->calls_procedure && (connection.needs_reset || !connection.tracks_state_change);
+  return routing::is_opaque(*exchange.statement) &&
+         (connection.needs_reset || !connection.tracks_state_change);
 }
 
 }  // namespace

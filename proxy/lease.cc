@@ -153,7 +153,7 @@ void give_back(ClientSession& session) {
     BackendPool& pool = worker.pool(connection.node);
     const bool locks =
         (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
-    if (connection.in_use || locks) {
+    if (connection.in_use || locks || connection.ran_opaque) {
       pool.close(connection);
     } else {
       pool.abandon(*lease);

@@ -41,7 +41,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 Awaitable<bool> still_answers(ClientSession& session, size_t node);
 
 // The session needs its connections no more. Those with something of it in them that a reset would have to
-// roll back are closed: locks must not wait for the next session to come.
+// roll back or free are closed: locks must not wait for the next session to come.
 void give_back(ClientSession& session);
 
 }  // namespace causeway::proxy

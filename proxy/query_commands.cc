@@ -139,9 +139,11 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
     together.assigns_user_variables |= statement.assigns_user_variables;
     together.uses_last_insert_id |= statement.uses_last_insert_id;
     together.calls_procedure |= statement.calls_procedure;
+    together.compound |= statement.compound;
   }
   StatementRun run;
   run.statement = &together;
+  run.several = true;
   run.decision = *decision;
   run.request = wire;
   run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(wire));

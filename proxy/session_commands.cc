@@ -107,6 +107,7 @@ void forget_state(ClientSession& session) {
   session.temporary_tables.clear();
   session.deferred = DeferredTransaction{};
   session.transaction = routing::Target::kNone;
+  session.transaction_doubt = TransactionDoubt::kNone;
   session.transaction_timed_out = false;
   session.transaction_read_only = false;
   session.initial_sql_mode_known = false;

@@ -13,6 +13,7 @@
 #include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_commands.h"
+#include "proxy/transaction_status.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -93,6 +94,7 @@ void give_up_idle_transaction(ClientSession& session) {
   Worker& worker = session.worker;
   if (session.writer) worker.pool(session.writer.connection->node).close(*session.writer.connection);
   session.transaction = routing::Target::kNone;
+  session.transaction_doubt = TransactionDoubt::kNone;
   session.transaction_timed_out = true;
   worker.metrics().errors_session_timeout.add();
   worker.logger().warning("an idle transaction was rolled back",
@@ -121,7 +123,8 @@ Awaitable<bool> end_wait(ClientSession& session) {
     co_return true;
   }
   if (session.transaction == routing::Target::kWriter) {
-    give_up_idle_transaction(session);
+    if (session.transaction_doubt != TransactionDoubt::kNone) co_await learn_transaction_status(session);
+    if (session.transaction == routing::Target::kWriter) give_up_idle_transaction(session);
     co_return false;
   }
   const ClientError goodbye = idle_too_long(session.worker.config().timeouts.client_idle);

@@ -7,6 +7,7 @@
 #include "protocol/session_track.h"
 #include "proxy/worker.h"
 #include "routing/set_statement.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::proxy {
 namespace {
@@ -173,7 +174,8 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
       case SessionTrackType::kStateChange:
         // Of what a procedure leaves behind nothing is in the text of its CALL: temporary tables, prepared
         // statements, user variables.
-        if (statement.calls_procedure && !statement.uses_user_variables && is_on(item->value))
+        if (is_on(item->value) &&
+            (session.pins.unreported || (routing::is_opaque(statement) && !statement.uses_user_variables)))
           session.pins.untrackable = true;
         break;
       case SessionTrackType::kTransactionCharacteristics:
@@ -189,6 +191,14 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
       continue;
     apply_variable(session, connection, *item);
   }
+}
+
+bool reports_state_change(const protocol::OkPacket& ok) {
+  protocol::SessionTrackReader reader(ok.session_state);
+  while (const auto item = reader.next()) {
+    if (item->type == SessionTrackType::kStateChange && is_on(item->value)) return true;
+  }
+  return false;
 }
 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,

@@ -19,6 +19,9 @@ void start_variables(ClientSession& session);
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
                          const routing::Statement& statement);
 
+// Whether session_track_state_change has something to say.
+bool reports_state_change(const protocol::OkPacket& ok);
+
 // What the servers do not report of a SET that has succeeded: the collation of SET NAMES ... COLLATE is kept,
 // a role pins the session.
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,

@@ -25,6 +25,7 @@ struct StatementRun {
   // Not the execution of a statement but something about one (COM_STMT_PREPARE, _FETCH, _RESET): no
   // transaction begins with it and nothing is written by it.
   bool auxiliary = false;
+  bool several = false;  // statements in one command; `statement` stands for all of them
   uint8_t sequence_offset = 0;
   protocol::StatusFlags add_status =
       0;  // shown to the client in the last OK or EOF, whatever the server says

@@ -1,5 +1,6 @@
 #include "proxy/statement_run_state.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_tracking.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::proxy {
 
@@ -16,6 +18,17 @@ using routing::StatementClass;
 using routing::Target;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
+
+namespace {
+
+constexpr uint16_t kErParse = 1064;
+
+bool is_read(StatementClass cls) {
+  return cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
+         cls == StatementClass::kWriterRead;
+}
+
+}  // namespace
 
 bool is_write(StatementClass cls) {
   switch (cls) {
@@ -94,30 +107,54 @@ Exchange RunningStatement::make_exchange() const {
   return exchange;
 }
 
+// What a statement may have left behind although it failed is taken to be there. Both servers make a
+// temporary table or a prepared statement as a whole or not at all.
 void RunningStatement::update_pins(const ExchangeResult& result, Target target) {
-  if (result.is_error) return;
   const routing::Statement& statement = *run_.statement;
   Pins& pins = session_.pins;
-  const Pins before = pins_before_;
   switch (statement.cls) {
     case StatementClass::kCreateTemporary:
-      pins.temporary_table = true;
+      pins.temporary_table |= !result.is_error;
       break;
     case StatementClass::kLockTables:
       pins.table_lock = true;
       break;
     case StatementClass::kUnlockTables:
-      pins.table_lock = false;
+      pins.table_lock &= result.is_error;
       break;
     case StatementClass::kPrepare:
-      pins.prepared_text = true;
+      pins.prepared_text |= !result.is_error;
       break;
     default:
       break;
   }
   if (statement.takes_user_lock) pins.user_lock = true;
   if (statement.assigns_user_variables && target == Target::kWriter) pins.user_variables = true;
-  worker_.count_pins(before, pins);
+  if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
+}
+
+// It does not parse: nothing of it has run.
+bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
+  return run_.statement->cls == StatementClass::kUnknown && result.error_code == kErParse;
+}
+
+// An ERR packet has no status flags.
+void RunningStatement::assume_transaction(BackendConnection& connection, const ExchangeResult& result,
+                                          Target target) {
+  const routing::Statement& statement = *run_.statement;
+  const bool autocommit =
+      (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
+  // Without autocommit whatever reads or writes a table begins one. What runs on a replica is a read, or
+  // touches none.
+  const bool begins = target == Target::kWriter || is_read(statement.cls);
+  const bool may_begin =
+      !was_not_understood(result) && (routing::is_opaque(statement) || (!autocommit && begins));
+  if (may_begin) connection.status |= protocol::status::kInTransaction;
+  if ((connection.status & protocol::status::kInTransaction) == 0) return;
+  const bool may_have_committed = routing::may_commit(statement) && !was_not_understood(result);
+  const TransactionDoubt doubt =
+      may_have_committed ? TransactionDoubt::kMayHaveCommitted : TransactionDoubt::kMayHaveEnded;
+  session_.transaction_doubt = std::max(session_.transaction_doubt, doubt);
 }
 
 // What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
@@ -169,6 +206,11 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
           routing::multibyte_backslash_of(connection.baseline.character_set_client);
     }
   }
+  // Nothing of a statement that could not be prepared was sent.
+  const bool failed = result.is_error && result.command_sent;
+  if (failed) assume_transaction(connection, result, target);
+  if (!result.is_error) session_.transaction_doubt = TransactionDoubt::kNone;
+  if (routing::is_opaque(*run_.statement)) connection.ran_opaque = true;
   session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
   const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
   if (in_transaction) {
@@ -187,7 +229,8 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
     session_.deferred.next_read_only = false;
   }
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
-  update_pins(result, target);
+  if (!result.is_error || failed) update_pins(result, target);
+  worker_.count_pins(pins_before_, session_.pins);
   if (!session_.pins.whole_session()) {
     session_.pins.where = Target::kNone;
   } else if (session_.pins.where == Target::kNone) {

@@ -81,6 +81,10 @@ class RunningStatement {
   void after_either(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
   void after_statement(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);
+  bool was_not_understood(const ExchangeResult& result) const;
+  void assume_transaction(BackendConnection& connection, const ExchangeResult& result,
+                          routing::Target target);
+  bool certainly_uncommitted(bool sent) const;
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 
   ClientSession& session_;

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "routing/statement_effects.h"
+
 namespace causeway::proxy {
 
 using routing::StatementClass;
@@ -14,8 +16,10 @@ using std::chrono::milliseconds;
 
 void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_version_before,
                                    bool was_in_transaction) {
-  if (session_.transaction == Target::kWriter) return;  // nothing is committed yet
   const StatementClass cls = run_.statement->cls;
+  // Nothing is committed yet.
+  if (session_.transaction == Target::kWriter && !(result.is_error && routing::may_commit(*run_.statement)))
+    return;
   const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
   if (!wrote) return;
   const bool has_position = session_.token.version() != token_version_before;
@@ -42,27 +46,47 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   session_.counted_on_writer = true;
   after_either(connection, result, Target::kWriter);
   track_write(result, token_version_before, was_in_transaction);
-  // It may have seen what its replica has not got yet.
-  if (!is_write(cls) || was_in_transaction) session_.saw_newer = true;
+  // It may have seen what its replica has not got yet, unless its own position comes behind all of that.
+  const bool has_position = session_.token.version() != token_version_before;
+  const bool covered = has_position && !result.is_error && !was_in_transaction &&
+                       session_.transaction != Target::kWriter && !run_.several &&
+                       !(run_.prepared != nullptr && run_.prepared->bulk != nullptr) &&
+                       routing::sees_nothing_behind_its_commit(*run_.statement);
+  if (!covered) session_.saw_newer = true;
+}
+
+// Whether nothing of the transaction can have been committed: it ends with its connection. `sent`: some of
+// the statement may have reached the server.
+bool RunningStatement::certainly_uncommitted(bool sent) const {
+  if (sent && routing::may_commit(*run_.statement)) return false;
+  switch (session_.transaction_doubt) {
+    case TransactionDoubt::kNone:
+      return true;
+    case TransactionDoubt::kMayHaveEnded:  // then a write is one by itself
+      return !sent || !session_.autocommit || !is_write(run_.statement->cls);
+    case TransactionDoubt::kMayHaveCommitted:
+      return false;
+  }
+  return false;
 }
 
 Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                                        bool state_lived_there) {
   const std::string reason = session_.timed_out ? "timeout" : result.error.message();
-  const StatementClass cls = run_.statement->cls;
+  const bool writes = was_in_transaction || is_write(run_.statement->cls) || reran_;
+  const bool sent = result.command_sent && !run_.auxiliary && writes;
+  const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
+  const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
   session_.transaction = Target::kNone;
+  session_.transaction_doubt = TransactionDoubt::kNone;
   if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);
-  const bool sent = result.command_sent && !run_.auxiliary && (was_in_transaction || is_write(cls) || reran_);
-  // A transaction that ends with its connection has committed nothing.
-  const bool may_have_committed =
-      sent && (!was_in_transaction || cls == StatementClass::kCommit || cls == StatementClass::kDdl);
   if (may_have_committed) session_.token.set_unknown();
   if (result.client_has_bytes) co_return RunOutcome{.close = true};
   ClientError error = connection_to_node_lost(lost_node_, reason);
-  if (was_in_transaction && !(sent && cls == StatementClass::kCommit)) {
+  if (nothing_committed) {
     error = transaction_lost(lost_node_, reason);
-  } else if (sent) {
+  } else if (may_have_committed) {
     error = outcome_unknown(lost_node_, reason);
   }
   RunOutcome outcome = co_await fail(error);

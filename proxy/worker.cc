@@ -280,8 +280,8 @@ void Worker::count_pins(const Pins& before, const Pins& now) {
   count(before.table_lock, now.table_lock, PinReason::kTableLock);
   count(before.user_lock, now.user_lock, PinReason::kUserLock);
   count(before.prepared_text, now.prepared_text, PinReason::kPreparedStatement);
-  count(before.untrackable || before.user_variables, now.untrackable || now.user_variables,
-        PinReason::kSessionState);
+  count(before.untrackable || before.unreported || before.user_variables,
+        now.untrackable || now.unreported || now.user_variables, PinReason::kSessionState);
 }
 
 void Worker::wake_waiting() {

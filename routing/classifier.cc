@@ -51,6 +51,9 @@ void classify_statement(StatementScanner& scanner, Statement& statement) {
   if (statement.compound && statement.cls == StatementClass::kDml && scanner.has_set_bare_variable())
     statement.sets_connection_bound = true;
   statement.cls = refine(statement);
+  // SET @a = 1 in a body is an assignment too.
+  if (statement.compound && statement.cls == StatementClass::kDml)
+    statement.assigns_user_variables = statement.uses_user_variables;
 }
 
 // SET STATEMENT a = 1 FOR ...: the class is that of the statement behind FOR; what its words mean was noted
@@ -76,6 +79,7 @@ void classify_statement_after_for(std::string_view text, const LexMode& mode, St
   statement.uses_diagnostics = inner.uses_diagnostics;
   statement.uses_last_insert_id = inner.uses_last_insert_id;
   statement.calls_procedure = inner.calls_procedure;
+  statement.compound = inner.compound;
   statement.uses_user_variables |= inner.uses_user_variables;
   statement.assigns_user_variables |= inner.assigns_user_variables;
 }

@@ -97,6 +97,7 @@ struct Statement {
   bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
   bool sets_role = false;         // SET ROLE
+  bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
   bool sets_connection_bound = false;      // SET timestamp, insert_id, ... (is_connection_bound_variable())
   bool needs_reported_form = false;        // a SET of which servers do not report all (reported_form())
   bool has_placeholders = false;           // ?

@@ -570,10 +570,12 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
     ++assignments;
     if (assignment->kind != SetKind::kUnknown) understood = true;
     if (sets_default_collation(*assignment)) statement.sets_connection_bound = true;
+    if (assignment->kind == SetKind::kUnknown) statement.sets_autocommit = true;
     switch (assignment->kind) {
       case SetKind::kSessionVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
         if (is_connection_bound_variable(assignment->name)) statement.sets_connection_bound = true;
+        if (equals_ignoring_case(assignment->name, "autocommit")) statement.sets_autocommit = true;
         if (is_bare(*assignment)) {
           if (is_transaction_characteristic(assignment->name)) {
             next_transaction = assignment;

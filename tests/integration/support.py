@@ -4,11 +4,13 @@ import contextlib
 import dataclasses
 import os
 import re
+import select
+import socket
 import subprocess
 import threading
 
 import pymysql
-from cluster import accounts
+from cluster import accounts, free_port
 from cluster.paths import cache_dir
 
 # CI runs the short form; the long one is asked for by CAUSEWAY_TEST_LONG=1 (or the variable of one test, see README).
@@ -205,3 +207,62 @@ def lagging(cluster, table, *nodes):
     finally:
         for holder in holders.values():
             holder.close()
+
+
+# --- connections that break -------------------------------------------------------------------------------------------
+
+
+class AnswersLost:
+    """For the time of a `with` block a way to a node on which the answer to one command is lost with the connection: the
+    next one that contains `text` reaches the node, and is done when the connection ends. It stands for the cluster where
+    Causeway is started: start_proxy(way)."""
+
+    def __init__(self, cluster, node=0):
+        self._cluster, self._node = cluster, node
+        self._listener = socket.create_server(("127.0.0.1", free_port()))
+        self._text = None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.close()
+
+    def __getattr__(self, name):
+        return getattr(self._cluster, name)
+
+    def addresses(self):
+        addresses = self._cluster.addresses()
+        addresses[self._node] = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return addresses
+
+    def lose_answer_to(self, text):
+        self._text = text if isinstance(text, bytes) else text.encode()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self._listener.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self._cluster.servers[self._node].port))
+                threading.Thread(target=self._relay, args=(client, server), daemon=True).start()
+
+    def _relay(self, client, server):
+        with client, server, contextlib.suppress(OSError):
+            while True:
+                for readable in select.select([client, server], [], [])[0]:
+                    data = readable.recv(65536)
+                    if not data:
+                        return
+                    (server if readable is client else client).sendall(data)
+                    if readable is client and self._text is not None and self._text in data:
+                        self._text = None
+                        self._wait_for_the_last_answer(server)
+                        return
+
+    @staticmethod
+    def _wait_for_the_last_answer(server):
+        """What comes in one write is answered one by one."""
+        wait = 10
+        while select.select([server], [], [], wait)[0] and server.recv(65536):
+            wait = 0.3

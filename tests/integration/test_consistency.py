@@ -8,6 +8,7 @@ import pymysql
 import pytest
 from cluster import wait_until
 from conftest import run
+from pymysql.constants import CLIENT
 from support import SqlError, attempt, in_parallel, lagging, one, run_client, scaled, server_of
 
 QUICK = {"forwarding.read_wait_timeout": "300ms"}
@@ -144,6 +145,74 @@ def test_reads_are_monotonic_over_a_read_on_the_writer(cluster, start_proxy, con
         assert one(reader, f"SELECT COUNT(*) FROM {table}") == 4
         run(reader, "COMMIT")
         assert _count(reader, table)[0] == 4
+
+
+# What a statement may show that runs on the writer and leaves no position, or one behind which it has looked again.
+LOOKS = [
+    "INSERT IGNORE INTO {t} VALUES (3, 'mine')",
+    "INSERT INTO {t} VALUES (3, 'mine')",  # 1062
+    "UPDATE {t} SET value = 'mine' WHERE id = 3 AND value = 'no'",
+    "UPDATE {t} SET value = 'by another' WHERE id = 3",
+    "DELETE FROM {t} WHERE id = 3 AND value = 'no'",
+    "INSERT INTO {t} SELECT id + 1, value FROM {t} WHERE id = 4",
+    "INSERT INTO {t} VALUES (3, 'mine') ON DUPLICATE KEY UPDATE value = value",
+    "UPDATE {t} a JOIN {t} b ON a.id = b.id + 10 SET a.value = 'mine'",
+    "DO (SELECT COUNT(*) FROM {t})",
+    "SET @n = (SELECT COUNT(*) FROM {t})",
+    "SELECT COUNT(*) INTO @n FROM {t}",
+    "SELECT * FROM {t} LOCK IN SHARE MODE",
+    "CALL looks_{t}()",
+    "CALL writes_and_looks_{t}()",
+    "CHECK TABLE {t}",
+    "CREATE TABLE IF NOT EXISTS {t} (id INT)",
+]
+
+
+@pytest.mark.parametrize("protocol", ["text", "prepared", "packet"])
+def test_reads_are_monotonic_over_whatever_ran_on_the_writer(cluster, cluster_kind, start_proxy, connect, table, protocol):
+    cluster.query(0, f"CREATE PROCEDURE app.looks_{table}() SELECT COUNT(*) FROM {table}")
+    cluster.query(0, f"CREATE PROCEDURE app.writes_and_looks_{table}() BEGIN UPDATE {table} SET value = UUID() WHERE id = 2; DO SLEEP(0); "
+                     f"SELECT COUNT(*) FROM {table}; END")  # fmt: skip
+    proxy = start_proxy(cluster, QUICK)
+    looks = [look.format(t=table) for look in LOOKS]
+    if cluster_kind == "mariadb":
+        looks += [f"BEGIN NOT ATOMIC SELECT COUNT(*) FROM {table}; END", f"EXECUTE IMMEDIATE 'SELECT COUNT(*) FROM {table}'",
+                  f"DELETE FROM {table} WHERE id = 99 RETURNING id", f"HANDLER {table} OPEN"]  # fmt: skip
+    for look in looks:
+        reader = connect(to=proxy, client_flag=CLIENT.MULTI_STATEMENTS)
+        assert _count(reader, table)[0] == 2
+        cluster.wait_synced()
+        with lagging(cluster, table):
+            cluster.query(0, f"INSERT INTO app.{table} VALUES (3, 'by another')")
+            if protocol == "text":
+                attempt(reader, look)
+            elif protocol == "prepared" and look[:3] in ("INS", "UPD", "DEL", "CAL", "DO "):
+                run(reader, "PREPARE s FROM '{}'".format(look.replace("'", "''")))
+                attempt(reader, "EXECUTE s")
+            elif protocol == "packet":
+                attempt(reader, f"UPDATE {table} SET value = UUID() WHERE id = 1; SELECT COUNT(*) FROM {table} FOR UPDATE")
+            else:
+                attempt(reader, look)
+            assert _count(reader, table)[0] >= 3, look
+        cluster.query(0, f"DELETE FROM app.{table} WHERE id > 2")
+        cluster.wait_synced()
+        reader.close()
+        if protocol == "packet":
+            break
+    cluster.query(0, f"DROP PROCEDURE app.looks_{table}")
+    cluster.query(0, f"DROP PROCEDURE app.writes_and_looks_{table}")
+
+
+def test_a_write_with_a_position_needs_no_question_to_the_writer(cluster, proxy, connect, table):
+    """It has seen nothing that its own position does not cover."""
+    connection = connect()
+    run(connection, f"SELECT * FROM {table}")
+    before = proxy.metric("causeway_probe_reads_total")
+    for number in range(3, 10):
+        run(connection, f"INSERT INTO {table} VALUES ({number}, 'x')")
+        run(connection, f"UPDATE {table} SET value = 'y' WHERE id = {number}")
+        assert _count(connection, table)[0] == number
+    assert proxy.metric("causeway_probe_reads_total") == before
 
 
 # --- GLOBAL and EVENTUAL ----------------------------------------------------------------------------------------------

@@ -565,7 +565,7 @@ TEST(ClassifierTable, Locks) {
 TEST(ClassifierTable, SetAndUse) {
   check({
       {"SET a = 1", C::kSet},
-      {"SET autocommit=0", C::kSet},
+      {"SET autocommit=0", C::kSet, "autocommit"},
       {"SET SESSION sql_mode = 'ANSI'", C::kSet},
       {"SET LOCAL sql_mode = DEFAULT", C::kSet},
       {"SET @@sql_mode = ''", C::kSet},

@@ -17,6 +17,7 @@ inline std::string flags_of(const Statement& s) {
       {s.uses_diagnostics, "diagnostics"},
       {s.uses_last_insert_id, "last_insert_id"},
       {s.sets_role, "role"},
+      {s.sets_autocommit, "autocommit"},
       {s.sets_connection_bound, "bound"},
       {s.needs_reported_form, "reported_form"},
       {s.uses_causeway_variables, "causeway"},

@@ -1,0 +1,132 @@
+#include "routing/statement_effects.h"
+
+#include <gtest/gtest.h>
+
+#include "routing/classifier.h"
+
+namespace causeway::routing {
+namespace {
+
+constexpr LexMode kMysql{.server_version = 90700};
+constexpr LexMode kMariadb{.server_version = 101106, .mariadb = true};
+
+Statement first_of(std::string_view sql, const LexMode& mode) {
+  Classified classified;
+  classify(sql, mode, classified);
+  return classified.statements.front();
+}
+
+TEST(StatementEffects, WhatMayCommitTheTransactionItRunsIn) {
+  for (const char* sql : {
+           "COMMIT",
+           "COMMIT AND CHAIN",
+           "BEGIN",
+           "START TRANSACTION READ ONLY",
+           "SET autocommit=1",
+           "SET @@autocommit = ON",
+           "set @@session.AutoCommit = ?",
+           "SET LOCAL `autocommit` = DEFAULT",
+           "SET time_zone = 'UTC', autocommit = 1",
+           "SET sql_mode = '', what is this",
+           "SET PASSWORD = 'x'",
+           "SET DEFAULT ROLE r TO u",
+           "SET GLOBAL autocommit = 1",
+           "CREATE TABLE t (a INT)",
+           "CREATE TABLE t SELECT 1",
+           "CREATE OR REPLACE VIEW v AS SELECT 1",
+           "CREATE USER u",
+           "ALTER TABLE t ADD b INT",
+           "DROP TABLE t",
+           "DROP TEMPORARILY t",
+           "TRUNCATE t",
+           "RENAME TABLE t TO u",
+           "GRANT SELECT ON t TO u",
+           "ANALYZE TABLE t",
+           "ANALYZE LOCAL TABLE t",
+           "OPTIMIZE TABLE t",
+           "CHECK TABLE t",
+           "REPAIR TABLE t",
+           "CACHE INDEX t IN k",
+           "LOAD INDEX INTO CACHE t",
+           "FLUSH TABLES",
+           "FLUSH PRIVILEGES",
+           "FLUSH TABLES WITH READ LOCK",
+           "RESET QUERY CACHE",
+           "LOCK TABLES t WRITE",
+           "UNLOCK TABLES",
+           "INSTALL PLUGIN p SONAME 'p'",
+           "STOP REPLICA",
+           "CALL p()",
+           "CALL p(1, @a)",
+           "XA PREPARE 'x'",
+           "EXECUTE s",
+           "EXECUTE IMMEDIATE 'COMMIT'",
+           "/*!50000 TRUNCATE */ t",
+           "no such statement",
+       }) {
+    EXPECT_TRUE(may_commit(first_of(sql, kMysql))) << sql;
+    EXPECT_TRUE(may_commit(first_of(sql, kMariadb))) << sql;
+  }
+  for (const char* sql : {
+           "BEGIN NOT ATOMIC COMMIT; END",
+           "IF 1 THEN COMMIT; END IF",
+           "a: BEGIN NOT ATOMIC COMMIT; END",
+           "SET STATEMENT max_statement_time = 1 FOR CALL p()",
+           "SET STATEMENT max_statement_time = 1 FOR TRUNCATE t",
+           "SET STATEMENT max_statement_time = 1 FOR BEGIN NOT ATOMIC COMMIT; END",
+           "BACKUP STAGE START",
+       }) {
+    EXPECT_TRUE(may_commit(first_of(sql, kMariadb))) << sql;
+  }
+}
+
+TEST(StatementEffects, WhatCertainlyCommitsNothing) {
+  for (const char* sql : {
+           "",
+           "SELECT 1",
+           "SELECT * FROM t FOR UPDATE",
+           "SELECT GET_LOCK('a', 1)",
+           "SHOW TABLES",
+           "SHOW WARNINGS",
+           "EXPLAIN SELECT 1",
+           "INSERT INTO t VALUES (1)",
+           "UPDATE t SET autocommit = 1",
+           "DELETE FROM t",
+           "REPLACE INTO t VALUES (1)",
+           "DO SLEEP(1)",
+           "HANDLER t OPEN",
+           "LOAD DATA INFILE 'f' INTO TABLE t",
+           "ROLLBACK",
+           "ROLLBACK AND CHAIN",
+           "ROLLBACK TO s",
+           "SAVEPOINT s",
+           "RELEASE SAVEPOINT s",
+           "SET @autocommit = 1",
+           "SET sql_mode = 'autocommit'",
+           "SET NAMES utf8mb4",
+           "SET TRANSACTION READ ONLY",
+           "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+           "USE d",
+           "CREATE TEMPORARY TABLE t (a INT)",
+           "DROP TEMPORARY TABLE t",
+           "PREPARE s FROM 'COMMIT'",
+           "DEALLOCATE PREPARE s",
+       }) {
+    EXPECT_FALSE(may_commit(first_of(sql, kMysql))) << sql;
+    EXPECT_FALSE(may_commit(first_of(sql, kMariadb))) << sql;
+  }
+}
+
+TEST(StatementEffects, WhatSeesNothingBehindItsOwnCommit) {
+  for (const char* sql :
+       {"INSERT INTO t VALUES (1)", "UPDATE t, u SET t.a = u.a", "INSERT INTO t SELECT * FROM u",
+        "DELETE FROM t RETURNING a", "LOAD DATA INFILE 'f' INTO TABLE t", "CREATE TABLE t SELECT 1"})
+    EXPECT_TRUE(sees_nothing_behind_its_commit(first_of(sql, kMariadb))) << sql;
+  for (const char* sql :
+       {"CALL p()", "EXECUTE IMMEDIATE 'SELECT 1'", "BEGIN NOT ATOMIC SELECT 1; END", "EXECUTE s", "SELECT 1",
+        "SELECT 1 FOR UPDATE", "COMMIT", "BEGIN", "what is this", "FLUSH TABLES"})
+    EXPECT_FALSE(sees_nothing_behind_its_commit(first_of(sql, kMariadb))) << sql;
+}
+
+}  // namespace
+}  // namespace causeway::routing
