@@ -93,7 +93,7 @@ struct BackendConnection {
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
   bool tracks_state_change = false;                     // session_track_state_change is on
   bool needs_reset = false;                             // somebody else's session lived in it
-  bool ran_opaque = false;  // since the last reset, statements of which nobody knows what they have locked
+  bool may_hold_locks = false;  // since the last reset, for all that the texts of its statements tell
 
   // Another number after every reset: prepared statements live as long as it stays the same.
   uint64_t incarnation = 0;

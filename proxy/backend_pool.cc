@@ -205,8 +205,13 @@ void BackendPool::close(BackendConnection& connection) {
 }
 
 void BackendPool::close_idle() {
+  while (!idle_.empty())
+    close(idle_.front());
+}
+
+void BackendPool::close_kept() {
   for (size_t i = connections_.size(); i > 0; --i) {
-    if (!connections_[i - 1]->in_use) close(*connections_[i - 1]);
+    if (connections_[i - 1]->keep) close(*connections_[i - 1]);
   }
 }
 

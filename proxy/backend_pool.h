@@ -48,7 +48,7 @@ enum class SchemaUse : uint8_t {
 // A connection is in use, or idle. An idle one still belongs to the lease of the session that used it last,
 // which takes it back without ado, unless somebody else needed it and has taken it, who then resets it. Used
 // by its worker's thread only. Every operation takes constant time, however many connections there are, but
-// for close_idle() and close_idle_since(), which take as long as they close.
+// for those that close several, which take as long as they close.
 class BackendPool {
  public:
   // The budget and the metrics outlive the pool. `on_free` is called when a connection or a place in the
@@ -88,7 +88,9 @@ class BackendPool {
   // Closes it, in use or not; its lease loses it.
   void close(BackendConnection& connection);
 
+  // Closes the idle ones that may be given away; those that may not.
   void close_idle();
+  void close_kept();
   void close_idle_since(Clock::time_point before);
 
   // Closes idle connections to other incarnations of the server than this one. Those with something of their

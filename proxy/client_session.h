@@ -160,6 +160,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
   size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
+  size_t former_writer = kNoNode;  // where it had something when another server became the writer
   bool counted_on_writer = false;  // in WorkerMetrics::writer_sessions
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
 

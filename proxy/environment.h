@@ -15,6 +15,7 @@
 #include "proxy/connection_budget.h"
 #include "proxy/credential_cache.h"
 #include "proxy/log.h"
+#include "proxy/place_queue.h"
 #include "proxy/tls_context.h"
 
 namespace causeway::proxy {
@@ -24,7 +25,11 @@ class Worker;
 
 struct Environment {
   Environment(const Config& configuration, Logger log, const ClusterState& state)
-      : config(configuration), logger(std::move(log)), cluster(state), budgets(configuration.nodes.size()) {}
+      : config(configuration),
+        logger(std::move(log)),
+        cluster(state),
+        budgets(configuration.nodes.size()),
+        lines(configuration.nodes.size()) {}
 
   const Config& config;
   Logger logger;
@@ -38,6 +43,7 @@ struct Environment {
   TlsContext client_tls;                  // those that workers begin with; null: no TLS towards clients,
   TlsContext server_tls;                  // or towards servers
   std::vector<ConnectionBudget> budgets;  // by node
+  std::vector<PlaceQueue> lines;          // by node: for a place of the budget
   std::vector<std::unique_ptr<Worker>> workers;
 
   std::atomic<uint32_t> next_connection_id{1};

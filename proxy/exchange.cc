@@ -110,7 +110,7 @@ class Run {
   bool ended_ = false;
   std::optional<ClientError> refusal_;
   bool wait_failed_ = false;
-  bool not_the_writer_ = false;     // of check_writer
+  bool not_the_writer_ = false;     // of check_writer, or a BEGIN that it refuses
   protocol::Buffer prepare_error_;  // why the statement of an execute cannot be prepared there
 };
 
@@ -163,7 +163,7 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kReset:
       connection_.needs_reset = false;
       connection_.tracks_state_change = false;
-      connection_.ran_opaque = false;
+      connection_.may_hold_locks = false;
       break;
     case PrefixStep::kOption:
       connection_.multi_statements =
@@ -264,6 +264,13 @@ ClientError as_client_error(Bytes err_payload) {
           .message = std::string(err->message)};
 }
 
+// 1290 is said of other options too.
+bool is_read_only_error(const protocol::ErrPacket& err) {
+  if (err.code == kErReadOnlyMode) return true;
+  return err.code == kErOptionPreventsStatement && (err.message.find("read-only") != std::string_view::npos ||
+                                                    err.message.find("read_only") != std::string_view::npos);
+}
+
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
@@ -283,7 +290,12 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   // The next statement would be read by what was meant for one.
   if (step == PrefixStep::kVariablesBack)
     return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
-  if (!refusal_) refusal_ = as_client_error(payload);
+  if (refusal_) return;
+  const auto err = protocol::parse_err_packet(payload);
+  // BEGIN of a transaction that is to write: it can begin elsewhere.
+  if (step == PrefixStep::kBegin && exchange_.hold_read_only_error && err && is_read_only_error(*err))
+    not_the_writer_ = true;
+  refusal_ = as_client_error(payload);
 }
 
 protocol::ResponseKind answer_kind(PrefixStep step) {
@@ -341,18 +353,13 @@ Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
   }
 }
 
-// 1290 is said of other options too.
-bool is_read_only_error(const protocol::ErrPacket& err) {
-  if (err.code == kErCantExecuteInReadOnlyTransaction || err.code == kErReadOnlyMode) return true;
-  return err.code == kErOptionPreventsStatement && (err.message.find("read-only") != std::string_view::npos ||
-                                                    err.message.find("read_only") != std::string_view::npos);
-}
-
 bool Run::hold_error(Bytes payload) {
   if (result_.client_has_bytes) return false;
   const auto err = protocol::parse_err_packet(payload);
   if (!err) return false;
-  if (exchange_.hold_read_only_error && is_read_only_error(*err)) {
+  const bool in_read_only_transaction =
+      exchange_.hold_read_only_transaction_error && err->code == kErCantExecuteInReadOnlyTransaction;
+  if (in_read_only_transaction || (exchange_.hold_read_only_error && is_read_only_error(*err))) {
     end(ExchangeOutcome::kReadOnlyNode);
     return true;
   }

@@ -46,10 +46,11 @@ struct Exchange {
   // that does not know the session's is told first.
   bool tell_last_insert_id = false;
 
-  // These errors are not relayed, unless bytes of the answer were, but reported: 1290, 1792 and 1836 as
-  // kReadOnlyNode; those about names and rights that another server may have (1146, 1142, ...) as
-  // kUnknownThere; 1053 as kShuttingDown.
+  // These errors are not relayed, unless bytes of the answer were, but reported: what a read-only server
+  // refuses (1290, 1836) and what is refused in a READ ONLY transaction (1792) as kReadOnlyNode; those about
+  // names and rights that another server may have (1146, 1142, ...) as kUnknownThere; 1053 as kShuttingDown.
   bool hold_read_only_error = false;
+  bool hold_read_only_transaction_error = false;
   bool hold_unknown_names = false;
   bool hold_shutdown = false;
 

@@ -3,7 +3,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "protocol/command.h"
 #include "protocol/err_packet.h"
@@ -15,35 +17,65 @@
 
 namespace causeway::proxy {
 
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint64_t server_incarnation, uint32_t thread_id,
-                               KillScope scope) {
-  const auto key = std::make_shared<const PoolKey>(PoolKey{
-      .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
-  const auto credentials = worker.environment().monitor_credentials;
+namespace {
+
+constexpr uint16_t kErNoSuchThread = 1094;  // it has ended by itself
+
+// Nothing if it is killed, or was gone; else what is in the way.
+Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thread, std::string sql,
+                                               KillLogin login) {
   BackendConnection* in_flight = nullptr;
-  const ConnectResult opened = co_await connect_backend(worker, node, key, *credentials, in_flight);
-  const std::string id = std::to_string(thread_id);
-  if (!opened.connection) {
-    worker.logger().warning("cannot kill a statement whose client is gone",
-                            {{"thread", id}, {"reason", opened.reason}});
-    co_return;
-  }
-  if (opened.connection->server_incarnation != server_incarnation) co_return;
+  const ConnectResult opened =
+      co_await connect_backend(worker, thread.node, login.key, *login.credentials, in_flight);
+  if (!opened.connection) co_return opened.reason;
+  if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
   protocol::Buffer out;
-  const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
   protocol::append_command(out, protocol::Command::kQuery, sql, opened.connection->capabilities);
   ErrorCode error;
   co_await opened.connection->stream.write_all(out, {}, error);
-  if (error) co_return;
+  if (error) co_return error.message();
   protocol::Buffer in;
   const PacketView answer = co_await read_packet(opened.connection->stream, in, kMaxLoginPayloadBytes, error);
-  if (error || answer.payload.empty() || answer.payload[0] != protocol::kErrHeader) co_return;
+  if (error) co_return error.message();
+  if (answer.payload.empty() || answer.payload[0] != protocol::kErrHeader) co_return std::nullopt;
   const auto err = protocol::parse_err_packet(answer.payload);
-  // 1094: it has ended by itself.
-  if (err && err->code != 1094) {
-    worker.logger().warning("cannot kill a statement whose client is gone",
-                            {{"thread", id}, {"reason", err->message}});
-  }
+  if (!err) co_return std::string("malformed answer");
+  if (err->code == kErNoSuchThread) co_return std::nullopt;
+  co_return std::string(err->message);
+}
+
+}  // namespace
+
+Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, KillLogin other) {
+  KillLogin monitor;
+  monitor.key = std::make_shared<const PoolKey>(PoolKey{
+      .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
+  monitor.credentials = worker.environment().monitor_credentials;
+  const std::string id = std::to_string(thread.id);
+  const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
+  std::optional<std::string> failure = co_await try_kill(worker, thread, sql, monitor);
+  if (failure && other.credentials != nullptr) failure = co_await try_kill(worker, thread, sql, other);
+  if (!failure) co_return;
+  worker.logger().warning("a statement on a server could not be killed",
+                          {{"node", to_string(worker.config().nodes[thread.node].address)},
+                           {"thread", id},
+                           {"reason", *failure}});
+}
+
+ServerThread thread_of(const BackendConnection& connection) {
+  return {.node = connection.node,
+          .server_incarnation = connection.server_incarnation,
+          .id = connection.thread_id};
+}
+
+KillLogin kill_login_of(const ClientSession& session) {
+  return {.key = std::make_shared<const PoolKey>(PoolKey{.user = session.pool_key->user,
+                                                         .capabilities = 0,
+                                                         .collation = 45,
+                                                         .credentials_version = 0,
+                                                         .requires_tls = session.pool_key->requires_tls,
+                                                         .client_address = session.pool_key->client_address}),
+          .credentials = session.credentials};
 }
 
 namespace {
@@ -60,7 +92,8 @@ Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScop
   if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
   Worker& owner = *workers[id % workers.size()];
   const auto known_id = static_cast<uint32_t>(id);
-  const Killer by{.user = killer.user, .any_session = rights_of(killer).kill_any};
+  const Killer by{
+      .user = killer.user, .any_session = rights_of(killer).kill_any, .login = kill_login_of(killer)};
   if (&owner == &killer.worker) co_return owner.kill(known_id, by, scope);
   const KillOutcome outcome = co_await asio::co_spawn(owner.io(), kill_on_worker(owner, known_id, by, scope),
                                                       asio::use_awaitable_t<Executor>{});

@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "protocol/scramble.h"
+#include "proxy/backend_connection.h"
 #include "proxy/io.h"
 
 namespace causeway::proxy {
@@ -14,12 +17,28 @@ struct ClientSession;
 
 enum class KillScope : uint8_t { kQuery, kConnection };
 
+// A connection as its server knows it.
+struct ServerThread {
+  size_t node = 0;
+  uint64_t server_incarnation = 0;  // that the connection was opened to
+  uint32_t id = 0;
+};
+ServerThread thread_of(const BackendConnection& connection);
+
+// An account of the servers and how to log in as it.
+struct KillLogin {
+  std::shared_ptr<const PoolKey> key;
+  std::shared_ptr<const protocol::Credentials> credentials;
+};
+
 // KILL of the connection with this id, or of what it is doing, on a connection of its own with the monitor's
-// account. What fails is logged: the server then notices by itself when it writes its answer. Nothing is done
-// if the node is another incarnation than the one that the connection was opened to: there the id is
-// somebody else's.
-Awaitable<void> kill_on_server(Worker& worker, size_t node, uint64_t server_incarnation, uint32_t thread_id,
-                               KillScope scope);
+// account; if the server refuses that (MySQL protects accounts with SYSTEM_USER), with `other`. What fails is
+// logged: the server then notices by itself when it writes its answer. Nothing is done if the node is another
+// incarnation than the one that the connection was opened to: there the id is somebody else's.
+Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, KillLogin other);
+
+// That of the session's own account, which may kill its own connections.
+KillLogin kill_login_of(const ClientSession& session);
 
 enum class KillOutcome : uint8_t {
   kKilled,    // done, or on its way
@@ -32,6 +51,7 @@ enum class KillOutcome : uint8_t {
 struct Killer {
   std::string user;
   bool any_session = false;  // not only this user's
+  KillLogin login;           // the server decides once more
 };
 
 // Ends the session with this id of any worker, or the statement it runs. A session may end those of its own

@@ -18,19 +18,56 @@ constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
 // A server that lives takes a login within this time.
 constexpr std::chrono::milliseconds kAnswerPatience{1000};
 
-// While it waits, other workers are asked for what they do not need.
-Awaitable<void> wait_for_place(ClientSession& session, size_t node, Clock::time_point deadline) {
-  Worker& worker = session.worker;
-  ConnectionBudget& budget = worker.environment().budgets[node];
-  worker.node_metrics(node).queue_waits.add();
-  budget.add_waiter();
-  for (const auto& other : worker.environment().workers) {
-    if (other.get() != &worker) other->shed(node);
+// A session's place in the line for a connection to a node, from the moment when it finds none until it has
+// one or gives up.
+class InLine {
+ public:
+  InLine(ClientSession& session, size_t node)
+      : session_(session),
+        worker_(session.worker),
+        node_(node),
+        line_(worker_.environment().lines[node]),
+        budget_(worker_.environment().budgets[node]) {}
+  InLine(const InLine&) = delete;
+  InLine& operator=(const InLine&) = delete;
+  ~InLine() { leave(); }
+
+  // Nobody was there before.
+  bool may_go() const { return ticket_ == 0 ? line_.empty() : line_.is_first(ticket_); }
+
+  // Until it is worth another try. The first in the line asks other workers for what they do not need.
+  Awaitable<void> wait(Clock::time_point deadline) {
+    if (ticket_ == 0) {
+      budget_.add_waiter();
+      ticket_ = line_.join(worker_.index());
+      worker_.node_metrics(node_).queue_waits.add();
+    }
+    if (line_.is_first(ticket_)) {
+      for (const auto& other : worker_.environment().workers) {
+        if (other.get() != &worker_) other->shed(node_);
+      }
+    }
+    const DeadlineScope scope(session_, deadline);
+    co_await worker_.wait_for_place(session_, ticket_, node_);
   }
-  const DeadlineScope scope(session, deadline);
-  co_await worker.wait_for_change(session);
-  budget.remove_waiter();
-}
+
+  // The next one may try.
+  void leave() {
+    if (ticket_ == 0) return;
+    line_.leave(ticket_);
+    budget_.remove_waiter();
+    ticket_ = 0;
+    worker_.wake_first_in_line(node_);
+  }
+
+ private:
+  ClientSession& session_;
+  Worker& worker_;
+  size_t node_;
+  PlaceQueue& line_;
+  ConnectionBudget& budget_;
+  uint64_t ticket_ = 0;  // 0: not in the line
+};
 
 Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
   Worker& worker = session.worker;
@@ -99,10 +136,11 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
     worker.pool(lease.connection->node).abandon(lease);
   BackendPool& pool = worker.pool(node);
   AcquireResult acquired;
+  InLine line(session, node);
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr && can_take_over(session, node))
+    if (connection == nullptr && can_take_over(session, node) && line.may_go())
       connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
     if (connection != nullptr) {
       const bool is_current = state_lives_there || worker.is_current(*connection);
@@ -121,15 +159,16 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired.refusal = *refusal;
       co_return acquired;
     }
-    if (pool.reserve()) {
+    if (line.may_go() && pool.reserve()) {
+      line.leave();
       acquired = co_await open(session, node, lease);
       co_return acquired;
     }
-    if (Clock::now() >= deadline || session.closing) {
+    if (Clock::now() >= deadline || session.closing || session.query_killed) {
       acquired.failure = AcquireResult::Failure::kFull;
       co_return acquired;
     }
-    co_await wait_for_place(session, node, deadline);
+    co_await line.wait(deadline);
   }
 }
 
@@ -153,7 +192,7 @@ void give_back(ClientSession& session) {
     BackendPool& pool = worker.pool(connection.node);
     const bool locks =
         (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
-    if (connection.in_use || locks || connection.ran_opaque) {
+    if (connection.in_use || locks || connection.may_hold_locks) {
       pool.close(connection);
     } else {
       pool.abandon(*lease);

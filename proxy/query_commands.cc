@@ -140,6 +140,7 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
     together.uses_last_insert_id |= statement.uses_last_insert_id;
     together.calls_procedure |= statement.calls_procedure;
     together.compound |= statement.compound;
+    together.uses_handler |= statement.uses_handler;
   }
   StatementRun run;
   run.statement = &together;

@@ -108,6 +108,7 @@ void forget_state(ClientSession& session) {
   session.deferred = DeferredTransaction{};
   session.transaction = routing::Target::kNone;
   session.transaction_doubt = TransactionDoubt::kNone;
+  session.former_writer = kNoNode;
   session.transaction_timed_out = false;
   session.transaction_read_only = false;
   session.initial_sql_mode_known = false;

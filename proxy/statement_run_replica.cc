@@ -243,6 +243,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const bool forwards = session_.level != ReadConsistency::kOff;
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.hold_read_only_error = run_.decision.may_rerun_on_writer;
+    exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer;
     exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
     exchange.hold_shutdown = !bound;
     if (read_plan.action == ReadAction::kWait && !in_transaction) {
@@ -279,7 +280,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         }
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
-        worker_.abort_statement(connection);
+        worker_.abort_statement(session_, connection);
         worker_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
@@ -319,7 +320,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       }
       case ExchangeOutcome::kServerLost: {
         if (session_.closing) {
-          worker_.abort_statement(connection);
+          worker_.abort_statement(session_, connection);
           worker_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }

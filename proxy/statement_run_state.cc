@@ -129,6 +129,7 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
       break;
   }
   if (statement.takes_user_lock) pins.user_lock = true;
+  if (statement.uses_handler && !result.is_error) pins.untrackable = true;
   if (statement.assigns_user_variables && target == Target::kWriter) pins.user_variables = true;
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
 }
@@ -210,7 +211,7 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   const bool failed = result.is_error && result.command_sent;
   if (failed) assume_transaction(connection, result, target);
   if (!result.is_error) session_.transaction_doubt = TransactionDoubt::kNone;
-  if (routing::is_opaque(*run_.statement)) connection.ran_opaque = true;
+  if (routing::is_opaque(*run_.statement) || run_.statement->uses_handler) connection.may_hold_locks = true;
   session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
   const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
   if (in_transaction) {

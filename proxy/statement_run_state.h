@@ -99,6 +99,7 @@ class RunningStatement {
   bool sent_again_ = false;  // a replica that had it is gone
   std::optional<ClientError> last_miss_;
   std::string lost_node_;            // the writer that went away, for the client's error
+  std::string lost_reason_;          // why, if it is not the connection's error
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
   bool ignore_consistency_ = false;  // the `stale` policy decided
 };

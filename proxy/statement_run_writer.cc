@@ -14,6 +14,12 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
+namespace {
+
+constexpr const char* kNotTheWriter = "it is not the writer any more";
+
+}  // namespace
+
 void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_version_before,
                                    bool was_in_transaction) {
   const StatementClass cls = run_.statement->cls;
@@ -72,7 +78,9 @@ bool RunningStatement::certainly_uncommitted(bool sent) const {
 
 Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                                        bool state_lived_there) {
-  const std::string reason = session_.timed_out ? "timeout" : result.error.message();
+  const std::string reason = !lost_reason_.empty() ? lost_reason_
+                             : session_.timed_out  ? "timeout"
+                                                   : result.error.message();
   const bool writes = was_in_transaction || is_write(run_.statement->cls) || reran_;
   const bool sent = result.command_sent && !run_.auxiliary && writes;
   const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
@@ -144,11 +152,17 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     }
     const int writer = worker_.view().writer;
     const bool lease_lost = !session_.writer;
-    // User variables do not bind the session to a former writer, but they are nowhere else.
+    // Once another server is the writer, what the session has on the former one is as good as gone.
     const bool elsewhere =
         !lease_lost && writer >= 0 && session_.writer.connection->node != static_cast<size_t>(writer);
-    if (lease_lost ? was_bound || has_user_variables : elsewhere && !was_bound && has_user_variables) {
+    if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
       const ExchangeResult lost{.error = asio::error::connection_reset};
+      if (elsewhere) worker_.leave_former_writer(session_);
+      const size_t former = std::exchange(session_.former_writer, kNoNode);
+      if (former != kNoNode) {
+        lost_node_ = node_name(former);
+        lost_reason_ = kNotTheWriter;
+      }
       if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
       co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
     }
@@ -178,6 +192,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       case AcquireResult::Failure::kRefused:
         co_return co_await fail(*acquired.refusal);
       case AcquireResult::Failure::kFull:
+        if (session_.query_killed) continue;
         worker_.metrics().errors_session_limit.add();
         co_return co_await fail(writer_full());
       case AcquireResult::Failure::kStateLost: {
@@ -203,10 +218,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const uint64_t token_version_before = session_.token.version();
     Exchange exchange = make_exchange();
     exchange.tell_last_insert_id = needs_last_insert_id;
-    // A server that has just become read-only has refused the statement, so the new writer may have it.
-    // The session's own READ ONLY is its own affair.
-    const bool own_read_only = session_.deferred.next_read_only || session_.transaction_read_only;
-    exchange.hold_read_only_error = !bound && !own_read_only && Clock::now() < deadline;
+    // A server that has just become read-only has refused the statement, so the new writer may have it. A
+    // transaction cannot be taken along.
+    const bool in_transaction = session_.transaction == Target::kWriter;
+    exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
     exchange.check_writer = !bound && must_see_all();
     worker_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;
@@ -216,7 +231,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         after_writer(connection, result, token_version_before, was_in_transaction || begins);
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
-        worker_.abort_statement(connection);
+        worker_.abort_statement(session_, connection);
         worker_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kStateRefused:
@@ -225,6 +240,14 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       case ExchangeOutcome::kReadOnlyNode: {
         worker_.pool(node).close(connection);
         worker_.suspect(node);
+        if (bound) {
+          lost_reason_ = kNotTheWriter;
+          ExchangeResult refused = result;
+          const StatementClass cls = run_.statement->cls;
+          refused.command_sent = routing::may_commit(*run_.statement) && cls != StatementClass::kCommit &&
+                                 cls != StatementClass::kBegin;
+          co_return co_await on_writer_lost(refused, was_in_transaction, state_lives_there);
+        }
         if (Clock::now() >= deadline) {
           const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
           co_return co_await fail(error);
@@ -240,7 +263,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         break;
       case ExchangeOutcome::kServerLost:
         if (session_.closing) {
-          worker_.abort_statement(connection);
+          worker_.abort_statement(session_, connection);
           worker_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }

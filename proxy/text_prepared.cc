@@ -163,7 +163,8 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
   const auto found = session.text_prepared.find(key);
   if (found == session.text_prepared.end()) {
     // Of PREPARE ... FROM @variable only the server knows.
-    const bool may_be_on_server = session.pins.prepared_text || session.pins.untrackable;
+    const bool may_be_on_server =
+        session.pins.prepared_text || session.pins.untrackable || session.pins.unreported;
     if (may_be_on_server) co_return co_await dispatch_statement(session, as_it_is);
     const bool execute = statement.cls == StatementClass::kExecute;
     co_return co_await unknown(session, dispatch, execute ? "EXECUTE" : "DEALLOCATE PREPARE");

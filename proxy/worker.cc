@@ -43,11 +43,8 @@ Worker::Worker(Environment& environment, size_t index)
       probe_(*this),
       random_(static_cast<unsigned>(index + 1)) {
   for (size_t node = 0; node < environment.config.nodes.size(); ++node) {
-    pools_.push_back(
-        std::make_unique<BackendPool>(environment.budgets[node], metrics_.nodes[node], [this, node] {
-          for (const auto& worker : environment_.workers)
-            worker->notify_free(node);
-        }));
+    pools_.push_back(std::make_unique<BackendPool>(environment.budgets[node], metrics_.nodes[node],
+                                                   [this, node] { on_free(node); }));
   }
 }
 
@@ -188,7 +185,8 @@ void Worker::on_tick(Clock::time_point now) {
     pool->close_idle_since(now - config().timeouts.server_idle);
 }
 
-// Idle connections to a server that is gone are of no use.
+// Idle connections to a server that is gone are of no use. Those in which a session has something are given
+// as long as statements under way.
 void Worker::on_view_change() {
   const ClusterView& view = cluster_.view();
   seen_view_version_ = view.version;
@@ -204,7 +202,31 @@ void Worker::on_view_change() {
   if (view.writer >= 0) last_writer_ = view.writer;
   const auto writer = static_cast<size_t>(view.writer);
   if (view.writer < 0 || !view.nodes[writer].reachable) probe_.writer_changed();
+  leave_former_writers();
   wake_waiting();
+}
+
+void Worker::leave_former_writer(ClientSession& session) {
+  const size_t node = session.writer.connection->node;
+  logger().warning("a session loses what it had on a former writer",
+                   {{"session", std::to_string(session.id)}, {"node", cluster_.view().nodes[node].name}});
+  session.former_writer = node;
+  pools_[node]->close(*session.writer.connection);
+}
+
+// Statements under way may finish.
+void Worker::leave_former_writers() {
+  const int writer = cluster_.view().writer;
+  if (writer < 0) return;
+  for (ClientSession& session : sessions_) {
+    const BackendConnection* connection = session.writer.connection;
+    if (connection == nullptr || connection->in_use || connection->node == static_cast<size_t>(writer))
+      continue;
+    const bool lives_there = session.transaction == routing::Target::kWriter || session.pins.user_variables ||
+                             session.pins.whole_session_on(routing::Target::kWriter) ||
+                             session.prepared.cursors(routing::Target::kWriter) > 0;
+    if (lives_there) leave_former_writer(session);
+  }
 }
 
 // A server that only answers slowly may still finish what it was asked: reads are tried elsewhere after a
@@ -216,6 +238,7 @@ void Worker::give_up_on_dead_nodes(Clock::time_point now) {
     const bool is_writer = static_cast<int>(node) == view.writer || view.writer < 0;
     const auto patience = is_writer ? config().forwarding.writer_wait : kReadPatience;
     if (now - unreachable_since_[node] < patience) continue;
+    pools_[node]->close_kept();
     for (const auto& connection : pools_[node]->connections()) {
       if (connection->in_use) connection->stream.cancel();
     }
@@ -233,10 +256,9 @@ void Worker::look_for_lost_clients(Clock::time_point now) {
   }
 }
 
-void Worker::abort_statement(const BackendConnection& connection) {
+void Worker::abort_statement(const ClientSession& session, const BackendConnection& connection) {
   asio::co_spawn(io_,
-                 kill_on_server(*this, connection.node, connection.server_incarnation, connection.thread_id,
-                                KillScope::kConnection),
+                 kill_on_server(*this, thread_of(connection), KillScope::kConnection, kill_login_of(session)),
                  asio::detached);
 }
 
@@ -253,8 +275,7 @@ KillOutcome Worker::kill(uint32_t id, const Killer& killer, KillScope scope) {
     if (session.in_flight != nullptr && session.in_flight->lease != nullptr) {
       // A late KILL must not hit the next one who has the connection.
       session.in_flight->doomed = true;
-      const BackendConnection& at = *session.in_flight;
-      asio::co_spawn(io_, kill_on_server(*this, at.node, at.server_incarnation, at.thread_id, scope),
+      asio::co_spawn(io_, kill_on_server(*this, thread_of(*session.in_flight), scope, killer.login),
                      asio::detached);
     } else {
       session.wake_up.set();
@@ -285,17 +306,48 @@ void Worker::count_pins(const Pins& before, const Pins& now) {
 }
 
 void Worker::wake_waiting() {
+  for (size_t node = 0; node < pools_.size(); ++node)
+    wake_first_in_line(node);
   for (ClientSession* session : waiting_)
     session->wake_up.set();
 }
 
-void Worker::notify_free(size_t) {
-  asio::post(io_, [this] { wake_waiting(); });
+void Worker::wake_first_in_line(size_t node) {
+  const auto first = environment_.lines[node].first();
+  if (!first) return;
+  Worker& worker = *environment_.workers[first->worker];
+  asio::post(worker.io_, [&worker, node, ticket = first->number] { worker.wake_in_line(node, ticket); });
+}
+
+void Worker::wake_in_line(size_t node, uint64_t ticket) {
+  for (const InLine& waiting : in_line_) {
+    if (waiting.node == node && waiting.ticket == ticket) waiting.session->wake_up.set();
+  }
+}
+
+// A connection of this worker was put back, or closed. For a session of another worker it has to be closed.
+void Worker::on_free(size_t node) {
+  const auto first = environment_.lines[node].first();
+  if (!first) return;
+  const ConnectionBudget& budget = environment_.budgets[node];
+  if (first->worker == index_ || budget.used() < budget.limit()) return wake_first_in_line(node);
+  shed(node);
+}
+
+Awaitable<void> Worker::wait_for_place(ClientSession& session, uint64_t ticket, size_t node) {
+  in_line_.push_back({.node = node, .ticket = ticket, .session = &session});
+  session.wake_up.reset();
+  // What became free before it was in the line has woken nobody.
+  const ConnectionBudget& budget = environment_.budgets[node];
+  if (budget.used() < budget.limit() && environment_.lines[node].is_first(ticket)) session.wake_up.set();
+  co_await session.wake_up.wait();
+  std::erase_if(in_line_, [&session](const InLine& waiting) { return waiting.session == &session; });
 }
 
 void Worker::shed(size_t node) {
   asio::post(io_, [this, node] {
-    if (environment_.budgets[node].has_waiters()) pools_[node]->shed_one();
+    const ConnectionBudget& budget = environment_.budgets[node];
+    if (budget.has_waiters() && budget.used() >= budget.limit()) pools_[node]->shed_one();
   });
 }
 

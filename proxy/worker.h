@@ -56,8 +56,8 @@ class Worker {
   // Any thread: no new sessions; those that are idle outside a transaction are told goodbye.
   void drain();
 
-  // Any thread: connections to this node may have become free.
-  void notify_free(size_t node);
+  // Any thread: the first one in the line for a connection to this node tries again.
+  void wake_first_in_line(size_t node);
   // Any thread: another worker is short of connections to this node.
   void shed(size_t node);
 
@@ -104,6 +104,11 @@ class Worker {
   // deadline is over.
   Awaitable<void> wait_for_change(ClientSession& session);
 
+  // Suspends the session, which has this ticket of the node's line, until it is the first and a place may be
+  // free, or its deadline is over.
+  Awaitable<void> wait_for_place(ClientSession& session, uint64_t ticket, size_t node);
+  size_t index() const { return index_; }
+
   // For BackendConnection::incarnation: never the same twice.
   uint64_t next_incarnation() { return ++incarnation_; }
 
@@ -123,8 +128,12 @@ class Worker {
   KillOutcome kill(uint32_t id, const Killer& killer, KillScope scope);
 
   // What a server does for a client that is gone is ended, its locks are freed: by KILL with the monitor's
-  // account. The connection is closed by the caller.
-  void abort_statement(const BackendConnection& connection);
+  // account, or the session's own. The connection is closed by the caller.
+  void abort_statement(const ClientSession& session, const BackendConnection& connection);
+
+  // The writer is another server than the one that the session's connection is to: what the session has there
+  // is given up, so that it holds up nobody there. Its next statement says so.
+  void leave_former_writer(ClientSession& session);
 
   // Of the last server that was the writer, as of its last poll; null if none was ever known.
   const consistency::Position* last_known_writer_position();
@@ -137,9 +146,12 @@ class Worker {
   Awaitable<void> watch();
   void on_tick(Clock::time_point now);
   void on_view_change();
+  void leave_former_writers();
   void give_up_on_dead_nodes(Clock::time_point now);
   void look_for_lost_clients(Clock::time_point now);
   void wake_waiting();
+  void on_free(size_t node);
+  void wake_in_line(size_t node, uint64_t ticket);
   static void cancel(ClientSession& session);
 
   Environment& environment_;
@@ -167,6 +179,12 @@ class Worker {
   GlobalProbe probe_;
   SessionList sessions_;
   std::vector<ClientSession*> waiting_;  // in wait_for_change()
+  struct InLine {
+    size_t node;
+    uint64_t ticket;
+    ClientSession* session;
+  };
+  std::vector<InLine> in_line_;  // in wait_for_place()
   std::minstd_rand random_;
   uint64_t incarnation_ = 0;
   Clock::time_point next_idle_sweep_;

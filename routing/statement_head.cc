@@ -412,9 +412,11 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "DELETE"_kw:
     case "REPLACE"_kw:
     case "DO"_kw:
-    case "HANDLER"_kw:
     case "SIGNAL"_kw:
     case "RESIGNAL"_kw:
+      return Class::kDml;
+    case "HANDLER"_kw:
+      statement.uses_handler = true;
       return Class::kDml;
     case "CALL"_kw:
       return classify_call(scanner, statement);
@@ -561,6 +563,7 @@ bool sets_default_collation(const SetAssignment& assignment) {
 StatementClass classify_set(std::string_view text, const LexMode& mode, Statement& statement,
                             std::string_view& after_for) {
   bool understood = false;
+  bool in_doubt = false;
   bool admin = false;
   Class cls = Class::kSet;
   size_t assignments = 0;
@@ -568,9 +571,8 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
   SetReader reader(text, mode);
   for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
     ++assignments;
-    if (assignment->kind != SetKind::kUnknown) understood = true;
+    (assignment->kind == SetKind::kUnknown ? in_doubt : understood) = true;
     if (sets_default_collation(*assignment)) statement.sets_connection_bound = true;
-    if (assignment->kind == SetKind::kUnknown) statement.sets_autocommit = true;
     switch (assignment->kind) {
       case SetKind::kSessionVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
@@ -614,6 +616,7 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
         break;
     }
   }
+  if (understood && in_doubt) statement.sets_autocommit = true;
   after_for = reader.statement_after_for();
   if (next_transaction) {
     if (assignments == 1 && read_next_transaction(*next_transaction, mode, statement)) {

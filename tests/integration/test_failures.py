@@ -152,6 +152,7 @@ def test_server_connections_that_were_killed_meanwhile_are_no_clients_error(clus
         for connection in sessions:
             run(connection, f"INSERT INTO {table} (id) SELECT COALESCE(MAX(id), 0) + 1 FROM {table}")
             assert one(connection, f"SELECT COUNT(*) FROM {table}") > 2 + turn
+    cluster.wait_synced()  # the last ones are another session's
     assert one(sessions[0], f"SELECT COUNT(*) FROM {table}") == 2 + 3 * 8
 
 
@@ -465,6 +466,91 @@ def test_one_waits_for_one_of_the_writers_connections(cluster, start_proxy, conn
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_waits_for_one_of_the_writers_connections_is_served_in_turn(cluster, start_proxy, connect, table):
+    """First come, first served, over all workers."""
+    proxy = start_proxy(cluster, {"workers": 2, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "60s"})  # fmt: skip
+    cluster.query(0, f"CREATE TABLE app.{table}_served (turn INT AUTO_INCREMENT PRIMARY KEY, waiter INT)")
+    try:
+        holders = [connect(to=proxy) for _ in range(2)]  # 1 % of 200
+        for holder in holders:
+            run(holder, "BEGIN")
+            run(holder, f"SELECT * FROM {table}")
+        waiters = [connect(to=proxy) for _ in range(12)]
+        threads = []
+        for number, waiter in enumerate(waiters):
+            threads.append(threading.Thread(target=run, args=(waiter, f"INSERT INTO {table}_served (waiter) VALUES ({number})")))
+            threads[-1].start()
+            wait_until(lambda number=number: proxy.metric("causeway_pool_queue_waits_total", node=cluster.addresses()[0]) == number + 1, 10, "waits")
+        run(holders[0], "COMMIT")
+        for thread in threads:
+            thread.join(60)
+        served = cluster.query(0, f"SELECT waiter FROM app.{table}_served ORDER BY turn")
+        assert [row["waiter"] for row in served] == list(range(12))
+    finally:
+        cluster.query(0, f"DROP TABLE app.{table}_served")
+
+
+def test_one_that_gives_up_waiting_keeps_nobody_from_a_connection(cluster, start_proxy, connect, table):
+    proxy = start_proxy(cluster, {"workers": 2, "forwarding.aurora_fwd_writer_max_connections_pct": 1,
+                                  "forwarding.writer_queue_timeout": "2s"})  # fmt: skip
+    holders = [connect(to=proxy) for _ in range(2)]
+    for holder in holders:
+        run(holder, "BEGIN")
+        run(holder, f"SELECT * FROM {table}")
+    answers = in_parallel(4, lambda number: attempt(connect(to=proxy), f"INSERT INTO {table} VALUES ({number + 10}, 'x')"))
+    assert {answer.errno for answer in answers} == {1040}
+    killed = connect(to=proxy)
+    thread_id = one(killed, "SELECT CONNECTION_ID()")
+    waiting = threading.Thread(target=lambda: answers.append(attempt(killed, f"INSERT INTO {table} VALUES (20, 'x')")))
+    waiting.start()
+    wait_until(lambda: proxy.metric("causeway_pool_queue_waits_total", node=cluster.addresses()[0]) == 5, 10, "it waits")
+    run(connect(to=proxy), f"KILL QUERY {thread_id}")
+    waiting.join(30)
+    assert answers[-1].errno == 1317, answers[-1]
+    run(holders[0], "COMMIT")
+    assert in_parallel(4, lambda number: run(connect(to=proxy), f"INSERT INTO {table} VALUES ({number + 30}, 'x')")) == [()] * 4
+
+
+def test_transactions_that_are_read_only_by_the_servers_default(cluster, cluster_kind, start_proxy, connect, table):
+    """A write is refused at once, as the server refuses it, and not after a wait for another writer."""
+    name = "tx_read_only" if cluster_kind == "mariadb" else "transaction_read_only"
+    cluster.query(0, f"SET GLOBAL {name} = 1")
+    try:
+        session = connect(to=start_proxy(cluster))
+        began = time.monotonic()
+        error = attempt(session, f"INSERT INTO {table} VALUES (3, 'x')")
+        assert isinstance(error, SqlError) and (error.errno, error.sqlstate) == (1792, "25006"), error
+        assert time.monotonic() - began < 5
+    finally:
+        cluster.query(0, f"SET GLOBAL {name} = 0")
+
+
+@pytest.mark.parametrize("how", ["KILL QUERY", "KILL", "the client vanishes"])
+def test_statement_of_an_account_that_the_monitor_may_not_kill(cluster, proxy, table, how):
+    """MySQL protects accounts with SYSTEM_USER, and GRANT ALL includes that. They may kill their own connections."""
+    session = proxy.connect(accounts.ADMIN, database="app")
+    thread_id = one(session, "SELECT CONNECTION_ID()")
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(attempt(session, f"UPDATE {table} SET value = SLEEP(60) WHERE id = 1")))
+    thread.start()
+
+    def runs():
+        return [row for row in cluster.query(0, "SHOW PROCESSLIST") if "SLEEP(60)" in (row["Info"] or "")]
+
+    wait_until(runs, 10, "it runs")
+    if how == "the client vanishes":
+        session._sock.shutdown(socket.SHUT_RDWR)
+    else:
+        with proxy.connect(accounts.ADMIN) as killer:
+            run(killer, f"{how} {thread_id}")
+    wait_until(lambda: not runs(), 10, "it has ended")
+    thread.join(30)
+    assert isinstance(answers[0], SqlError), answers
+    with contextlib.suppress(pymysql.Error):
+        session.close()
 
 
 def test_sigterm_lets_open_transactions_finish(cluster, start_proxy, table):

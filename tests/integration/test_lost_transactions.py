@@ -3,6 +3,7 @@ drivers and frameworks run it again."""
 
 import threading
 
+import pymysql
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
@@ -159,3 +160,135 @@ def test_write_behind_a_deadlock_is_one_by_itself(cluster, lossy, way, connect, 
     way.lose_answer_to("VALUES (3, 'x')")
     assert_told_so(attempt(session, f"INSERT INTO {table} VALUES (3, 'x')"))
     assert committed(cluster, table)
+
+
+# --- the writer becomes a replica -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def switched(own_cluster, start_proxy):
+    """switched({name: [statements]}): sessions that have run these statements and then see another server become the writer;
+    (the cluster, Causeway, the sessions by name)."""
+    opened = []
+
+    def switch(stories, level="GLOBAL"):
+        cluster = own_cluster()
+        cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY, v INT)")
+        cluster.query(0, "INSERT INTO app.t VALUES (1, 0)")
+        cluster.wait_synced()
+        proxy = start_proxy(cluster)
+        sessions = {}
+        for name, statements in stories.items():
+            sessions[name] = proxy.connect(database="app")
+            opened.append(sessions[name])
+            run(sessions[name], f"SET aurora_replica_read_consistency = '{level}'")
+            for statement in statements:
+                run(sessions[name], statement)
+        cluster.promote(1)
+        with proxy.connect(database="app") as other:
+            wait_until(lambda: not isinstance(attempt(other, "UPDATE t SET v = v + 1 WHERE id = 1"), SqlError), 30, "a writer")
+            assert one(other, "/* causeway: route=writer */ SELECT @@server_id") == 2
+        return cluster, proxy, sessions
+
+    yield switch
+    for connection in opened:
+        connection._force_close()
+
+
+def test_sessions_bound_to_a_former_writer_end(switched):
+    cluster, proxy, sessions = switched({
+        "temporary table": ["CREATE TEMPORARY TABLE mine (a INT)"],
+        "user lock": ["SELECT GET_LOCK('mine', 1)"],
+        "prepared text": ["SET @text = 'SELECT 1'", "PREPARE s FROM @text"],
+        "timestamp": ["SET timestamp = 1000"],
+        "user variable": ["SET @mine = 1"],
+    })  # fmt: skip
+    assert cluster.query(0, "SELECT IS_FREE_LOCK('mine') AS free")[0]["free"] == 1
+    assert "former writer" in proxy.log()
+    for name, session in sessions.items():
+        statement = "SELECT @mine, v FROM t" if name == "user variable" else "SELECT v FROM t"
+        answer = attempt(session, statement)
+        assert isinstance(answer, SqlError) and answer.errno == 1053 and "not the writer any more" in answer.text, (name, answer)
+        with pytest.raises(pymysql.Error):
+            run(session, "SELECT 1")
+
+
+def test_open_transactions_end_with_an_error_to_retry_on(switched):
+    begun = ["BEGIN", "SELECT * FROM t"]
+    cluster, proxy, sessions = switched({
+        "commit": begun, "select": begun, "update": begun, "rollback": begun, "begin": begun,
+        "autocommit off": ["SET autocommit = 0", "SELECT * FROM t"],
+    })  # fmt: skip
+    for name, session in sessions.items():
+        statement = {"commit": "COMMIT", "select": "SELECT * FROM t", "rollback": "ROLLBACK", "begin": "BEGIN"}.get(name, "UPDATE t SET v = 9")
+        answer = attempt(session, statement)
+        assert isinstance(answer, SqlError) and answer.sqlstate == "40001", (name, answer)
+        run(session, "ROLLBACK")
+        run(session, "UPDATE t SET v = v + 1 WHERE id = 1")
+        run(session, "COMMIT")
+        assert one(session, "/* causeway: route=writer */ SELECT @@server_id") == 2
+        run(session, "COMMIT")
+    assert cluster.query(1, "SELECT v FROM app.t")[0]["v"] >= len(sessions)
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO {table} VALUES (4, 'y')", "COMMIT", "BEGIN", "UPDATE {table} SET value = 'y'"])
+def test_transaction_on_a_server_that_has_just_become_read_only(cluster, start_proxy, connect, table, statement):
+    """Before anybody has noticed."""
+    session = connect(to=start_proxy(cluster, {"monitor.interval": "2s"}))
+    run(session, "BEGIN")
+    run(session, f"INSERT INTO {table} VALUES (3, 'x')")
+    cluster.set_read_only(0, True)
+    try:
+        assert_may_be_repeated(attempt(session, statement.format(table=table)))
+        assert not committed(cluster, table)
+    finally:
+        cluster.set_read_only(0, False)
+    run(session, f"INSERT INTO {table} VALUES (3, 'x')")
+
+
+def test_read_only_transactions_are_refused_by_themselves(connect, table):
+    """1792 is no sign of a switch."""
+    session = connect()
+    run(session, "CREATE TEMPORARY TABLE mine (a INT)")
+    run(session, "START TRANSACTION READ ONLY")
+    error = attempt(session, f"INSERT INTO {table} VALUES (3, 'x')")
+    assert isinstance(error, SqlError) and error.errno == 1792, error
+    run(session, "COMMIT")
+
+
+# --- the writer does not answer ---------------------------------------------------------------------------------------
+
+
+def test_transactions_outlive_a_silence_of_the_writer(own_cluster, start_proxy):
+    """As statements under way do."""
+    cluster = own_cluster(replicas=1)
+    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    proxy = start_proxy(cluster, {"monitor.connect_timeout": "500ms", "forwarding.writer_wait": "30s"})
+    with proxy.connect(database="app") as session:
+        run(session, "BEGIN")
+        run(session, "INSERT INTO t VALUES (1)")
+        cluster.pause(0)
+        try:
+            wait_until(lambda: '"up":false' in proxy.http("/status")[1], 20, "it is out")
+            assert cluster.query(1, "SELECT 1 AS n")[0]["n"] == 1
+        finally:
+            cluster.resume(0)
+        run(session, "INSERT INTO t VALUES (2)")
+        run(session, "COMMIT")
+    assert cluster.query(0, "SELECT COUNT(*) AS n FROM app.t")[0]["n"] == 2
+
+
+def test_silence_that_lasts_ends_transactions(own_cluster, start_proxy):
+    cluster = own_cluster(replicas=1)
+    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    proxy = start_proxy(cluster, {"monitor.connect_timeout": "500ms", "forwarding.writer_wait": "1s"})
+    with proxy.connect(database="app") as session:
+        run(session, "BEGIN")
+        run(session, "INSERT INTO t VALUES (1)")
+        cluster.pause(0)
+        try:
+            assert_may_be_repeated(attempt(session, "INSERT INTO t VALUES (2)"))
+        finally:
+            cluster.resume(0)
+        run(session, "ROLLBACK")
+        wait_until(lambda: not isinstance(attempt(session, "REPLACE INTO t VALUES (3)"), SqlError), 30, "it is back")
