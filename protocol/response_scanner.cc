@@ -16,8 +16,17 @@ constexpr uint8_t kLocalInfileHeader = 0xfb;
 // A row whose first column is this long begins with 0xfe too; an EOF packet is shorter than any such row.
 constexpr uint32_t kEofPayloadLimit = 9;
 
-// The shortest answer that tells of a prepared statement.
+// The answer that tells of a prepared statement has this length, or one more, and a zero in this place. An OK
+// packet has the length of its session state there, or the first type of it.
 constexpr size_t kPrepareOkBytes = 12;
+constexpr size_t kPrepareOkFiller = 9;
+
+bool is_plain_ok(Bytes payload, bool metadata_flag) {
+  if (payload.front() != kOkHeader) return false;
+  const bool fits =
+      payload.size() == kPrepareOkBytes || (metadata_flag && payload.size() == kPrepareOkBytes + 1);
+  return !fits || payload[kPrepareOkFiller] != 0;
+}
 
 // More than any server's limit (4096 columns, 65535 parameters).
 constexpr uint64_t kMaxColumns = 65535;
@@ -260,9 +269,8 @@ void ResponseScanner::read_first_packet(Bytes payload, ScanStep& step) {
 
 // Parameters, then columns: one definition each and, behind each of the two lists that is not empty, an EOF.
 void ResponseScanner::read_prepare_ok(Bytes payload, ScanStep& step) {
-  // MySQL 9.7 answers SET GLOBAL of somebody who may not do that like this: nothing was prepared.
-  if (payload.front() == kOkHeader && payload.size() < kPrepareOkBytes)
-    return end_result(payload, ScanEvent::kOk, step);
+  // MySQL 9.7 answers SET GLOBAL of somebody who may not do that by a plain OK: nothing was prepared.
+  if (is_plain_ok(payload, metadata_flag_)) return end_result(payload, ScanEvent::kOk, step);
   ByteReader reader(payload);
   const uint8_t header = reader.int1();
   reader.skip(4);  // statement id

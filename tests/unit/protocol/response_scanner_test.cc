@@ -72,6 +72,8 @@ TEST(ResponseScanner, FollowsEveryKindOfResponse) {
       {"ok", ResponseKind::kOk, kOld, wire({kOk}), "ok."},
       {"eof as ok", ResponseKind::kOk, kOld, wire({kEof}), "ok."},
       {"nothing was prepared", ResponseKind::kPrepare, kOld, wire({kOk}), "ok."},
+      {"nothing was prepared, and there is news", ResponseKind::kPrepare, kOld,
+       wire({{0, 0, 0, 2, 0x40, 0, 0, 0, 3, 2, 1, 0x31}}), "ok."},
       {"more results after ping", ResponseKind::kOk, kOld, wire({kOkMore}), "ok."},
       {"err", ResponseKind::kOk, kOld, wire({kErr}), "err."},
       {"fields", ResponseKind::kFieldList, kOld, wire({kColumn, kColumn, kEof}), "end."},
