@@ -89,6 +89,11 @@ Awaitable<void> GlobalProbe::ask() {
     asked_at_ = Clock::now();
     std::optional<Position> answer = co_await question();
     in_flight_ = nullptr;
+    if (answer && went_back(*answer)) {
+      worker_.suspect(connection_->node);
+      answered_by_ = 0;
+      answer.reset();
+    }
     if (answer && worker_.view().writer_epoch == writer_epoch) {
       answered_by_ = writer_epoch;
       probe_.completed(epoch, std::move(*answer));
@@ -109,6 +114,16 @@ Position GlobalProbe::with_owner(Position position, size_t node) {
   auto owned = consistency::BinlogCoordinates::make(coordinates->file(), coordinates->offset(),
                                                     binlog_owner(writer.uuid, writer.server_id));
   return owned ? Position(std::move(*owned)) : Position();
+}
+
+// The writer's log was reset, and the monitor has not noticed yet: what is known of replicas is more by the
+// numbers. (MariaDB's polls tell of other domains too than those in its binary log.)
+bool GlobalProbe::went_back(const Position& answer) {
+  const ClusterView& view = worker_.view();
+  const NodeView* writer = view.writer_node();
+  if (answered_by_ == view.writer_epoch && !answer.contains(probe_.position())) return true;
+  return writer != nullptr && answer.kind() != PositionKind::kMariadbGtid &&
+         !answer.contains(writer->executed);
 }
 
 Awaitable<bool> GlobalProbe::connect(size_t node) {

@@ -65,6 +65,7 @@ class GlobalProbe {
   using Row = std::vector<std::optional<std::string>>;
   Awaitable<std::optional<Row>> read_row();
   consistency::Position with_owner(consistency::Position position, size_t node);
+  bool went_back(const consistency::Position& answer);
   void settle();
 
   Worker& worker_;

@@ -5,6 +5,8 @@ from cluster import wait_until
 from conftest import run
 from support import one, server_of
 
+with_and_without_gtids = pytest.mark.parametrize("gtid", [True, False], ids=["gtid", "no-gtid"])
+
 SAID = "takes no reads at SESSION and GLOBAL: it has transactions that the writer lacks"
 
 
@@ -81,3 +83,33 @@ def test_replicas_that_keep_up_under_load_are_not_suspected(own_cluster, start_p
         assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
     assert SAID not in proxy.log()
     connection.close()
+
+
+@with_and_without_gtids
+def test_a_writer_whose_log_is_reset_is_not_followed_by_replicas_that_have_more(own_cluster, start_proxy, gtid):
+    """What replicas have of the former log is more than all of the new one, by the numbers."""
+    cluster = own_cluster(gtid=gtid)
+    cluster.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(0, "INSERT INTO app.kv VALUES (1, 0)")
+    for number in range(20):
+        cluster.query(0, f"UPDATE app.kv SET v = {-number} WHERE k = 1")
+    cluster.query(0, "FLUSH BINARY LOGS")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    sessions = []
+    for level in ("SESSION", "GLOBAL") * 3:
+        sessions.append(proxy.connect(database="app"))
+        run(sessions[-1], f"SET aurora_replica_read_consistency = '{level}'")
+        assert server_of(sessions[-1]) in (1, 2)
+    cluster.query(0, "RESET BINARY LOGS AND GTIDS" if cluster.kind == "mysql" else "RESET MASTER")
+    for number in range(1, 4):
+        connection = sessions[2 * number - 1]  # GLOBAL: the writer itself says so
+        run(connection, f"UPDATE kv SET v = {number} WHERE k = 1")
+        assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
+    wait_until(lambda: "is not what it was: its executed position went back" in proxy.log(), 10, "the monitor has noticed")
+    for number in range(4, 31):
+        connection = sessions[number % len(sessions)]
+        run(connection, f"UPDATE kv SET v = {number} WHERE k = 1")
+        assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
+    for connection in sessions:
+        connection.close()
