@@ -29,7 +29,12 @@ ReadPlan plan_for_target(const ReadRequest& request, const Position& target, boo
   if (known_there) return go(ReadReason::kKnownThere);
   if (!request.can_wait) return by_policy(request.policy, ReadReason::kCannotWait);
   if (request.timeout <= milliseconds{0}) return by_policy(request.policy, ReadReason::kNoTimeToWait);
-  return {ReadAction::kWait, ReadReason::kNotKnownThere, &target, request.timeout};
+  if (request.expected_in_time)
+    return {ReadAction::kWait, ReadReason::kNotKnownThere, &target, request.timeout};
+  // Neither an error nor a stale read is better than the wait.
+  if (request.policy != TimeoutPolicy::kWriter)
+    return {ReadAction::kWait, ReadReason::kNotInTime, &target, request.timeout};
+  return {ReadAction::kWriter, ReadReason::kNotInTime, &target, milliseconds{0}};
 }
 
 ReadPlan plan_global(const ReadRequest& request, ReadReason why) {
@@ -124,6 +129,8 @@ std::string_view to_string(ReadReason reason) {
       return "the replica cannot wait for this kind of position";
     case ReadReason::kNoTimeToWait:
       return "no time is left to wait";
+    case ReadReason::kNotInTime:
+      return "the replica is not expected to get there in time";
   }
   return "";
 }

@@ -38,6 +38,7 @@ enum class ReadReason : uint8_t {
   kMonotonicBreak,   // the session's reads saw another server before: as GLOBAL, once
   kCannotWait,       // there is no way to wait for this kind of position on that replica: by policy
   kNoTimeToWait,     // the time for waiting is zero or used up: by policy
+  kNotInTime,  // the replica is not expected to get there in time: writer at once, if that is the policy
 };
 
 std::string_view to_string(TimeoutPolicy policy);
@@ -70,6 +71,9 @@ struct ReadRequest {
   // (another replica, or the writer), so they may have seen more than this one has.
   bool monotonic_break = false;
 
+  // The replica can be expected to get there in time (ReplicaProgress).
+  bool expected_in_time = true;
+
   // What is left of the read's waiting time (a probe has used some of it).
   std::chrono::milliseconds timeout{1000};
   TimeoutPolicy policy = TimeoutPolicy::kWriter;
@@ -79,7 +83,8 @@ struct ReadPlan {
   ReadAction action = ReadAction::kGo;
   ReadReason reason = ReadReason::kLevelNeverWaits;
 
-  // kWait: what to wait for and how long. Points to the request's token or probed_target.
+  // kWait: what to wait for and how long; the target also with kNotInTime. Points to the request's token or
+  // probed_target.
   const Position* target = nullptr;
   std::chrono::milliseconds timeout{0};
 
@@ -88,7 +93,8 @@ struct ReadPlan {
 
 // The plan for one read on one replica. OFF and EVENTUAL never wait. SESSION: nothing to see or known to be
 // there: go; else wait. GLOBAL, and SESSION with an unknown token or a monotonic break: probe, then known to
-// be there: go; else wait. Where it would wait but cannot, `policy` decides at once.
+// be there: go; else wait. Where it would wait but cannot, `policy` decides at once; where the wait is not
+// expected to end well it is spared if the policy has something better than to wait.
 ReadPlan plan_read(const ReadRequest& request);
 
 // What a wait on a replica came to.

@@ -21,6 +21,7 @@ constexpr int kPausePerReading = 20;
 struct Reading {
   bool heard = false;  // a server has answered, with accounts or a refusal
   bool available = false;
+  bool of_writer = false;
   std::string reason = {};
   ServerFlavor flavor = ServerFlavor::kMysql;
   std::vector<Account> accounts = {};
@@ -90,6 +91,7 @@ struct AccountStore::Impl {
     for (const size_t node : nodes_to_ask(*view)) {
       if (node >= monitor.nodes.size()) continue;
       reading = read_from(node);
+      reading.of_writer = static_cast<int>(node) == view->writer;
       if (reading.heard) break;
     }
     return reading;
@@ -115,6 +117,9 @@ struct AccountStore::Impl {
     const SnapshotPtr before = current();
     // Nobody to ask: what was read before is the best that there is.
     if (!reading.heard && before->available) return;
+    // Nor may a replica that is behind bring back a former password.
+    if (before->available && has_writers_word && !reading.of_writer) return;
+    has_writers_word = reading.available && reading.of_writer;
     const AccountTable table(std::move(reading.accounts), reading.flavor);
     if (before->version != 0 && before->available == reading.available && before->reason == reading.reason &&
         before->table.accounts() == table.accounts())
@@ -161,6 +166,7 @@ struct AccountStore::Impl {
   std::thread thread;
   NativeClient client;  // of the thread, but for interrupt()
   size_t connected_to = 0;
+  bool has_writers_word = false;  // the accounts are as a writer told them; of the thread
 
   mutable std::mutex mutex;
   std::condition_variable wake;      // stopping or waiting

@@ -26,7 +26,7 @@ struct AccountSnapshot {
 
 // Reads the account table in a thread of its own: from the writer, else from any reachable node; every
 // second, and when a login failed. Once the table was read, a time without any reachable node keeps the last
-// one.
+// one; once it was read from a writer, only a writer replaces it.
 class AccountStore {
  public:
   using SnapshotPtr = std::shared_ptr<const AccountSnapshot>;

@@ -151,6 +151,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // Its transaction.
   DeferredTransaction deferred;
   routing::Target transaction = routing::Target::kNone;  // where one is open, or may be
+  bool snapshot_due = false;  // ... on a replica, where it has read nothing: the next statement there waits
   TransactionDoubt transaction_doubt = TransactionDoubt::kNone;
   bool transaction_timed_out = false;  // it was rolled back: the next statement says so
 

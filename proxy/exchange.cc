@@ -33,6 +33,7 @@ constexpr uint16_t kErOptionPreventsStatement = 1290;
 constexpr uint16_t kErCantExecuteInReadOnlyTransaction = 1792;
 constexpr uint16_t kErReadOnlyMode = 1836;
 constexpr uint16_t kErShutdown = 1053;
+constexpr uint16_t kErOffline = 3032;
 
 // Errors of a server that lacks a name or a right, which another one may have: an unknown schema, table,
 // column, function, index, character set, collation, a view or routine whose parts are missing; access denied
@@ -365,7 +366,7 @@ bool Run::hold_error(Bytes payload) {
   }
   if (exchange_.hold_unknown_names && std::ranges::find(kUnknownNames, err->code) != kUnknownNames.end()) {
     end(ExchangeOutcome::kUnknownThere);
-  } else if (exchange_.hold_shutdown && err->code == kErShutdown) {
+  } else if (exchange_.hold_shutdown && (err->code == kErShutdown || err->code == kErOffline)) {
     end(ExchangeOutcome::kShuttingDown);
   } else {
     return false;

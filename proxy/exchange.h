@@ -48,7 +48,8 @@ struct Exchange {
 
   // These errors are not relayed, unless bytes of the answer were, but reported: what a read-only server
   // refuses (1290, 1836) and what is refused in a READ ONLY transaction (1792) as kReadOnlyNode; those about
-  // names and rights that another server may have (1146, 1142, ...) as kUnknownThere; 1053 as kShuttingDown.
+  // names and rights that another server may have (1146, 1142, ...) as kUnknownThere; 1053 and 3032
+  // (offline mode) as kShuttingDown.
   bool hold_read_only_error = false;
   bool hold_read_only_transaction_error = false;
   bool hold_unknown_names = false;

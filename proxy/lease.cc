@@ -175,13 +175,14 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 Awaitable<bool> still_answers(ClientSession& session, size_t node) {
   constexpr uint16_t kShutdown = 1053;
   constexpr uint16_t kUnreachable = 2003;
+  constexpr uint16_t kOffline = 3032;
   const DeadlineScope scope(session, Clock::now() + kAnswerPatience);
   const ConnectResult opened = co_await connect_backend(session.worker, node, session.pool_key,
                                                         *session.credentials, session.in_flight);
   session.in_flight = nullptr;
-  const bool refuses =
-      opened.refusal && opened.refusal->code != kShutdown && opened.refusal->code != kUnreachable;
-  co_return opened.connection != nullptr || refuses;
+  if (opened.connection) co_return true;
+  const uint16_t refusal = opened.refusal ? opened.refusal->code : kUnreachable;
+  co_return refusal != kShutdown&& refusal != kUnreachable&& refusal != kOffline;
 }
 
 void give_back(ClientSession& session) {

@@ -1,12 +1,17 @@
 #include "proxy/native_client.h"
 
 #include <mysql.h>
+#include <netdb.h>
 #include <openssl/x509.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <numeric>
+#include <system_error>
 
 // The client errors of both libraries have the same numbers, but not the same headers.
 namespace causeway::proxy {
@@ -119,6 +124,47 @@ NativeClient::Tls effective_tls(const NativeClient::Options& options) {
   return optional && !options.unix_socket.empty() ? NativeClient::Tls::kDisabled : options.tls;
 }
 
+std::string error_text(int code) {
+  return std::system_category().message(code);
+}
+
+// Why nothing listens there, in the system's words; the library gives a number that may be of something else.
+std::string why_unreachable(const std::string& host, uint16_t port, std::chrono::milliseconds patience) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  if (failure != 0) return ::gai_strerror(failure);
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> guard(found, &freeaddrinfo);
+  const int descriptor = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return error_text(errno);
+  int code = ::connect(descriptor, found->ai_addr, found->ai_addrlen) == 0 ? 0 : errno;
+  if (code == EINPROGRESS) {
+    pollfd waiting{.fd = descriptor, .events = POLLOUT, .revents = 0};
+    code = ETIMEDOUT;
+    socklen_t size = sizeof(code);
+    if (::poll(&waiting, 1, static_cast<int>(patience.count())) == 1)
+      ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size);
+  }
+  ::close(descriptor);
+  return code == 0 ? "it does not speak the protocol" : error_text(code);
+}
+
+// What the library says of a server that it does not reach has neither port nor reason.
+void describe_unreachable(NativeError& error, const NativeClient::Options& options,
+                          std::chrono::milliseconds spent) {
+  constexpr unsigned kConnectionError = 2002;
+  constexpr unsigned kConnectHostError = 2003;
+  constexpr std::chrono::milliseconds kPatience{200};
+  if (error.code != kConnectionError && error.code != kConnectHostError) return;
+  if (!options.unix_socket.empty()) return;
+  const bool ipv6 = options.host.find(':') != std::string::npos;
+  error.text = "no connection to " + (ipv6 ? "[" + options.host + "]" : options.host) + ":" +
+               std::to_string(options.port) + ": ";
+  error.text += spent >= options.connect_timeout ? error_text(ETIMEDOUT)
+                                                 : why_unreachable(options.host, options.port, kPatience);
+}
+
 NativeError interrupted_error() {
   return {.code = kServerLost, .sqlstate = "HY000", .text = "interrupted"};
 }
@@ -175,11 +221,14 @@ NativeResult<void> NativeClient::connect(const Options& options) {
   const unsigned protocol = local ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
   mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
   handle_ = std::move(handle);
+  const auto began = std::chrono::steady_clock::now();
   if (mysql_real_connect(mysql, local ? nullptr : options.host.c_str(), options.user.c_str(),
                          options.password.c_str(), nullptr, local ? 0 : options.port,
                          or_null(options.unix_socket), 0) == nullptr) {
     NativeError error = last_error();
     close();
+    const auto spent = std::chrono::steady_clock::now() - began;
+    describe_unreachable(error, options, std::chrono::duration_cast<std::chrono::milliseconds>(spent));
     return error;
   }
   // MariaDB's library goes on without TLS if the server has none and nothing is to be verified.

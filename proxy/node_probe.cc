@@ -1,6 +1,7 @@
 #include "proxy/node_probe.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <initializer_list>
 
@@ -86,6 +87,23 @@ bool is_about_rights(const NativeError& error) {
          error.code == kColumnAccessDenied || error.code == kSpecificAccessDenied;
 }
 
+// What a channel leaves out, by the names of the columns.
+std::string read_filters(const RowView& row) {
+  constexpr std::array<std::string_view, 9> kFilters = {
+      "Replicate_Do_DB",         "Replicate_Ignore_DB",         "Replicate_Do_Table",
+      "Replicate_Ignore_Table",  "Replicate_Wild_Do_Table",     "Replicate_Wild_Ignore_Table",
+      "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB"};
+  constexpr size_t kMaxBytes = 300;
+  std::string filters;
+  for (const std::string_view name : kFilters) {
+    const std::string value = row.text({name});
+    if (value.empty()) continue;
+    filters.append(filters.empty() ? "" : "; ").append(name).append(": ").append(value);
+  }
+  if (filters.size() > kMaxBytes) filters.resize(kMaxBytes);
+  return filters;
+}
+
 ReplicaChannel read_channel(const RowView& row) {
   ReplicaChannel channel;
   channel.name = row.text({"Channel_Name", "Connection_name"});
@@ -104,6 +122,7 @@ ReplicaChannel read_channel(const RowView& row) {
     channel.lag = std::chrono::seconds(std::min(*seconds, kYears));
   channel.executed = coordinates(row, {"Relay_Source_Log_File", "Relay_Master_Log_File"},
                                  {"Exec_Source_Log_Pos", "Exec_Master_Log_Pos"});
+  channel.filters = read_filters(row);
   const uint64_t applier_error = row.number({"Last_SQL_Errno"}).value_or(0);
   channel.last_error =
       applier_error != 0 ? "error " + std::to_string(applier_error) : row.text({"Last_IO_Error"});

@@ -30,6 +30,7 @@ struct ReplicaChannel {
   std::optional<std::chrono::milliseconds> lag;            // Seconds_Behind_Source; nothing: NULL
   std::optional<consistency::BinlogCoordinates> executed;  // of the source's log
   std::string last_error;                                  // of the applier, else of the receiver
+  std::string filters;  // "Replicate_Do_DB: app, ...": what it leaves out; empty: nothing
 
   friend bool operator==(const ReplicaChannel&, const ReplicaChannel&) = default;
 };

@@ -25,6 +25,7 @@ class ProbeRun {
     auto replicas = ask(ProbeStatement::kReplicaStatus);
     if (!replicas) return replicas.error();
     probe_.channels = read_replica_status(*replicas);
+    warn_of_filters();
 
     if (needs_binlog_position()) {
       auto status = ask(ProbeStatement::kBinlogStatus);
@@ -50,6 +51,19 @@ class ProbeRun {
     return error;
   }
 
+  // Positions say that all is there that was looked at, not that it was applied.
+  void warn_of_filters() {
+    for (const ReplicaChannel& channel : probe_.channels) {
+      if (channel.filters.empty()) continue;
+      warn("it replicates by filters, so reads there miss what these leave out, at every level (" +
+           channel.filters + ")");
+    }
+  }
+
+  void warn(const std::string& text) {
+    probe_.warning.append(probe_.warning.empty() ? "" : "; ").append(text);
+  }
+
   // Coordinates of a replica are its source's: only who may be the writer is asked for its own.
   bool needs_binlog_position() const {
     return probe_.binary_log && !probe_.gtid_mode && (probe_.channels.empty() || !probe_.read_only);
@@ -58,7 +72,7 @@ class ProbeRun {
   // A MariaDB whose replicas use GTIDs does without its coordinates, and only the replicas know.
   bool forgivable(const NativeError& error) {
     if (is_connection_error(error) || probe_.flavor != ServerFlavor::kMariadb) return false;
-    probe_.warning = error.text;
+    warn(error.text);
     return true;
   }
 

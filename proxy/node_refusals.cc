@@ -5,13 +5,15 @@
 namespace causeway::proxy {
 namespace {
 
-// Said to whoever comes: no room, the host is blocked, it shuts down.
+// Said to whoever comes: no room, the host is blocked, it shuts down or is offline.
 bool is_about_the_server(uint16_t code) {
   constexpr uint16_t kTooManyConnections = 1040;
   constexpr uint16_t kShutdown = 1053;
   constexpr uint16_t kHostBlocked = 1129;
   constexpr uint16_t kHostNotAllowed = 1130;
-  return code == kTooManyConnections || code == kShutdown || code == kHostBlocked || code == kHostNotAllowed;
+  constexpr uint16_t kOffline = 3032;
+  return code == kTooManyConnections || code == kShutdown || code == kHostBlocked ||
+         code == kHostNotAllowed || code == kOffline;
 }
 
 }  // namespace

@@ -110,6 +110,7 @@ void forget_state(ClientSession& session) {
   session.transaction_doubt = TransactionDoubt::kNone;
   session.former_writer = kNoNode;
   session.transaction_timed_out = false;
+  session.snapshot_due = false;
   session.transaction_read_only = false;
   session.initial_sql_mode_known = false;
   start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.pool_key->collation);

@@ -11,6 +11,7 @@ routing::SessionView session_view(const ClientSession& session) {
   routing::SessionView view;
   view.forwarding = session.level != ReadConsistency::kOff;
   view.transaction = session.transaction;
+  view.snapshot_due = session.snapshot_due;
   view.begin_deferred = session.deferred.begin;
   view.deferred_read_only = session.deferred.read_only;
   view.autocommit = session.autocommit;

@@ -49,15 +49,29 @@ size_t RunningStatement::choose_replica() {
   const bool stays =
       current != kNoNode && !tried_[current] && worker_.replica_usable(current, max_lag(), trusts());
   const size_t chosen = stays ? current : worker_.pick_replica(max_lag(), tried_, trusts());
-  if (chosen == kNoNode) return kNoNode;
-  const uint64_t era = worker_.view().nodes[chosen].position_era;
-  if (current != kNoNode && (current != chosen || session_.replica_era != era)) {
+  if (chosen != kNoNode) move_to(chosen);
+  return chosen;
+}
+
+// Or stays; but not even then is it the same one if its positions mean something else by now.
+void RunningStatement::move_to(size_t node) {
+  const uint64_t era = worker_.view().nodes[node].position_era;
+  if (session_.replica_node != kNoNode && (session_.replica_node != node || session_.replica_era != era)) {
     session_.saw_newer = true;
     session_.token_satisfied_version = ~uint64_t{0};
   }
-  session_.replica_node = chosen;
+  session_.replica_node = node;
   session_.replica_era = era;
-  return chosen;
+}
+
+// From a replica that does not keep up to one that does.
+bool RunningStatement::move_for(const Position& target) {
+  tried_.set(session_.replica_node);
+  const size_t node =
+      worker_.replica_with(target, time_left(*session_.listener.read_wait_timeout), max_lag(), tried_);
+  if (node == kNoNode) return false;
+  move_to(node);
+  return true;
 }
 
 consistency::ReadRequest RunningStatement::read_request(size_t node) {
@@ -70,6 +84,7 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   request.token_known_there = session_.token_satisfied_version == session_.token.version();
   request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
   request.monotonic_break = session_.saw_newer;
+  request.expected_in_time = worker_.progress(node).gets_there_within(*session_.listener.read_wait_timeout);
   request.timeout = time_left(*session_.listener.read_wait_timeout);
   request.policy = policy();
   return request;
@@ -132,6 +147,17 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   after_either(connection, result, Target::kReplica);
 }
 
+// A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
+void RunningStatement::begin_anew() {
+  if (session_.replica) worker_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+  session_.transaction = Target::kNone;
+  session_.snapshot_due = false;
+  session_.prepared.lose_cursors(Target::kReplica);
+  session_.deferred.begin = true;
+  session_.deferred.read_only = true;
+  session_.deferred.begin_sql = "START TRANSACTION READ ONLY";
+}
+
 // What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
 // a new session can have again.
 Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
@@ -148,6 +174,7 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
                                                                ClientError error) {
   tried_.set(node);
+  if (const int writer = worker_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
   facts.forwards = session_.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
@@ -185,6 +212,9 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.transaction == Target::kReplica;
+  const int current_writer = worker_.view().writer;
+  if (session_.level == ReadConsistency::kOff && current_writer >= 0)
+    tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
     if (session_.closing) co_return RunOutcome{.close = true};
     if (session_.query_killed) {
@@ -197,14 +227,18 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     }
     const size_t node = bound ? session_.replica_node : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
+    if (!bound && static_cast<int>(node) == worker_.view().writer) co_return co_await run_on_writer();
 
     check_token(session_);
     ReadPlan read_plan = consistency::plan_read(read_request(node));
     if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
+    if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
+      continue;
     if (read_plan.action == ReadAction::kWriter) {
       worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
       worker_.logger().debug("a read goes to the writer",
                              {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
+      if (in_transaction) begin_anew();
       co_return co_await run_on_writer();
     }
     if (read_plan.action == ReadAction::kError) {
@@ -246,7 +280,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer;
     exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
     exchange.hold_shutdown = !bound;
-    if (read_plan.action == ReadAction::kWait && !in_transaction) {
+    if (read_plan.action == ReadAction::kWait) {
       exchange.wait_for = read_plan.target;
       exchange.wait_timeout = read_plan.timeout;
     }
@@ -272,8 +306,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     ClientError error;
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
-        // In a transaction nothing was waited for: what it shows is its snapshot's.
-        if (in_transaction) {
+        // In a transaction nothing was waited for, but for its first read: what it shows is its snapshot's.
+        if (in_transaction && !run_.decision.wait) {
           after_either(connection, result, Target::kReplica);
         } else {
           after_replica(connection, result, read_plan);
@@ -306,6 +340,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         break;
       case ExchangeOutcome::kWaitFailed: {
         leave();
+        worker_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
         worker_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
         worker_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());
@@ -314,7 +349,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
               read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
           co_return co_await fail(error);
         }
-        if (after == AfterWait::kRunOnWriter) co_return co_await run_on_writer();
+        if (after == AfterWait::kRunOnWriter) {
+          if (in_transaction) begin_anew();
+          co_return co_await run_on_writer();
+        }
         ignore_consistency_ = true;
         continue;
       }

@@ -52,6 +52,26 @@ size_t hash_of(protocol::Bytes request) {
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(request.data()), request.size()});
 }
 
+// Whether the transaction on a replica that is open behind the statement has read something by then: what it
+// sees is fixed.
+bool takes_snapshot(const routing::Statement& statement, const ClientSession& session) {
+  const bool had = session.transaction == Target::kReplica && !session.snapshot_due;
+  switch (statement.cls) {
+    case StatementClass::kBegin:
+      return statement.consistent_snapshot;
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+      return had && !statement.chain;
+    case StatementClass::kEmpty:
+    case StatementClass::kDiagnostics:
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+      return had;
+    default:
+      return true;
+  }
+}
+
 }  // namespace
 
 bool RunningStatement::is_repetition() const {
@@ -59,7 +79,8 @@ bool RunningStatement::is_repetition() const {
 }
 
 bool RunningStatement::writer_takes_reads() const {
-  return worker_.config().routing.reads_on_writer != ReadsOnWriter::kNever;
+  return worker_.config().routing.reads_on_writer != ReadsOnWriter::kNever ||
+         run_.statement->cls != StatementClass::kRead;
 }
 
 ReadConsistency RunningStatement::level() const {
@@ -214,6 +235,8 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   if (routing::is_opaque(*run_.statement) || run_.statement->uses_handler) connection.may_hold_locks = true;
   session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
   const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
+  session_.snapshot_due =
+      in_transaction && target == Target::kReplica && !takes_snapshot(*run_.statement, session_);
   if (in_transaction) {
     session_.transaction = target;
   } else if (session_.transaction == target) {
@@ -230,6 +253,8 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
     session_.deferred.next_read_only = false;
   }
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
+  // What it writes from now on is not on replicas, whatever their positions say.
+  if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;
   if (!result.is_error || failed) update_pins(result, target);
   worker_.count_pins(pins_before_, session_.pins);
   if (!session_.pins.whole_session()) {

@@ -57,6 +57,9 @@ class RunningStatement {
 
   std::optional<std::chrono::milliseconds> max_lag() const;
   size_t choose_replica();
+  void begin_anew();
+  void move_to(size_t node);
+  bool move_for(const consistency::Position& target);
   consistency::ReadConsistency level() const;
   // Its replica's position has to be one that can be trusted.
   bool trusts() const {

@@ -38,6 +38,7 @@ Worker::Worker(Environment& environment, size_t index)
       metrics_(environment.metrics->worker(index)),
       cluster_(environment.cluster),
       known_(environment.config.nodes.size()),
+      progress_(environment.config.nodes.size()),
       refusals_(environment.config.nodes.size()),
       unreachable_since_(environment.config.nodes.size(), Clock::time_point::max()),
       probe_(*this),
@@ -367,9 +368,11 @@ const consistency::Position& Worker::known_position(size_t node) {
   // What a wait has shown may be ahead of the poll, but not of one that was asked for later.
   const bool poll_counts =
       known.era != of.position_era || of.polled_at >= known.learned_at || !known.position.merge(of.executed);
+  if (known.era != of.position_era) progress_[node].forget();
   known.era = of.position_era;
   if (poll_counts) known.position = of.executed;
   if (!of.reachable) known.position = consistency::Position();
+  note_progress(node, known.position);
   return known.position;
 }
 
@@ -380,16 +383,45 @@ void Worker::learned_position(const BackendConnection& connection, uint64_t era,
   if (known.era != era || !is_current(connection)) return;
   if (!known.position.merge(position)) known.position = position;
   known.learned_at = Clock::now();
+  progress_[connection.node].reached(position);
 }
 
 bool Worker::replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts) {
   const NodeView& of = view().nodes[node];
-  if (!of.reachable || !of.usable_for_reads || of.role == NodeRole::kWriter) return false;
+  if (!of.reachable || !of.usable_for_reads) return false;
+  if (of.role == NodeRole::kWriter && config().routing.reads_on_writer != ReadsOnWriter::kAlways)
+    return false;
   if (config().nodes[node].weight == 0 || (trusts && !of.consistent)) return false;
   if (!max_lag) return true;
   // A poll that does not come when it should tells less and less.
   const auto overdue = std::max<Clock::duration>(tick_ - of.polled_at - 2 * config().monitor.interval, {});
   return of.lag && *of.lag + overdue <= *max_lag;
+}
+
+consistency::ReplicaProgress& Worker::progress(size_t node) {
+  known_position(node);
+  return progress_[node];
+}
+
+// What the view says of a node that was polled, and of the writer.
+void Worker::note_progress(size_t node, const consistency::Position& known) {
+  const ClusterView& current = cluster_.view();
+  const NodeView& of = current.nodes[node];
+  const NodeView* writer = current.writer_node();
+  if (!of.reachable) return progress_[node].forget();
+  if (writer == nullptr || writer->executed.kind() != of.executed.kind()) return;
+  progress_[node].polled(known, of.polled_at, writer->executed, writer->polled_at, of.lag);
+}
+
+size_t Worker::replica_with(const consistency::Position& target, std::chrono::milliseconds timeout,
+                            std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except) {
+  size_t promising = kNoNode;
+  for (size_t node = 0; node < std::min(view().nodes.size(), kMaxNodes); ++node) {
+    if (except[node] || !replica_usable(node, max_lag, true)) continue;
+    if (known_position(node).contains(target)) return node;
+    if (progress(node).gets_there_within(timeout)) promising = node;
+  }
+  return promising;
 }
 
 size_t Worker::pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except,

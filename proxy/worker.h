@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "consistency/replica_progress.h"
 #include "consistency/wait_statement.h"
 #include "proxy/backend_pool.h"
 #include "proxy/buffer_pool.h"
@@ -90,9 +91,18 @@ class Worker {
     return connection.server_incarnation == view().nodes[connection.node].incarnation;
   }
 
+  // How it keeps up with the writer.
+  consistency::ReplicaProgress& progress(size_t node);
+
+  // A replica that has the position, as far as is known, or one that can be expected to get there in time.
+  // kNoNode if there is none.
+  size_t replica_with(const consistency::Position& target, std::chrono::milliseconds timeout,
+                      std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except);
+
   // The replica for a session that has none: of two taken at random the one with fewer statements under way
   // (weights counted). kNoNode if there is none within `max_lag`. `trusts`: its position has to be one that
-  // can be trusted (NodeView::consistent).
+  // can be trusted (NodeView::consistent). Where routing.reads_on_writer is "always" the writer is as good as
+  // a replica.
   size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except, bool trusts);
   bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts);
 
@@ -152,6 +162,7 @@ class Worker {
   void wake_waiting();
   void on_free(size_t node);
   void wake_in_line(size_t node, uint64_t ticket);
+  void note_progress(size_t node, const consistency::Position& known);
   static void cancel(ClientSession& session);
 
   Environment& environment_;
@@ -173,9 +184,10 @@ class Worker {
     Clock::time_point learned_at;
     consistency::Position position;
   };
-  std::vector<KnownPosition> known_;                  // by node
-  std::vector<NodeRefusals> refusals_;                // by node
-  std::vector<Clock::time_point> unreachable_since_;  // by node; max() while it is reachable
+  std::vector<KnownPosition> known_;                    // by node
+  std::vector<consistency::ReplicaProgress> progress_;  // by node
+  std::vector<NodeRefusals> refusals_;                  // by node
+  std::vector<Clock::time_point> unreachable_since_;    // by node; max() while it is reachable
   GlobalProbe probe_;
   SessionList sessions_;
   std::vector<ClientSession*> waiting_;  // in wait_for_change()

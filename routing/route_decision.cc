@@ -89,7 +89,7 @@ Decision decide_in_transaction(const Statement& statement, const SessionView& se
   if (session.transaction == Target::kWriter) return run_on_writer("transaction");
   if (refused_when_read_only(statement)) return read_only_transaction_error();
   if (commits_implicitly(statement)) return leave_read_only();
-  return run_on_replica("read-only transaction", false);
+  return run_on_replica("read-only transaction", session.snapshot_due);
 }
 
 Decision decide_in_deferred_transaction(const Statement& statement, const SessionView& session) {

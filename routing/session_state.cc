@@ -43,6 +43,8 @@ constexpr auto kConnectionBound = std::to_array<std::string_view>({
     "rand_seed1",
     "rand_seed2",
     "server_id",
+    "skip_replication",
+    "sql_log_bin",
     "sql_slave_skip_counter",  // refused where replication runs
     "timestamp",
 });
@@ -163,6 +165,10 @@ bool is_connection_bound_variable(std::string_view name) {
 bool is_reported_with_others(std::string_view name) {
   return equals_ignoring_case(name, "collation_connection") ||
          equals_ignoring_case(name, "collation_server") || equals_ignoring_case(name, "sql_big_selects");
+}
+
+bool is_unreplicated_write_variable(std::string_view name) {
+  return equals_ignoring_case(name, "sql_log_bin") || equals_ignoring_case(name, "skip_replication");
 }
 
 SessionVariables::Change SessionVariables::set(std::string_view name, std::string_view value, bool null) {

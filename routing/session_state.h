@@ -23,6 +23,10 @@ bool is_connection_bound_variable(std::string_view name);
 // one answer, whose order on MariaDB is any, those of such variables are to be taken last.
 bool is_reported_with_others(std::string_view name);
 
+// Whether a session that sets the variable may write what no replica will ever have (sql_log_bin,
+// skip_replication).
+bool is_unreplicated_write_variable(std::string_view name);
+
 class SessionVariables {
  public:
   static constexpr size_t kMaxVariables = 512;

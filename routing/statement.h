@@ -98,12 +98,13 @@ struct Statement {
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
   bool sets_role = false;         // SET ROLE
   bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
-  bool sets_connection_bound = false;  // SET timestamp, insert_id, ... (is_connection_bound_variable())
-  bool needs_reported_form = false;    // a SET of which servers do not report all (reported_form())
-  bool has_placeholders = false;       // ?
-  bool uses_handler = false;           // HANDLER: an open one belongs to its connection, and locks its table
-  bool calls_procedure = false;        // CALL, EXECUTE IMMEDIATE: what it does is not in its text
-  bool compound = false;               // has a body, so `text` reaches to the end of the whole text
+  bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
+  bool needs_reported_form = false;       // a SET of which servers do not report all (reported_form())
+  bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
+  bool has_placeholders = false;          // ?
+  bool uses_handler = false;     // HANDLER: an open one belongs to its connection, and locks its table
+  bool calls_procedure = false;  // CALL, EXECUTE IMMEDIATE: what it does is not in its text
+  bool compound = false;         // has a body, so `text` reaches to the end of the whole text
   bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
 
   // kBegin, kSetTransaction

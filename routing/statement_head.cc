@@ -585,6 +585,7 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
             statement.needs_reported_form = true;
           }
         }
+        if (is_unreplicated_write_variable(assignment->name)) statement.sets_unreplicated_writes = true;
         break;
       case SetKind::kGlobalVariable:
         if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;

@@ -215,5 +215,31 @@ TEST(TimeoutPolicy, ReadsWhatItPrints) {
   EXPECT_EQ(parse_timeout_policy("Writer"), std::nullopt);
 }
 
+TEST(ReadPlan, AWaitThatIsNotExpectedToEndWellIsSparedWhereTheWriterAnswers) {
+  const CausalityToken token = [] {
+    CausalityToken made;
+    made.observe_write(at(5));
+    return made;
+  }();
+  const Position behind = at(3);
+  ReadRequest request;
+  request.token = &token;
+  request.replica_executed = &behind;
+  request.expected_in_time = false;
+  const ReadPlan plan = plan_read(request);
+  EXPECT_EQ(plan.action, ReadAction::kWriter);
+  EXPECT_EQ(plan.reason, ReadReason::kNotInTime);
+  ASSERT_NE(plan.target, nullptr);
+  EXPECT_EQ(*plan.target, at(5));
+  for (const TimeoutPolicy policy : {TimeoutPolicy::kError, TimeoutPolicy::kStale}) {
+    request.policy = policy;
+    EXPECT_EQ(plan_read(request).action, ReadAction::kWait) << to_string(policy);
+    EXPECT_EQ(plan_read(request).reason, ReadReason::kNotInTime);
+  }
+  const Position there = at(5);
+  request.replica_executed = &there;
+  EXPECT_EQ(plan_read(request).action, ReadAction::kGo);
+}
+
 }  // namespace
 }  // namespace causeway::consistency

@@ -163,5 +163,22 @@ TEST(RouteDecision, AHintOverridesTheClass) {
   EXPECT_EQ(where("/* causeway: route=replica */ INSERT INTO t VALUES (1)"), "writer");
 }
 
+TEST(RouteDecision, ATransactionOnAReplicaThatHasReadNothingWaits) {
+  SessionView session;
+  session.transaction = Target::kReplica;
+  EXPECT_EQ(where("SELECT * FROM t", session), "replica");
+  session.snapshot_due = true;
+  EXPECT_EQ(where("SELECT * FROM t", session), "replica, wait");
+}
+
+TEST(RouteDecision, WhatTurnsTheBinaryLogOffRunsOnTheWriter) {
+  EXPECT_EQ(where("SET sql_log_bin = 0"), "writer");
+  EXPECT_EQ(where("SET @@session.SQL_LOG_BIN = 0, sql_mode = ''"), "writer");
+  EXPECT_EQ(where("SET skip_replication = 1"), "writer");
+  Classified classified;
+  classify("SET STATEMENT sql_log_bin = 0 FOR INSERT INTO t VALUES (1)", {.mariadb = true}, classified);
+  EXPECT_TRUE(classified.statements.front().sets_unreplicated_writes);
+}
+
 }  // namespace
 }  // namespace causeway::routing
