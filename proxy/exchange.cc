@@ -241,7 +241,20 @@ void Run::on_prepared_ahead(Bytes payload) {
   connection_.statements_to_close.push_back(ok->statement_id);
 }
 
+// What is asked for are words and numbers. MariaDB sends these too in character_set_results, be it utf16 or
+// ucs2.
+std::string in_ascii(std::string_view value) {
+  std::string ascii(value);
+  std::erase(ascii, '\0');
+  return ascii;
+}
+
 void Run::on_prefix_value(PrefixStep step, std::optional<std::string_view> value) {
+  std::string ascii;
+  if (value && value->find('\0') != std::string_view::npos) {
+    ascii = in_ascii(*value);
+    value = ascii;
+  }
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = consistency::parse_wait_result(exchange_.wait_for->kind(), value);
     wait_failed_ = result_.wait_verdict != WaitVerdict::kReached;

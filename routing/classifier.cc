@@ -80,6 +80,7 @@ void classify_statement_after_for(std::string_view text, const LexMode& mode, St
   statement.uses_last_insert_id = inner.uses_last_insert_id;
   statement.calls_procedure = inner.calls_procedure;
   statement.compound = inner.compound;
+  statement.sets_connection_bound = inner.sets_connection_bound;
   statement.uses_user_variables |= inner.uses_user_variables;
   statement.assigns_user_variables |= inner.assigns_user_variables;
 }

@@ -282,6 +282,19 @@ def test_variables_are_replayed_under_any_collation(cluster, connect, table):
         assert one(connection, f"SELECT @@server_id * (SELECT COUNT(*) FROM {table} WHERE id = {key})") > 1
 
 
+@pytest.mark.parametrize("charset", ["utf16", "ucs2", "utf32"])
+def test_answers_to_causeway_come_in_any_character_set(connect, table, charset):
+    """What goes ahead of a statement is answered in the session's character set of results."""
+    connection = connect()
+    run(connection, f"SET character_set_results = {charset}")
+    for key in range(10, 15):
+        run(connection, f"INSERT INTO {table} VALUES ({key}, NULL)")
+        assert run(connection, f"SELECT 1 FROM {table} WHERE id = {key}") != ()
+    with pytest.raises(pymysql.Error) as error:
+        run(connection, f"SELECT no_such_column FROM {table}")
+    assert error.value.args[0] == 1054
+
+
 def test_variables_that_are_null(connect):
     for name in ("innodb_tmpdir", "innodb_ft_user_stopword_table", "character_set_results"):
         connection = connect(account=accounts.ADMIN)
@@ -389,6 +402,7 @@ def test_values_of_a_prepared_set(proxy):
         "EXECUTE IMMEDIATE 'SET @@div_precision_increment = 6'",
         "EXECUTE IMMEDIATE CONCAT('SET @', '@div_precision_increment = 6')",
         "BEGIN NOT ATOMIC SET @@div_precision_increment = 6; END",
+        "SET STATEMENT sort_buffer_size = 555555 FOR BEGIN NOT ATOMIC SET @@div_precision_increment = 6; END",
         "SET STATEMENT sort_buffer_size = 555555 FOR BEGIN NOT ATOMIC SET SESSION div_precision_increment = 6; END",
     ],
 )

@@ -637,6 +637,8 @@ TEST(ClassifierTable, SetAndUse) {
           {"SET STATEMENT a=(SELECT 1 FOR UPDATE) FOR BEGIN NOT ATOMIC SELECT 1; END", C::kDml,
            "set_statement compound"},
           {"SET STATEMENT timestamp=1 FOR SELECT NOW()", C::kRead, "set_statement"},
+          {"SET STATEMENT timestamp=1 FOR BEGIN NOT ATOMIC SET @@a = 1; END", C::kDml,
+           "bound set_statement compound"},
           {"SET @@a = 1", C::kSet, "reported_form"},
           {"SET GLOBAL a = 1, @@b = 1", C::kAdmin, "reported_form"},
           {"SET @@tx_read_only = 1", C::kSetTransaction, "read_only next_only"},
