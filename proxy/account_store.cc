@@ -10,7 +10,7 @@ namespace causeway::proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Level = MonitorLogLevel;
+using Level = LogLevel;
 
 constexpr std::chrono::milliseconds kGoodbye{200};
 
@@ -131,9 +131,9 @@ struct AccountStore::Impl {
     now->table = table;
     if (before->version == 0 || before->available != now->available || before->reason != now->reason) {
       if (now->available)
-        log(Level::kInfo, "accounts are read from the servers");
+        log(Level::kInfo, "accounts are read from the servers", {});
       else
-        log(Level::kWarning, "accounts cannot be read: " + now->reason);
+        log(Level::kWarning, "accounts cannot be read", {{"reason", now->reason}});
     }
     const std::lock_guard lock(mutex);
     version.store(now->version, std::memory_order_release);

@@ -57,21 +57,8 @@ MonitorOptions monitor_options(const Config& config) {
 }
 
 MonitorLog monitor_log(const Logger& logger) {
-  return [logger](MonitorLogLevel level, std::string_view text) {
-    switch (level) {
-      case MonitorLogLevel::kDebug:
-        logger.debug(text);
-        break;
-      case MonitorLogLevel::kInfo:
-        logger.info(text);
-        break;
-      case MonitorLogLevel::kWarning:
-        logger.warning(text);
-        break;
-      case MonitorLogLevel::kError:
-        logger.error(text);
-        break;
-    }
+  return [logger](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+    logger.log(level, event, fields);
   };
 }
 

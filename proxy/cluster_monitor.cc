@@ -17,7 +17,7 @@ namespace causeway::proxy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Level = MonitorLogLevel;
+using Level = LogLevel;
 using consistency::PositionKind;
 
 // A server that refuses us (a wrong password, too many connections) is not asked more often than this: each
@@ -189,7 +189,7 @@ struct ClusterMonitor::Impl {
     ++record.incarnation;
     ++record.position_era;
     if (!record.probe) return;
-    log(Level::kWarning, "node " + record.name + " is not what it was: " + why);
+    log(Level::kWarning, "a node is not what it was", {{"node", record.name}, {"reason", why}});
     // A position that went back may only hide what the replica has too much.
     const bool same = same_server(record.probe->identity(), probe.identity());
     if (!same || ahead[i].verdict() != AheadWatch::Verdict::kAhead) ahead[i].reset();
@@ -344,53 +344,60 @@ struct ClusterMonitor::Impl {
   // One line per change, not per poll.
   void log_node(size_t i, Health before, const Outcome& outcome) const {
     const NodeRecord& record = records[i];
-    const std::string node = "node " + record.name + " ";
     if (!outcome.probe) {
       const bool first_of_outage = before == Health::kNew || before == Health::kSuspect;
       if (before == Health::kUp)
-        log(Level::kWarning, node + "failed a poll, trying again: " + outcome.error);
+        log(Level::kWarning, "a node failed a poll and is tried again",
+            {{"node", record.name}, {"reason", outcome.error}});
       else if (first_of_outage)
-        log(Level::kError, node + "is out of service: " + outcome.error);
+        log(Level::kError, "a node is out of service", {{"node", record.name}, {"reason", outcome.error}});
       else if (outcome.error != last_errors[i])
-        log(Level::kError, node + "is still out of service: " + outcome.error);
+        log(Level::kError, "a node is still out of service",
+            {{"node", record.name}, {"reason", outcome.error}});
       return;
     }
     if (record.health == Health::kCatchingUp) {
-      if (before != Health::kCatchingUp) log(Level::kInfo, node + "answers again, but is too far behind");
+      if (before != Health::kCatchingUp)
+        log(Level::kInfo, "a node answers again, but is too far behind", {{"node", record.name}});
     } else if (before != Health::kUp) {
-      log(Level::kInfo, node + (before == Health::kSuspect ? "answered the second try" : "is in service") +
-                            ": " + std::string(to_string(outcome.probe->flavor)) + " " +
-                            outcome.probe->server_version);
+      log(Level::kInfo,
+          before == Health::kSuspect ? "a node answered the second try" : "a node is in service",
+          {{"node", record.name},
+           {"flavor", to_string(outcome.probe->flavor)},
+           {"version", outcome.probe->server_version}});
     }
     const bool new_warning = !record.probe || record.probe->warning != outcome.probe->warning;
     if (new_warning && !outcome.probe->warning.empty())
-      log(Level::kWarning, node + "warns: " + outcome.probe->warning);
+      log(Level::kWarning, "a node can be watched in part only",
+          {{"node", record.name}, {"reason", outcome.probe->warning}});
   }
 
   void log_consistency(const NodeView* before, const NodeView& now) const {
     const std::string was = before != nullptr ? before->inconsistent_reason : "";
     if (now.inconsistent_reason == was) return;
     if (now.inconsistent_reason.empty())
-      log(Level::kInfo, "node " + now.name + " takes reads at SESSION and GLOBAL again");
+      log(Level::kInfo, "a node takes reads at SESSION and GLOBAL again", {{"node", now.name}});
     else
-      log(Level::kError,
-          "node " + now.name + " takes no reads at SESSION and GLOBAL: " + now.inconsistent_reason);
+      log(Level::kError, "a node takes no reads at SESSION and GLOBAL",
+          {{"node", now.name}, {"reason", now.inconsistent_reason}});
   }
 
   void log_roles(const ClusterView& before, const ClusterView& now) const {
     if (now.writer >= 0 && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
-      log(Level::kInfo, "the writer is " + now.writer_node()->name);
+      log(Level::kInfo, "there is a writer", {{"node", now.writer_node()->name}});
     if (now.writer < 0 && before.no_writer_reason != now.no_writer_reason)
-      log(Level::kError, "there is no writer: " + now.no_writer_reason);
+      log(Level::kError, "there is no writer", {{"reason", now.no_writer_reason}});
     for (size_t i = 0; i < now.nodes.size(); ++i) {
       const NodeView& node = now.nodes[i];
       const NodeView* old = i < before.nodes.size() ? &before.nodes[i] : nullptr;
       log_consistency(old, node);
       if (old != nullptr && old->role == node.role && old->unusable_reason == node.unusable_reason) continue;
       if (!node.reachable) continue;  // told already
-      std::string text = "node " + node.name + " is " + std::string(to_string(node.role));
-      if (!node.usable_for_reads) text += ", takes no reads: " + node.unusable_reason;
-      log(node.usable_for_reads ? Level::kInfo : Level::kWarning, text);
+      if (node.usable_for_reads)
+        log(Level::kInfo, "a node has a role", {{"node", node.name}, {"role", to_string(node.role)}});
+      else
+        log(Level::kWarning, "a node takes no reads",
+            {{"node", node.name}, {"role", to_string(node.role)}, {"reason", node.unusable_reason}});
     }
   }
 
@@ -401,7 +408,7 @@ struct ClusterMonitor::Impl {
       if (records[i].health != Health::kNew) continue;
       records[i].health = Health::kDown;
       last_errors[i] = "no answer yet";
-      log(Level::kError, "node " + records[i].name + " is out of service: no answer yet");
+      log(Level::kError, "a node is out of service", {{"node", records[i].name}, {"reason", last_errors[i]}});
     }
     publish();
     return false;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,14 +11,14 @@
 #include <vector>
 
 #include "proxy/cluster_view.h"
+#include "proxy/log.h"
 #include "proxy/native_client.h"
 
 namespace causeway::proxy {
 
-enum class MonitorLogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
-
-// Called from the monitor's threads, one call at a time.
-using MonitorLog = std::function<void(MonitorLogLevel level, std::string_view text)>;
+// What is said of the cluster: as Logger::log(). Called from the monitor's threads, one call at a time.
+using MonitorLog =
+    std::function<void(LogLevel level, std::string_view event, std::initializer_list<LogField> fields)>;
 
 struct MonitorOptions {
   struct Node {

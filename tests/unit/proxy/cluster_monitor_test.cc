@@ -50,9 +50,9 @@ class DeafPort {
 class LogLines {
  public:
   MonitorLog sink() {
-    return [this](MonitorLogLevel, std::string_view text) {
+    return [this](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
       const std::lock_guard lock(mutex_);
-      lines_.emplace_back(text);
+      lines_.push_back(format_log_line(LogFormat::kLogfmt, {}, level, event, fields));
     };
   }
   std::vector<std::string> lines() const {
@@ -94,8 +94,8 @@ TEST(ClusterMonitor, TellsWhichNodeRefusesAndWhy) {
   EXPECT_THAT(view->nodes[0].last_error, HasSubstr("cannot connect"));
   EXPECT_EQ(view->writer, -1);
   EXPECT_THAT(view->no_writer_reason, HasSubstr(view->nodes[0].name + " is down"));
-  EXPECT_THAT(log.lines(),
-              Contains(HasSubstr("node " + view->nodes[0].name + " is out of service: cannot connect")));
+  EXPECT_THAT(log.lines(), Contains(HasSubstr("event=\"a node is out of service\" node=" +
+                                              view->nodes[0].name + " reason=\"cannot connect")));
   for (const std::string& line : log.lines())
     EXPECT_EQ(line.find("secret"), std::string::npos);
 }
