@@ -99,7 +99,7 @@ struct AccountStore::Impl {
 
   Reading read_from(size_t node) {
     if (connected_to != node || !client.connected()) {
-      const auto connected = client.connect(client_options(monitor, node));
+      const auto connected = connect_to_node(client, monitor, node);
       if (!connected) return {.reason = node_name(monitor.nodes[node]) + ": " + to_string(connected.error())};
       connected_to = node;
     }
@@ -110,7 +110,7 @@ struct AccountStore::Impl {
     const NativeError error = rows.error();
     if (is_connection_error(error))
       return {.reason = node_name(monitor.nodes[node]) + ": " + to_string(error)};
-    return {.heard = true, .reason = describe(error, flavor, number, monitor.user)};
+    return {.heard = true, .reason = describe(error, flavor, number, monitor.account->user())};
   }
 
   void publish(Reading reading) {

@@ -19,9 +19,11 @@
 #include "proxy/admin_server.h"
 #include "proxy/build_info.h"
 #include "proxy/cluster_monitor.h"
+#include "proxy/config_load.h"
 #include "proxy/environment.h"
 #include "proxy/listener.h"
 #include "proxy/metrics_registry.h"
+#include "proxy/monitor_account.h"
 #include "proxy/status_report.h"
 #include "proxy/worker.h"
 
@@ -38,14 +40,21 @@ constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
 // Until the monitor has heard of a node's max_connections.
 constexpr uint64_t kDefaultMaxConnections = 151;
 
-MonitorOptions monitor_options(const Config& config) {
+std::shared_ptr<MonitorAccount> monitor_account(const MonitorConfig& config) {
+  MonitorAccount::ReadPassword read;
+  if (!config.password_file.empty())
+    read = [file = config.password_file] { return read_password_file(file); };
+  return std::make_shared<MonitorAccount>(config.user, protocol::SecretBytes(config.password),
+                                          std::move(read));
+}
+
+MonitorOptions monitor_options(const Config& config, std::shared_ptr<MonitorAccount> account) {
   MonitorOptions options;
   for (const NodeConfig& node : config.nodes) {
     options.nodes.push_back(
         {.host = node.address.host, .port = node.address.port, .unix_socket = node.address.path});
   }
-  options.user = config.monitor.user;
-  options.password = config.monitor.password;
+  options.account = std::move(account);
   options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
   options.tls_ca = config.server_tls.ca;
   options.tls_certificate = config.server_tls.certificate;
@@ -85,7 +94,8 @@ class Application {
         logger_(logger),
         metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
         environment_(config, logger, cluster_),
-        monitor_(monitor_options(config), cluster_, monitor_log(logger)),
+        monitor_account_(monitor_account(config.monitor)),
+        monitor_(monitor_options(config, monitor_account_), cluster_, monitor_log(logger)),
         signals_(io_, SIGTERM, SIGINT),
         reload_signal_(io_, SIGHUP),
         timer_(io_) {}
@@ -118,6 +128,7 @@ class Application {
   ClusterState cluster_;
   MetricsRegistry metrics_;
   Environment environment_;
+  std::shared_ptr<MonitorAccount> monitor_account_;
   ClusterMonitor monitor_;
   std::unique_ptr<AccountStore> accounts_;
   asio::io_context io_{1};
@@ -134,14 +145,13 @@ class Application {
 void Application::prepare_environment() {
   environment_.metrics = &metrics_;
   environment_.monitor = &monitor_;
-  environment_.monitor_credentials = std::make_shared<const protocol::Credentials>(
-      protocol::Credentials::from_password(config_.monitor.password));
+  environment_.monitor_account = monitor_account_;
   environment_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
   environment_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
   environment_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
   if (config_.users.empty()) {
-    accounts_ = std::make_unique<AccountStore>(monitor_options(config_), AccountStore::Options{}, cluster_,
-                                               monitor_log(logger_));
+    accounts_ = std::make_unique<AccountStore>(monitor_options(config_, monitor_account_),
+                                               AccountStore::Options{}, cluster_, monitor_log(logger_));
     environment_.accounts = accounts_.get();
   }
   for (size_t i = 0; i < config_.workers; ++i) {
@@ -255,7 +265,8 @@ void Application::wait_for_reload() {
   });
 }
 
-// The certificates, keys and authorities that the configuration names are read again. What is wrong with them
+// The certificates, keys and authorities that the configuration names, and the monitor's password, are read
+// again. What is wrong with them
 // leaves those in use that were.
 void Application::reload() {
   std::string files;
@@ -285,6 +296,15 @@ void Application::reload() {
   }
   for (const auto& worker : environment_.workers)
     worker->set_tls(environment_.client_tls, environment_.server_tls);
+  if (!config_.monitor.password_file.empty()) {
+    const auto changed = monitor_account_->read_again();
+    if (!changed) {
+      logger_.error("cannot reload: what was in use stays in use", {{"reason", changed.error()}});
+    } else {
+      files.append(files.empty() ? "" : ", ").append("monitor.password_file");
+      monitor_.poll_now();
+    }
+  }
   logger_.info("SIGHUP: files were read again, for new connections; all other settings need a restart",
                {{"reloaded", files.empty() ? std::string("nothing") : files}});
 }

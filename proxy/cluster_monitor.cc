@@ -25,6 +25,9 @@ using consistency::PositionKind;
 constexpr std::chrono::milliseconds kRefusedInterval{1000};
 constexpr std::chrono::milliseconds kGoodbye{200};
 
+// How often it is said that a node does not let us in.
+constexpr std::chrono::seconds kSayAgain{60};
+
 std::string describe_connect_error(const NativeError& error, const std::string& user) {
   const std::string doing =
       is_connection_error(error) ? "cannot connect: " : "cannot log in as '" + user + "': ";
@@ -47,7 +50,8 @@ int64_t ask_start_time(NativeClient& client) {
 struct Outcome {
   std::optional<NodeProbe> probe = std::nullopt;
   std::string error = {};
-  bool refused = false;  // the server is there and said no
+  bool refused = false;        // the server is there and said no
+  bool about_account = false;  // because of who we are: is_about_account()
 };
 
 }  // namespace
@@ -58,13 +62,16 @@ std::string node_name(const MonitorOptions::Node& node) {
   return (ipv6 ? "[" + node.host + "]" : node.host) + ":" + std::to_string(node.port);
 }
 
-NativeClient::Options client_options(const MonitorOptions& options, size_t node) {
+namespace {
+
+NativeClient::Options client_options(const MonitorOptions& options, const protocol::Credentials& credentials,
+                                     size_t node) {
   const MonitorOptions::Node& at = options.nodes[node];
   return {.host = at.host,
           .port = at.port,
           .unix_socket = at.unix_socket,
-          .user = options.user,
-          .password = options.password,
+          .user = options.account->user(),
+          .password = credentials.clear_password.clone(),
           .connect_timeout = options.connect_timeout,
           .read_timeout = options.connect_timeout,
           .write_timeout = options.connect_timeout,
@@ -72,6 +79,20 @@ NativeClient::Options client_options(const MonitorOptions& options, size_t node)
           .tls_ca = options.tls_ca,
           .tls_certificate = options.tls_certificate,
           .tls_key = options.tls_key};
+}
+
+}  // namespace
+
+NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& options, size_t node) {
+  MonitorAccount& account = *options.account;
+  const MonitorAccount::CredentialsPtr tried = account.credentials();
+  auto connected = client.connect(client_options(options, *tried, node));
+  if (connected || !is_wrong_password(connected.error())) return connected;
+  // What cannot be read has been refused already: that is what counts.
+  static_cast<void>(account.read_again());
+  const MonitorAccount::CredentialsPtr now = account.credentials();
+  if (now == tried) return connected;
+  return client.connect(client_options(options, *now, node));
 }
 
 // Each node has a thread that polls and calls report(). Everything below `mutex` is shared; a report elects
@@ -83,7 +104,8 @@ struct ClusterMonitor::Impl {
         log(std::move(sink)),
         reconnect(options.nodes.size()),
         ahead(options.nodes.size()),
-        last_errors(options.nodes.size()) {
+        last_errors(options.nodes.size()),
+        shut_out(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
       clients.push_back(std::make_unique<NativeClient>());
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
@@ -148,22 +170,30 @@ struct ClusterMonitor::Impl {
 
   Outcome poll(size_t i, int64_t& server_started_at) {
     NativeClient& client = *clients[i];
+    MonitorAccount& account = *options.account;
+    if (account.was_refused()) static_cast<void>(account.read_again());
     if (!client.connected()) {
-      const auto connected = client.connect(client_options(options, i));
+      const auto connected = connect_to_node(client, options, i);
       if (!connected) {
         const NativeError error = connected.error();
-        return {.error = describe_connect_error(error, options.user), .refused = !is_connection_error(error)};
+        return failed(error, describe_connect_error(error, account.user()));
       }
       server_started_at = ask_start_time(client);
     }
-    auto probe = probe_node(client, options.user);
+    auto probe = probe_node(client, account.user());
     if (probe) {
       probe->started_at = server_started_at;
       return {.probe = std::move(*probe)};
     }
     const NativeError error = probe.error();
     client.close();
-    return {.error = to_string(error), .refused = !is_connection_error(error)};
+    return failed(error, to_string(error));
+  }
+
+  static Outcome failed(const NativeError& error, std::string text) {
+    return {.error = std::move(text),
+            .refused = !is_connection_error(error),
+            .about_account = is_about_account(error)};
   }
 
   Health report(size_t i, Outcome outcome) {
@@ -171,14 +201,20 @@ struct ClusterMonitor::Impl {
     NodeRecord& record = records[i];
     if (stopping) return record.health;
     const Health before = record.health;
+    if (outcome.about_account && in_service(before)) {
+      stay_as_known(i, std::move(outcome.error));
+      return record.health;
+    }
+    if (shut_out[i]) {
+      shut_out[i].reset();
+      if (outcome.probe) log(Level::kInfo, "a node lets the monitor in again", {{"node", record.name}});
+    }
     record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
     log_node(i, before, outcome);
     last_errors[i] = std::move(outcome.error);
     if (outcome.probe) note_incarnation(i, *outcome.probe);
     if (outcome.probe) record.probe = std::move(outcome.probe);
-    const bool heard_of_all =
-        std::ranges::none_of(records, [](const NodeRecord& r) { return r.health == Health::kNew; });
-    if (heard_of_all) publish();
+    publish_once_all_are_known();
     return record.health;
   }
 
@@ -255,6 +291,10 @@ struct ClusterMonitor::Impl {
     for (size_t i = 0; i < records.size(); ++i) {
       ElectedNode& node = election.nodes[i];
       if (node.role != NodeRole::kReplica || !records[i].probe) continue;
+      if (shut_out[i] || shut_out[w]) {
+        node.lag.reset();
+        continue;
+      }
       if (node.executed.kind() == PositionKind::kNone) {
         if (!follows_writer_directly(*records[i].probe)) node.lag.reset();
         continue;
@@ -272,6 +312,29 @@ struct ClusterMonitor::Impl {
       return channel.source_uuid.empty() ? channel.source_server_id == memory.server_id
                                          : channel.source_uuid == memory.server_uuid;
     });
+  }
+
+  // The node serves, but what it is now cannot be asked. What is gone by without being asked is unknown: the
+  // lag.
+  void stay_as_known(size_t i, std::string error) {
+    NodeRecord& record = records[i];
+    record.health = Health::kUp;
+    for (ReplicaChannel& channel : record.probe->channels)
+      channel.lag.reset();
+    const auto now = Clock::now();
+    if (!shut_out[i] || now - *shut_out[i] >= kSayAgain) {
+      shut_out[i] = now;
+      log(Level::kError, "a node does not let the monitor in: what was known last of its role is kept",
+          {{"node", record.name}, {"user", options.account->user()}, {"reason", error}});
+    }
+    last_errors[i] = std::move(error);
+    publish_once_all_are_known();
+  }
+
+  void publish_once_all_are_known() {
+    const bool heard_of_all =
+        std::ranges::none_of(records, [](const NodeRecord& r) { return r.health == Health::kNew; });
+    if (heard_of_all) publish();
   }
 
   void publish() {
@@ -433,6 +496,8 @@ struct ClusterMonitor::Impl {
   std::vector<AheadWatch> ahead;  // by node
   WriterHistory history;
   std::vector<std::string> last_errors;
+  // By node: when it was said last that it does not let us in; nothing while it does.
+  std::vector<std::optional<Clock::time_point>> shut_out;
   WriterMemory memory;
   uint64_t version = 0;
   uint64_t writer_epoch = 0;

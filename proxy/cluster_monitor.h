@@ -12,6 +12,7 @@
 
 #include "proxy/cluster_view.h"
 #include "proxy/log.h"
+#include "proxy/monitor_account.h"
 #include "proxy/native_client.h"
 
 namespace causeway::proxy {
@@ -28,8 +29,7 @@ struct MonitorOptions {
   };
 
   std::vector<Node> nodes;
-  std::string user;
-  std::string password;
+  std::shared_ptr<MonitorAccount> account;
   NativeClient::Tls tls = NativeClient::Tls::kPreferred;
   std::string tls_ca;
   std::string tls_certificate;
@@ -43,8 +43,9 @@ struct MonitorOptions {
 // "host:port", "[::1]:port", or the path of the Unix socket.
 std::string node_name(const MonitorOptions::Node& node);
 
-// The way to a node with the monitor account, for whoever else needs a connection of the control plane.
-NativeClient::Options client_options(const MonitorOptions& options, size_t node);
+// Connects to a node with the monitor's account. If the password is refused its file is read again, and if it
+// is another one then, it is tried at once.
+NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& options, size_t node);
 
 class ClusterMonitor {
  public:
@@ -54,6 +55,9 @@ class ClusterMonitor {
   ClusterMonitor(const ClusterMonitor&) = delete;
   ClusterMonitor& operator=(const ClusterMonitor&) = delete;
 
+  // A node in service that answers, but does not let the monitor in (its password was changed, it has too
+  // many connections), stays what it was, and the log says so again and again.
+  //
   // Once. Every node is polled at once, then every interval; a failed poll is tried again at once.
   void start();
 

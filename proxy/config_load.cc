@@ -98,18 +98,32 @@ void apply_flags(ConfigBuilder& builder, std::span<const Flag> flags) {
   }
 }
 
+using PasswordResult = boost::system::result<protocol::SecretBytes, std::string>;
+
+PasswordResult no_password(std::string reason) {
+  return PasswordResult(boost::system::in_place_error, std::move(reason));
+}
+
+PasswordResult first_line(FileContents contents, const std::string& path) {
+  if (const auto* error = std::get_if<ConfigError>(&contents))
+    return no_password("password file " + to_string(*error));
+  std::string& text = std::get<std::string>(contents);
+  protocol::SecretBytes line(std::string_view(text).substr(0, text.find_first_of("\r\n")));
+  protocol::cleanse({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  if (line.empty()) return no_password("password file " + path + ": its first line is empty");
+  return line;
+}
+
 // Puts the first line of the file in the place of the password.
 void read_password(ConfigBuilder& builder, const FileReader& read_file, const std::string& path,
                    const std::string& where, std::string& password) {
   if (path.empty()) return;
-  FileContents contents = read_file(path);
-  if (const auto* error = std::get_if<ConfigError>(&contents)) {
-    builder.add_error(where, "password file " + to_string(*error));
-    return;
+  const PasswordResult line = first_line(read_file(path), path);
+  if (line) {
+    password = line->text();
+  } else {
+    builder.add_error(where, line.error());
   }
-  password = std::get<std::string>(std::move(contents));
-  password.resize(std::min(password.find_first_of("\r\n"), password.size()));
-  if (password.empty()) builder.add_error(where, "password file " + path + ": its first line is empty");
 }
 
 void read_passwords(ConfigBuilder& builder, const FileReader& read_file) {
@@ -197,6 +211,10 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
   if (!builder.errors().empty()) return builder.errors();
   complete(builder.config());
   return std::move(builder.config());
+}
+
+boost::system::result<protocol::SecretBytes, std::string> read_password_file(const std::string& path) {
+  return first_line(read_small_file(path), path);
 }
 
 std::optional<std::string> process_environment(const std::string& name) {

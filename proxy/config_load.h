@@ -1,6 +1,7 @@
 // Reads the configuration: file, then environment, then flags; the later wins.
 #pragma once
 
+#include <boost/system/result.hpp>
 #include <functional>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/secret.h"
 #include "proxy/config.h"
 
 namespace causeway::proxy {
@@ -45,5 +47,8 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
 // The process's own environment and files (of at most 1 MiB).
 std::optional<std::string> process_environment(const std::string& name);
 FileContents read_small_file(const std::string& path);
+
+// The first line of a file, which may not be empty; else what is wrong with it.
+boost::system::result<protocol::SecretBytes, std::string> read_password_file(const std::string& path);
 
 }  // namespace causeway::proxy

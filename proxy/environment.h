@@ -15,6 +15,7 @@
 #include "proxy/connection_budget.h"
 #include "proxy/credential_cache.h"
 #include "proxy/log.h"
+#include "proxy/monitor_account.h"
 #include "proxy/place_queue.h"
 #include "proxy/tls_context.h"
 
@@ -38,7 +39,7 @@ struct Environment {
   ClusterMonitor* monitor = nullptr;
   AccountStore* accounts = nullptr;  // null: the configuration's users
   CredentialCache credentials;
-  std::shared_ptr<const protocol::Credentials> monitor_credentials;
+  std::shared_ptr<MonitorAccount> monitor_account;
   std::shared_ptr<const protocol::RsaKeyPair> rsa_key;
   TlsContext client_tls;                  // those that workers begin with; null: no TLS towards clients,
   TlsContext server_tls;                  // or towards servers

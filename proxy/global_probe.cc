@@ -134,9 +134,11 @@ Awaitable<bool> GlobalProbe::connect(size_t node) {
                                               .capabilities = protocol::capability::kDeprecateEof,
                                               .collation = 45,
                                               .credentials_version = 0});
-  const auto credentials = worker_.environment().monitor_credentials;
+  MonitorAccount& account = *worker_.environment().monitor_account;
+  const MonitorAccount::CredentialsPtr credentials = account.credentials();
   ConnectResult opened = co_await connect_backend(worker_, node, key, *credentials, in_flight_);
   if (!opened.connection) {
+    if (opened.access_denied) account.refused();
     worker_.logger().warning("cannot ask the writer for its position",
                              {{"node", worker_.view().nodes[node].name}, {"reason", opened.reason}});
     co_return false;

@@ -27,7 +27,11 @@ Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thre
   BackendConnection* in_flight = nullptr;
   const ConnectResult opened =
       co_await connect_backend(worker, thread.node, login.key, *login.credentials, in_flight);
-  if (!opened.connection) co_return opened.reason;
+  if (!opened.connection) {
+    const bool as_monitor = login.key->user == worker.config().monitor.user;
+    if (opened.access_denied && as_monitor) worker.environment().monitor_account->refused();
+    co_return opened.reason;
+  }
   if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kQuery, sql, opened.connection->capabilities);
@@ -50,7 +54,7 @@ Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope sc
   KillLogin monitor;
   monitor.key = std::make_shared<const PoolKey>(PoolKey{
       .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
-  monitor.credentials = worker.environment().monitor_credentials;
+  monitor.credentials = worker.environment().monitor_account->credentials();
   const std::string id = std::to_string(thread.id);
   const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
   std::optional<std::string> failure = co_await try_kill(worker, thread, sql, monitor);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <numeric>
@@ -165,6 +166,13 @@ void describe_unreachable(NativeError& error, const NativeClient::Options& optio
                                                  : why_unreachable(options.host, options.port, kPatience);
 }
 
+// As C has texts.
+protocol::SecretBytes with_nul(const protocol::SecretBytes& text) {
+  protocol::SecretBytes result(text.size() + 1);
+  std::ranges::copy(text.view(), result.writable().begin());
+  return result;
+}
+
 NativeError interrupted_error() {
   return {.code = kServerLost, .sqlstate = "HY000", .text = "interrupted"};
 }
@@ -173,6 +181,22 @@ NativeError interrupted_error() {
 
 bool is_connection_error(const NativeError& error) {
   return (error.code >= 2000 && error.code < 3000) || (error.code >= 5000 && error.code < 6000);
+}
+
+bool is_wrong_password(const NativeError& error) {
+  return error.code == 1045 || error.code == 1698;
+}
+
+bool is_about_account(const NativeError& error) {
+  constexpr std::array<unsigned, 17> kCodes = {
+      1040,                    // too many connections
+      1044, 1142, 1143, 1227,  // rights
+      1045, 1698,              // the password
+      1203, 1226,              // too many connections of this user
+      1396, 1524, 1820, 1862,  // no such account, its plugin is not there, the password has expired
+      3118, 3159, 3955, 4151,  // locked, TLS is required, locked after failed logins, locked (MariaDB)
+  };
+  return std::ranges::find(kCodes, error.code) != kCodes.end();
 }
 
 std::string to_string(const NativeError& error) {
@@ -220,11 +244,12 @@ NativeResult<void> NativeClient::connect(const Options& options) {
   // By itself the library takes "localhost" for the Unix socket of its default path.
   const unsigned protocol = local ? MYSQL_PROTOCOL_SOCKET : MYSQL_PROTOCOL_TCP;
   mysql_options(mysql, MYSQL_OPT_PROTOCOL, &protocol);
+  const protocol::SecretBytes password = with_nul(options.password);
   handle_ = std::move(handle);
   const auto began = std::chrono::steady_clock::now();
   if (mysql_real_connect(mysql, local ? nullptr : options.host.c_str(), options.user.c_str(),
-                         options.password.c_str(), nullptr, local ? 0 : options.port,
-                         or_null(options.unix_socket), 0) == nullptr) {
+                         reinterpret_cast<const char*>(password.view().data()), nullptr,
+                         local ? 0 : options.port, or_null(options.unix_socket), 0) == nullptr) {
     NativeError error = last_error();
     close();
     const auto spent = std::chrono::steady_clock::now() - began;

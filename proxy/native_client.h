@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "protocol/capability_flags.h"
+#include "protocol/secret.h"
 
 namespace causeway::proxy {
 
@@ -28,6 +29,13 @@ struct NativeError {
 
 // The connection cannot be used any more, as opposed to a statement that the server refused.
 bool is_connection_error(const NativeError& error);
+
+// The user's name or password is wrong, or was changed.
+bool is_wrong_password(const NativeError& error);
+
+// The server is there, and has something against the account: its password, its rights, that it is locked or
+// has too many connections. Says nothing of what the server is.
+bool is_about_account(const NativeError& error);
 
 // "<text> (<errno>)"
 std::string to_string(const NativeError& error);
@@ -58,7 +66,7 @@ class NativeClient {
     uint16_t port = 3306;
     std::string unix_socket;
     std::string user;
-    std::string password;
+    protocol::SecretBytes password = {};
     std::chrono::milliseconds connect_timeout{1000};
     std::chrono::milliseconds read_timeout{1000};
     std::chrono::milliseconds write_timeout{1000};

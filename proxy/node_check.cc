@@ -14,7 +14,7 @@ std::string try_node(const Config& config, const NodeConfig& node) {
   options.port = node.address.port;
   options.unix_socket = node.address.path;
   options.user = config.monitor.user;
-  options.password = config.monitor.password;
+  options.password = protocol::SecretBytes(config.monitor.password);
   options.connect_timeout = config.monitor.connect_timeout;
   options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
   options.tls_ca = config.server_tls.ca;

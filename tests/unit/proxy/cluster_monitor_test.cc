@@ -69,8 +69,8 @@ MonitorOptions options_for(std::vector<uint16_t> ports) {
   MonitorOptions options;
   for (const uint16_t port : ports)
     options.nodes.push_back({.host = "127.0.0.1", .port = port, .unix_socket = {}});
-  options.user = "monitor";
-  options.password = "secret";
+  options.account =
+      std::make_shared<MonitorAccount>("monitor", protocol::SecretBytes(std::string_view("secret")));
   return options;
 }
 
