@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "protocol/scramble.h"
@@ -17,7 +18,22 @@ void cleanse(std::span<uint8_t> bytes) {
   if (!bytes.empty()) OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
-SecretBytes::SecretBytes(size_t size) : bytes_(size > 0 ? new uint8_t[size]() : nullptr), size_(size) {}
+void prepare_secret_memory(size_t bytes) {
+  constexpr size_t kSmallestBlock = 32;
+  CRYPTO_secure_malloc_init(bytes, kSmallestBlock);
+}
+
+SecretBytes::SecretBytes(size_t size) : size_(size) {
+  if (size == 0) return;
+  void* bytes = OPENSSL_secure_zalloc(size);
+  if (bytes == nullptr) bytes = OPENSSL_zalloc(size);  // the pages are full
+  if (bytes == nullptr) throw std::bad_alloc();
+  bytes_.reset(static_cast<uint8_t*>(bytes));
+}
+
+void SecretBytes::Free::operator()(uint8_t* bytes) const noexcept {
+  OPENSSL_secure_free(bytes);
+}
 
 SecretBytes::SecretBytes(Bytes bytes) : SecretBytes(bytes.size()) {
   std::copy(bytes.begin(), bytes.end(), bytes_.get());

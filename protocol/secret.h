@@ -17,6 +17,10 @@ bool equal_in_constant_time(Bytes a, Bytes b);
 // Overwrites bytes in a way that the compiler cannot leave out.
 void cleanse(std::span<uint8_t> bytes);
 
+// To be called once, before anything else: secrets will lie in pages that no core dump has, as long as these
+// `bytes` (a power of two) last, and in the heap otherwise.
+void prepare_secret_memory(size_t bytes);
+
 // A fixed number of bytes that are zeroed when dropped. Move-only; a copy has to be asked for with clone(). A
 // moved-from value is empty.
 class SecretBytes {
@@ -50,7 +54,11 @@ class SecretBytes {
   }
 
  private:
-  std::unique_ptr<uint8_t[]> bytes_;
+  struct Free {
+    void operator()(uint8_t* bytes) const noexcept;
+  };
+
+  std::unique_ptr<uint8_t[], Free> bytes_;
   size_t size_ = 0;
 };
 

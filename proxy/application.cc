@@ -19,11 +19,12 @@
 #include "proxy/admin_server.h"
 #include "proxy/build_info.h"
 #include "proxy/cluster_monitor.h"
-#include "proxy/config_load.h"
+#include "proxy/descriptor_limit.h"
 #include "proxy/environment.h"
 #include "proxy/listener.h"
 #include "proxy/metrics_registry.h"
 #include "proxy/monitor_account.h"
+#include "proxy/monitor_options.h"
 #include "proxy/status_report.h"
 #include "proxy/worker.h"
 
@@ -39,31 +40,6 @@ constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
 
 // Until the monitor has heard of a node's max_connections.
 constexpr uint64_t kDefaultMaxConnections = 151;
-
-std::shared_ptr<MonitorAccount> monitor_account(const MonitorConfig& config) {
-  MonitorAccount::ReadPassword read;
-  if (!config.password_file.empty())
-    read = [file = config.password_file] { return read_password_file(file); };
-  return std::make_shared<MonitorAccount>(config.user, protocol::SecretBytes(config.password),
-                                          std::move(read));
-}
-
-MonitorOptions monitor_options(const Config& config, std::shared_ptr<MonitorAccount> account) {
-  MonitorOptions options;
-  for (const NodeConfig& node : config.nodes) {
-    options.nodes.push_back(
-        {.host = node.address.host, .port = node.address.port, .unix_socket = node.address.path});
-  }
-  options.account = std::move(account);
-  options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
-  options.tls_ca = config.server_tls.ca;
-  options.tls_certificate = config.server_tls.certificate;
-  options.tls_key = config.server_tls.key;
-  options.interval = config.monitor.interval;
-  options.connect_timeout = config.monitor.connect_timeout;
-  options.rejoin_max_lag = config.routing.max_lag;
-  return options;
-}
 
 MonitorLog monitor_log(const Logger& logger) {
   return [logger](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
@@ -110,9 +86,11 @@ class Application {
     return names;
   }
 
+  void check_descriptors();
   void prepare_environment();
   void wait_for_cluster();
   void start_serving();
+  void tell_readiness();
   void update_budgets();
   void on_tick();
   void schedule_tick();
@@ -140,6 +118,8 @@ class Application {
   std::atomic<bool> serving_{false};
   std::optional<steady_clock::time_point> drain_until_;
   uint64_t budgets_of_view_ = 0;
+  std::optional<bool> told_ready_;  // nothing before it was told
+  uint64_t told_ready_of_view_ = 0;
 };
 
 void Application::prepare_environment() {
@@ -179,8 +159,7 @@ Readiness Application::readiness() const {
   if (environment_.draining) return {.ready = false, .reason = "shutting down"};
   if (!serving_) return {.ready = false, .reason = "starting"};
   const auto view = cluster_.current();
-  const bool any = std::ranges::any_of(view->nodes, &NodeView::reachable);
-  return {.ready = any, .reason = describe_roles(*view)};
+  return {.ready = can_serve(*view), .reason = describe_roles(*view)};
 }
 
 AdminHandlers Application::admin_handlers() {
@@ -228,11 +207,25 @@ void Application::start_serving() {
     if (!addresses.empty()) addresses.append(", ");
     addresses.append(to_string(listener->address()));
   }
+  logger_.info("listening", {{"listen", addresses},
+                             {"version", version()},
+                             {"admin", admin_ ? to_string(admin_->address()) : std::string("off")}});
+  tell_readiness();
+}
+
+// When it changes.
+void Application::tell_readiness() {
   const auto view = cluster_.current();
-  logger_.info("ready", {{"listen", addresses},
-                         {"version", version()},
-                         {"roles", describe_roles(*view)},
-                         {"admin", admin_ ? to_string(admin_->address()) : std::string("off")}});
+  if (told_ready_ && told_ready_of_view_ == view->version) return;
+  told_ready_of_view_ = view->version;
+  const bool ready = can_serve(*view);
+  if (told_ready_ == ready) return;
+  told_ready_ = ready;
+  if (ready) {
+    logger_.info("ready", {{"roles", describe_roles(*view)}});
+  } else {
+    logger_.error("not ready: no statement can be served", {{"roles", describe_roles(*view)}});
+  }
 }
 
 void Application::schedule_tick() {
@@ -244,6 +237,7 @@ void Application::schedule_tick() {
 
 void Application::on_tick() {
   update_budgets();
+  tell_readiness();
   logger_.tell_repeated();
   if (drain_until_) {
     const bool empty = environment_.sessions.load() == 0;
@@ -300,7 +294,7 @@ void Application::reload() {
     const auto changed = monitor_account_->read_again();
     if (!changed) {
       logger_.error("cannot reload: what was in use stays in use", {{"reason", changed.error()}});
-    } else {
+    } else if (*changed) {
       files.append(files.empty() ? "" : ", ").append("monitor.password_file");
       monitor_.poll_now();
     }
@@ -344,7 +338,17 @@ void Application::finish() {
   logger_.info("ended");
 }
 
+void Application::check_descriptors() {
+  const uint64_t limit = raise_descriptor_limit();
+  const uint64_t wanted = descriptors_wanted(config_.limits.max_connections);
+  if (limit >= wanted) return;
+  logger_.warning(
+      "the limit of open files is too low for limits.max_connections",
+      {{"open_files", limit}, {"wanted", wanted}, {"max_connections", config_.limits.max_connections}});
+}
+
 void Application::run() {
+  check_descriptors();
   prepare_environment();
   // Ports first: what is in use is known before anything else is done.
   for (const ListenerConfig& listener : config_.listeners) {

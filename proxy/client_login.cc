@@ -236,7 +236,7 @@ AccountVerifier Login::find_account(const std::string& user) {
     configured_ = &configured->second;
     if (configured_->password.empty())
       return AccountVerifier::without_password(AccountVerifier::Kind::kCachingSha2);
-    const protocol::SecretBytes once = protocol::sha256_secret(protocol::as_bytes(configured_->password));
+    const protocol::SecretBytes once = protocol::sha256_secret(configured_->password.view());
     return AccountVerifier::caching_sha2(protocol::sha256_digest(once.view()), std::nullopt);
   }
   if (!accounts_->available) {
@@ -253,8 +253,8 @@ AccountVerifier Login::find_account(const std::string& user) {
 Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& phase) {
   if (environment_.accounts == nullptr) {
     const bool right =
-        configured_ != nullptr && protocol::equal_in_constant_time(protocol::as_bytes(configured_->password),
-                                                                   phase.clear_password().view());
+        configured_ != nullptr &&
+        protocol::equal_in_constant_time(configured_->password.view(), phase.clear_password().view());
     co_return PasswordVerdict{.accepted = right};
   }
   const Credentials credentials = Credentials::from_password(phase.clear_password().text());
@@ -319,7 +319,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
 std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& phase) {
   Credentials credentials = phase.take_credentials();
   if (configured_ != nullptr)
-    return std::make_shared<const Credentials>(Credentials::from_password(configured_->password));
+    return std::make_shared<const Credentials>(Credentials::from_password(configured_->password.text()));
   if (account_ != nullptr)
     environment_.credentials.put(account_->user, account_->host, method_.auth_string, credentials);
   if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {

@@ -1,7 +1,8 @@
 #include "proxy/command_line.h"
 
 #include <algorithm>
-#include <exception>
+#include <cstdlib>
+#include <cstring>
 #include <ostream>
 #include <string_view>
 
@@ -39,6 +40,10 @@ bool contains(std::span<const char* const> args, std::string_view wanted) {
   return std::ranges::any_of(args, [wanted](std::string_view arg) { return arg == wanted; });
 }
 
+void overwrite(char* text) {
+  std::fill_n(text, std::strlen(text), '*');
+}
+
 }  // namespace
 
 std::string help_text() {
@@ -58,6 +63,31 @@ std::string help_text() {
   for (const Setting& setting : settings())
     append_setting(out, setting);
   return out;
+}
+
+void hide_secrets(std::span<char* const> args) {
+  bool is_value = false;  // of a secret in the argument before
+  for (char* const arg : args) {
+    const std::string_view text(arg);
+    if (is_value) {
+      overwrite(arg);
+      is_value = false;
+      continue;
+    }
+    const size_t equals = text.find('=');
+    const Setting* setting = text.starts_with("--") ? find_setting(text.substr(0, equals)) : nullptr;
+    if (setting == nullptr || !is_secret(*setting)) continue;
+    if (equals == std::string_view::npos) {
+      is_value = true;
+    } else {
+      overwrite(arg + equals + 1);
+    }
+  }
+  for (const Setting& setting : settings()) {
+    if (!is_secret(setting)) continue;
+    const std::string name = environment_name(setting.name);
+    if (char* value = std::getenv(name.c_str()); value != nullptr) overwrite(value);
+  }
 }
 
 std::variant<RunRequest, ExitRequest> parse_command_line(std::span<const char* const> args,
@@ -81,20 +111,6 @@ std::variant<RunRequest, ExitRequest> parse_command_line(std::span<const char* c
   }
   return RunRequest{.mode = check ? RunMode::kCheck : RunMode::kServe,
                     .config = std::get<Config>(std::move(result))};
-}
-
-int check_nodes(const Config& config, const TryNode& try_node, std::ostream& out, std::ostream& err) {
-  int status = 0;
-  for (const NodeConfig& node : config.nodes) {
-    try {
-      const std::string found = try_node(config, node);
-      out << to_string(node.address) << ": " << found << "\n";
-    } catch (const std::exception& error) {
-      err << to_string(node.address) << ": " << error.what() << "\n";
-      status = 1;
-    }
-  }
-  return status;
 }
 
 }  // namespace causeway::proxy

@@ -1,7 +1,6 @@
 // `causeway [check] [options]`, `causeway --version`, `causeway --help`.
 #pragma once
 
-#include <functional>
 #include <iosfwd>
 #include <span>
 #include <string>
@@ -31,13 +30,11 @@ std::variant<RunRequest, ExitRequest> parse_command_line(std::span<const char* c
                                                          const FileReader& read_file, std::ostream& out,
                                                          std::ostream& err);
 
+// What stands on the command line or in the environment can be read by others (ps, /proc): values of settings
+// that are secret are overwritten. After parse_command_line(), before there are threads.
+void hide_secrets(std::span<char* const> args);
+
 // The text of --help: all settings with values and defaults.
 std::string help_text();
-
-// Tries one node: "writer, 0 ms", or throws std::exception with what is wrong.
-using TryNode = std::function<std::string(const Config&, const NodeConfig&)>;
-
-// `causeway check`: prints one line per node, and returns the exit status: 0, or 1 if a node failed.
-int check_nodes(const Config& config, const TryNode& try_node, std::ostream& out, std::ostream& err);
 
 }  // namespace causeway::proxy

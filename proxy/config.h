@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "consistency/read_consistency.h"
+#include "protocol/secret.h"
 #include "proxy/log.h"
 #include "proxy/network.h"
 
@@ -65,6 +66,7 @@ struct ListenerConfig {
   std::optional<OnReadWaitTimeout> on_read_wait_timeout = {};
   // From where clients come with a header of the PROXY protocol, which they have to send.
   std::vector<Network> proxy_protocol_from = {};
+  uint32_t socket_mode = 0777;  // of a Unix socket's file, whatever the umask
 
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
@@ -79,8 +81,8 @@ struct NodeConfig {
 
 struct MonitorConfig {
   std::string user = "causeway";
-  std::string password = {};       // after load_config() the contents of password_file, if that is set
-  std::string password_file = {};  // its first line is the password
+  protocol::SecretBytes password = {};  // after load_config() that of password_file, if it is set
+  std::string password_file = {};       // its first line is the password
   std::chrono::milliseconds interval{250};
   std::chrono::milliseconds connect_timeout{1000};
 
@@ -165,7 +167,7 @@ struct ServerTlsConfig {
 };
 
 struct UserConfig {
-  std::string password = {};  // after load_config() the contents of password_file, if that is set
+  protocol::SecretBytes password = {};  // after load_config() that of password_file, if it is set
   std::string password_file = {};
 
   friend bool operator==(const UserConfig&, const UserConfig&) = default;
@@ -190,8 +192,8 @@ struct ShutdownConfig {
   friend bool operator==(const ShutdownConfig&, const ShutdownConfig&) = default;
 };
 
-// A default-constructed one holds the shipped defaults; load_config() gives one that is complete and
-// consistent.
+// A default-constructed one holds the shipped defaults. Can be moved only: it has secrets in it.
+// load_config() gives one that is complete and consistent.
 struct Config {
   std::vector<ListenerConfig> listeners =
       {};                              // after load_config() at least one: 127.0.0.1:6446 if none was set

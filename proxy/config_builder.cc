@@ -67,7 +67,11 @@ void ConfigBuilder::keep_one_password(const Setting& setting, const std::string&
   if (!is_password && !is_file) return;
   if (seen_.contains(is_file ? "monitor.password" : "monitor.password_file"))
     add_error(where, "only one of monitor.password and monitor.password_file can be set");
-  (is_file ? config_.monitor.password : config_.monitor.password_file).clear();
+  if (is_file) {
+    config_.monitor.password.reset();
+  } else {
+    config_.monitor.password_file.clear();
+  }
 }
 
 void ConfigBuilder::apply_text(const Setting& setting, std::string_view text, const std::string& where) {

@@ -163,7 +163,9 @@ class FileApplier {
     } else if (setting.kind == SettingKind::kUsers) {
       apply_users(setting, *node.as_table());
     } else {
-      builder_.apply(setting, *scalar_text(node), where(node.source()));
+      std::string text = *scalar_text(node);
+      builder_.apply(setting, text, where(node.source()));
+      if (is_secret(setting)) protocol::cleanse({reinterpret_cast<uint8_t*>(text.data()), text.size()});
     }
   }
 
@@ -212,7 +214,7 @@ class FileApplier {
       builder_.set_origin(name, where(key.source()));
       UserConfig& user = builder_.config().users[std::string(key.str())];
       if (const auto* password = node.as_string()) {
-        user.password = password->get();
+        user.password = protocol::SecretBytes(std::string_view(password->get()));
       } else if (const toml::table* table = node.as_table()) {
         apply_user(user, name, *table);
       } else {
@@ -228,7 +230,11 @@ class FileApplier {
         builder_.add_error(where(key.source()), "unknown key " + name + "." + std::string(key.str()) +
                                                     "; it can be password or password_file");
       } else if (const auto* text = node.as_string()) {
-        (is_password ? user.password : user.password_file) = text->get();
+        if (is_password) {
+          user.password = protocol::SecretBytes(std::string_view(text->get()));
+        } else {
+          user.password_file = text->get();
+        }
       } else {
         wrong_type(name + "." + std::string(key.str()), expected_type(SettingKind::kText), node);
       }
@@ -241,12 +247,28 @@ class FileApplier {
   const std::string& path_;
 };
 
+// No text of the file stays in freed memory: some of it may be secret.
+void wipe(toml::node& node) {
+  if (auto* text = node.as_string()) {
+    std::string& bytes = text->get();
+    protocol::cleanse({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
+  } else if (auto* table = node.as_table()) {
+    for (auto&& [key, child] : *table)
+      wipe(child);
+  } else if (auto* array = node.as_array()) {
+    for (toml::node& child : *array)
+      wipe(child);
+  }
+}
+
 }  // namespace
 
 void apply_file(ConfigBuilder& builder, std::string_view contents, const std::string& path) {
   FileApplier applier(builder, path);
   try {
-    applier.apply_root(toml::parse(contents, path));
+    toml::table root = toml::parse(contents, path);
+    applier.apply_root(root);
+    wipe(root);
   } catch (const toml::parse_error& error) {
     builder.add_error(applier.where(error.source()), std::string(error.description()));
   }

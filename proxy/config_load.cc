@@ -72,17 +72,22 @@ std::string config_path(std::span<const Flag> flags, const EnvironmentLookup& en
   return path;
 }
 
+void wipe(std::string& text) {
+  protocol::cleanse({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+}
+
 void apply_environment(ConfigBuilder& builder, const EnvironmentLookup& environment) {
   builder.begin_source();
   for (const Setting& setting : settings()) {
     const std::string name = environment_name(setting.name);
     const std::string short_name = setting.flag.empty() ? name : environment_name(setting.flag);
-    const std::optional<std::string> value = non_empty(environment(name));
+    std::optional<std::string> value = non_empty(environment(name));
     const std::optional<std::string> short_value =
         short_name == name ? std::nullopt : non_empty(environment(short_name));
     if (value && short_value) builder.add_error(short_name, "only one of it and " + name + " can be set");
     if (value) builder.apply_text(setting, *value, name);
     if (!value && short_value) builder.apply_text(setting, *short_value, short_name);
+    if (value && is_secret(setting)) wipe(*value);
   }
 }
 
@@ -109,18 +114,18 @@ PasswordResult first_line(FileContents contents, const std::string& path) {
     return no_password("password file " + to_string(*error));
   std::string& text = std::get<std::string>(contents);
   protocol::SecretBytes line(std::string_view(text).substr(0, text.find_first_of("\r\n")));
-  protocol::cleanse({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  wipe(text);
   if (line.empty()) return no_password("password file " + path + ": its first line is empty");
   return line;
 }
 
 // Puts the first line of the file in the place of the password.
 void read_password(ConfigBuilder& builder, const FileReader& read_file, const std::string& path,
-                   const std::string& where, std::string& password) {
+                   const std::string& where, protocol::SecretBytes& password) {
   if (path.empty()) return;
-  const PasswordResult line = first_line(read_file(path), path);
+  PasswordResult line = first_line(read_file(path), path);
   if (line) {
-    password = line->text();
+    password = std::move(*line);
   } else {
     builder.add_error(where, line.error());
   }
@@ -195,11 +200,12 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
 
   const std::string path = config_path(flags, environment);
   if (!path.empty()) {
-    const FileContents contents = read_file(path);
+    FileContents contents = read_file(path);
     if (const auto* error = std::get_if<ConfigError>(&contents)) {
       builder.add_error(error->where, error->message);
     } else {
       apply_file(builder, std::get<std::string>(contents), path);
+      wipe(std::get<std::string>(contents));
     }
   }
   apply_environment(builder, environment);

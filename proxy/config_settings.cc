@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kMaxDuration = std::chrono::milliseconds(24h * 365);
 
-constexpr std::array<std::string_view, 5> kListenerKeys = {"address", "read_consistency", "read_wait_timeout",
-                                                           "on_read_wait_timeout", "proxy_protocol_from"};
+constexpr std::array<std::string_view, 6> kListenerKeys = {
+    "address",    "read_consistency", "read_wait_timeout", "on_read_wait_timeout", "proxy_protocol_from",
+    "socket_mode"};
 constexpr std::array<std::string_view, 3> kNodeKeys = {"address", "weight", "proxy_protocol"};
 
 std::string append_listener(Config& config, std::string_view text) {
@@ -35,6 +36,10 @@ std::string set_listener_key(Config& config, std::string_view key, std::string_v
   if (key == "proxy_protocol_from") {
     if (listener.address.is_unix()) return "is for TCP listeners";
     return set_networks(listener.proxy_protocol_from, text);
+  }
+  if (key == "socket_mode") {
+    if (!listener.address.is_unix()) return "is for Unix sockets";
+    return set_file_mode(listener.socket_mode, text);
   }
   return set_choice(listener.on_read_wait_timeout.emplace(), text);
 }
@@ -62,7 +67,7 @@ std::string add_user(Config& config, std::string_view text) {
   user = {};
   const std::string_view secret = text.substr(equals + 1);
   if (secret.starts_with('@')) return set_name(user.password_file, secret.substr(1));
-  return set_text(user.password, secret);
+  return set_secret(user.password, secret);
 }
 
 std::string set_max_lag(Config& config, std::string_view text) {
@@ -114,8 +119,8 @@ std::string choice(Config& config, std::string_view text) {
   return set_choice(member<kSection, kMember>(config), text);
 }
 template <auto kSection, auto kMember>
-std::string any_text(Config& config, std::string_view text) {
-  return set_text(member<kSection, kMember>(config), text);
+std::string secret(Config& config, std::string_view text) {
+  return set_secret(member<kSection, kMember>(config), text);
 }
 template <auto kSection, auto kMember>
 std::string name(Config& config, std::string_view text) {
@@ -146,7 +151,8 @@ constexpr std::array kSettings = {
             .help =
                 "Where clients connect. Repeated for several. A listener may have its own read_consistency, "
                 "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others. "
-                "proxy_protocol_from: networks of load balancers that send the PROXY protocol.",
+                "proxy_protocol_from: networks of load balancers that send the PROXY protocol. socket_mode: "
+                "the mode of a Unix socket, whatever the umask; 0777, as the servers', if not said.",
             .list = &kListenerList,
             .clear = [](Config& config) { config.listeners.clear(); }},
     Setting{
@@ -180,7 +186,7 @@ constexpr std::array kSettings = {
             .kind = kText,
             .value = "TEXT",
             .help = "Its password. Better in password_file: a command line can be seen by others.",
-            .apply = any_text<&Config::monitor, &MonitorConfig::password>},
+            .apply = secret<&Config::monitor, &MonitorConfig::password>},
     Setting{.name = "monitor.password_file",
             .flag = "monitor-password-file",
             .kind = kText,
@@ -504,6 +510,10 @@ const Setting* find_setting(std::string_view name) {
       return &setting;
   }
   return nullptr;
+}
+
+bool is_secret(const Setting& setting) {
+  return setting.name == "monitor.password" || setting.kind == SettingKind::kUsers;
 }
 
 std::string environment_name(std::string_view setting_or_flag) {

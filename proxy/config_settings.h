@@ -54,6 +54,9 @@ std::span<const Setting> settings();
 // the same. Null if there is none.
 const Setting* find_setting(std::string_view name);
 
+// Whether its value is, or may hold, a password.
+bool is_secret(const Setting& setting);
+
 // "CAUSEWAY_FORWARDING_READ_WAIT_TIMEOUT"; of a short flag "CAUSEWAY_READ_WAIT_TIMEOUT".
 std::string environment_name(std::string_view setting_or_flag);
 

@@ -126,6 +126,12 @@ std::string set_text(std::string& target, std::string_view text) {
   return {};
 }
 
+std::string set_secret(protocol::SecretBytes& target, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return "must not contain NUL";
+  target = protocol::SecretBytes(text);
+  return {};
+}
+
 std::string set_name(std::string& target, std::string_view text) {
   if (text.empty()) return "must not be empty";
   return set_text(target, text);
@@ -152,6 +158,15 @@ std::string set_networks(std::vector<Network>& target, std::string_view text) {
   }
   if (networks.empty()) return std::string(kForm);
   target.insert(target.end(), networks.begin(), networks.end());
+  return {};
+}
+
+std::string set_file_mode(uint32_t& target, std::string_view text) {
+  uint32_t mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+  if (text.size() != 4 || text[0] != '0' || error != std::errc() || end != text.data() + text.size())
+    return "must be an octal mode such as 0660";
+  target = mode;
   return {};
 }
 

@@ -93,11 +93,17 @@ std::string set_bytes(uint64_t& target, std::string_view text, uint64_t min, uin
 std::string set_text(std::string& target, std::string_view text);
 std::string set_name(std::string& target, std::string_view text);
 
+// As set_text().
+std::string set_secret(protocol::SecretBytes& target, std::string_view text);
+
 // "true" or "false".
 std::string set_flag(bool& target, std::string_view text);
 
 // Networks ("10.0.0.0/8") and addresses, separated by spaces; adds nothing if one of them is none.
 std::string set_networks(std::vector<Network>& target, std::string_view text);
+
+// Of a file, in octal with its leading 0: "0660".
+std::string set_file_mode(uint32_t& target, std::string_view text);
 
 enum class AddressUse : uint8_t {
   kListen,     // host:port, port 0 too, or unix:/path

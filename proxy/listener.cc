@@ -1,5 +1,6 @@
 #include "proxy/listener.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,10 +10,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
 
+#include "protocol/err_packet.h"
+#include "proxy/client_error.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -41,6 +45,21 @@ void remove_stale_socket(const std::string& path, asio::io_context& io) {
   if (error == asio::error::connection_refused) ::unlink(path.c_str());
 }
 
+// Whatever the umask is. Nobody can connect before listen().
+void set_mode(const std::string& path, uint32_t mode) {
+  if (::chmod(path.c_str(), mode) == 0) return;
+  throw boost::system::system_error(ErrorCode(errno, boost::system::system_category()));
+}
+
+// 1040 instead of a greeting. Never waits: a new socket has room for that.
+void refuse(int descriptor) {
+  const ClientError error = too_many_connections();
+  protocol::Buffer packet;
+  protocol::append_err_packet(
+      packet, {.code = error.code, .sql_state = error.sql_state, .message = error.message}, 0);
+  static_cast<void>(::send(descriptor, packet.data(), packet.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
 PeerAddress address_of(const Endpoint& peer) {
   if (peer.protocol().family() == AF_UNIX) return {.host = "localhost"};
   asio::ip::tcp::endpoint tcp;
@@ -53,20 +72,36 @@ PeerAddress address_of(const Endpoint& peer) {
   return {.host = address.to_string(), .port = tcp.port()};
 }
 
+using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
+
+void listen(Acceptor& acceptor, const ListenerConfig& config, asio::io_context& io) {
+  const Address& address = config.address;
+  try {
+    if (address.is_unix()) remove_stale_socket(address.path, io);
+    const Endpoint endpoint = endpoint_of(address, io);
+    acceptor.open(endpoint.protocol());
+    if (!address.is_unix()) acceptor.set_option(asio::socket_base::reuse_address(true));
+    acceptor.bind(endpoint);
+    if (address.is_unix()) set_mode(address.path, config.socket_mode);
+    acceptor.listen(4096);
+  } catch (const boost::system::system_error& error) {
+    throw std::runtime_error("cannot listen on " + to_string(address) + ": " + error.code().message());
+  }
+}
+
 }  // namespace
+
+void try_to_listen(const Address& address) {
+  asio::io_context io;
+  Acceptor acceptor(io.get_executor());
+  const ListenerConfig config{.address = address};
+  listen(acceptor, config, io);
+  if (address.is_unix()) ::unlink(address.path.c_str());
+}
 
 Listener::Listener(asio::io_context& io, Environment& environment, const ListenerConfig& config)
     : io_(io), environment_(environment), config_(config), acceptor_(io.get_executor()) {
-  try {
-    if (config.address.is_unix()) remove_stale_socket(config.address.path, io);
-    const Endpoint endpoint = endpoint_of(config.address, io);
-    acceptor_.open(endpoint.protocol());
-    if (!config.address.is_unix()) acceptor_.set_option(asio::socket_base::reuse_address(true));
-    acceptor_.bind(endpoint);
-    acceptor_.listen(4096);
-  } catch (const boost::system::system_error& error) {
-    throw std::runtime_error("cannot listen on " + to_string(config.address) + ": " + error.code().message());
-  }
+  listen(acceptor_, config, io);
 }
 
 Listener::~Listener() {
@@ -111,12 +146,35 @@ Awaitable<void> Listener::accept() {
     if (stopped_) co_return;
     if (error) {
       environment_.logger.error("cannot accept a connection", {{"reason", error.message()}});
+      if (refuse_one_without_descriptors()) continue;
       pause.expires_after(kRetryAccept);
       co_await pause.async_wait(await_into(error));
       continue;
     }
-    least_loaded().accept(std::move(socket), config_, address_of(peer));
+    PeerAddress client = address_of(peer);
+    take(std::move(socket), std::move(client));
   }
+}
+
+// The last descriptors are for what is open already: servers' connections, the monitor, the admin endpoint.
+void Listener::take(Socket socket, PeerAddress peer) {
+  if (!is_reserved(socket.native_handle())) {
+    least_loaded().accept(std::move(socket), config_, std::move(peer));
+    return;
+  }
+  environment_.logger.error("a client was refused: hardly any file descriptor is left", {});
+  refuse(socket.native_handle());
+}
+
+// If that was why: the one who waits is told, with the descriptor that was kept for it.
+bool Listener::refuse_one_without_descriptors() {
+  if (!spare_.release()) return false;
+  const int client = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (client >= 0) {
+    refuse(client);
+    ::close(client);
+  }
+  return spare_.take() && client >= 0;
 }
 
 }  // namespace causeway::proxy

@@ -4,10 +4,17 @@
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <string>
 
+#include "proxy/descriptor_limit.h"
 #include "proxy/environment.h"
 #include "proxy/io.h"
 
 namespace causeway::proxy {
+
+struct PeerAddress;
+
+// Listens at the address for a moment, as a Listener and the admin endpoint do. Throws std::runtime_error
+// with the address and the reason if that is not possible.
+void try_to_listen(const Address& address);
 
 // Runs on an io_context of the application's own thread; a client goes to the worker with the fewest
 // sessions.
@@ -32,12 +39,15 @@ class Listener {
   using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
 
   Awaitable<void> accept();
+  void take(Socket socket, PeerAddress peer);
+  bool refuse_one_without_descriptors();
   Worker& least_loaded();
 
   asio::io_context& io_;
   Environment& environment_;
   const ListenerConfig& config_;
   Acceptor acceptor_;
+  SpareDescriptor spare_;
   bool stopped_ = false;
 };
 

@@ -2,7 +2,9 @@
 #include <iostream>
 #include <span>
 #include <variant>
+#include <vector>
 
+#include "protocol/secret.h"
 #include "proxy/application.h"
 #include "proxy/command_line.h"
 #include "proxy/log.h"
@@ -10,6 +12,9 @@
 #include "proxy/node_check.h"
 
 namespace {
+
+// Enough for what some ten thousand sessions know of their passwords.
+constexpr size_t kSecretMemoryBytes = size_t{2} << 20;
 
 // Signals that mean nothing here, and that would end the process: those of a reader that has closed our
 // standard error, and those that other programs take for "reopen your log".
@@ -22,11 +27,14 @@ void ignore_signals() {
 
 int main(int argc, char** argv) {
   using namespace causeway::proxy;
-  const std::span<const char* const> args(argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0));
-  const auto parsed = parse_command_line(args, process_environment, read_small_file, std::cout, std::cerr);
+  causeway::protocol::prepare_secret_memory(kSecretMemoryBytes);
+  const std::span<char* const> args(argv + 1, static_cast<size_t>(argc > 0 ? argc - 1 : 0));
+  const auto parsed = parse_command_line(std::vector<const char*>(args.begin(), args.end()),
+                                         process_environment, read_small_file, std::cout, std::cerr);
+  hide_secrets(args);
   if (const auto* exit = std::get_if<ExitRequest>(&parsed)) return exit->status;
   const RunRequest& request = std::get<RunRequest>(parsed);
-  if (request.mode == RunMode::kCheck) return check_nodes(request.config, try_node, std::cout, std::cerr);
+  if (request.mode == RunMode::kCheck) return check(request.config, std::cout, std::cerr);
   ignore_signals();
   const LogQueue log_lines;
   const Logger logger(request.config.log.level, request.config.log.format, log_lines.sink());

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <numeric>
+#include <span>
 #include <system_error>
 
 // The client errors of both libraries have the same numbers, but not the same headers.
@@ -173,6 +174,13 @@ protocol::SecretBytes with_nul(const protocol::SecretBytes& text) {
   return result;
 }
 
+// The library keeps it for a COM_CHANGE_USER or a reconnect that it will not do.
+void forget_password(MYSQL* mysql) {
+  if (mysql->passwd == nullptr) return;
+  const std::span<char> text(mysql->passwd, std::strlen(mysql->passwd));
+  protocol::cleanse({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+}
+
 NativeError interrupted_error() {
   return {.code = kServerLost, .sqlstate = "HY000", .text = "interrupted"};
 }
@@ -251,11 +259,13 @@ NativeResult<void> NativeClient::connect(const Options& options) {
                          reinterpret_cast<const char*>(password.view().data()), nullptr,
                          local ? 0 : options.port, or_null(options.unix_socket), 0) == nullptr) {
     NativeError error = last_error();
+    forget_password(mysql);
     close();
     const auto spent = std::chrono::steady_clock::now() - began;
     describe_unreachable(error, options, std::chrono::duration_cast<std::chrono::milliseconds>(spent));
     return error;
   }
+  forget_password(mysql);
   // MariaDB's library goes on without TLS if the server has none and nothing is to be verified.
   if (tls >= Tls::kRequired && !uses_tls()) {
     close();

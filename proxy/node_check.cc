@@ -1,31 +1,156 @@
 #include "proxy/node_check.h"
 
+#include <algorithm>
+#include <optional>
+#include <ostream>
 #include <stdexcept>
+#include <utility>
+#include <variant>
 
-#include "proxy/cluster_view.h"
-#include "proxy/native_client.h"
+#include "proxy/account_table.h"
+#include "proxy/cluster_monitor.h"
+#include "proxy/descriptor_limit.h"
+#include "proxy/listener.h"
+#include "proxy/monitor_options.h"
+#include "proxy/node_probe_run.h"
+#include "proxy/tls_context.h"
+#include "proxy/worker.h"
 
 namespace causeway::proxy {
+namespace {
 
-std::string try_node(const Config& config, const NodeConfig& node) {
-  NativeClient client;
-  NativeClient::Options options;
-  options.host = node.address.host;
-  options.port = node.address.port;
-  options.unix_socket = node.address.path;
-  options.user = config.monitor.user;
-  options.password = protocol::SecretBytes(config.monitor.password);
-  options.connect_timeout = config.monitor.connect_timeout;
-  options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
-  options.tls_ca = config.server_tls.ca;
-  options.tls_certificate = config.server_tls.certificate;
-  options.tls_key = config.server_tls.key;
-  const auto connected = client.connect(options);
-  if (!connected) throw std::runtime_error(to_string(connected.error()));
-  const auto rows = client.query("SELECT @@global.read_only");
-  if (!rows) throw std::runtime_error(to_string(rows.error()));
-  const bool read_only = !rows->rows.empty() && rows->rows[0][0].value_or("0") != "0";
-  return client.server_version() + (read_only ? ", read-only" : ", takes writes");
+class Check {
+ public:
+  Check(const Config& config, std::ostream& out, std::ostream& err)
+      : config_(config),
+        out_(out),
+        err_(err),
+        options_(monitor_options(config, monitor_account(config.monitor))) {}
+
+  int run() {
+    check_tls();
+    check_listeners();
+    for (size_t i = 0; i < options_.nodes.size(); ++i)
+      poll(i);
+    const Election election = elect(nodes_, {});
+    for (size_t i = 0; i < nodes_.size(); ++i)
+      describe(i, election.nodes[i]);
+    for (const std::string& problem : cluster_problems(nodes_, election))
+      fail(problem);
+    return status_;
+  }
+
+ private:
+  void fail(const std::string& problem) {
+    err_ << problem << "\n";
+    status_ = 1;
+  }
+
+  void check_tls() {
+    const TlsContextResult client = make_client_tls_context(config_.tls);
+    if (const auto* problem = std::get_if<std::string>(&client)) fail(*problem);
+    const TlsContextResult server = make_server_tls_context(config_.server_tls);
+    if (const auto* problem = std::get_if<std::string>(&server)) fail(*problem);
+  }
+
+  void check_listeners() {
+    std::vector<Address> addresses;
+    for (const ListenerConfig& listener : config_.listeners)
+      addresses.push_back(listener.address);
+    if (config_.admin.listen) addresses.push_back(*config_.admin.listen);
+    for (const Address& address : addresses) {
+      try {
+        try_to_listen(address);
+      } catch (const std::runtime_error& error) {
+        fail(error.what());
+      }
+    }
+    const uint64_t limit = raise_descriptor_limit();
+    const uint64_t wanted = descriptors_wanted(config_.limits.max_connections);
+    if (limit < wanted)
+      err_ << "the limit of open files is " << limit << ": limits.max_connections would need " << wanted
+           << "\n";
+  }
+
+  void poll(size_t i) {
+    const MonitorOptions::Node& at = options_.nodes[i];
+    NodeRecord record{.name = node_name(at), .host = at.host, .port = at.port, .health = Health::kDown};
+    NativeClient client;
+    const auto connected = connect_to_node(client, options_, i);
+    if (!connected) {
+      fail(record.name + ": cannot connect as '" + config_.monitor.user +
+           "': " + to_string(connected.error()));
+    } else {
+      auto probe = probe_node(client, config_.monitor.user);
+      if (probe) {
+        record.health = Health::kUp;
+        if (!probe->warning.empty()) err_ << record.name << ": " << probe->warning << "\n";
+        if (config_.users.empty()) read_accounts_of(client, record.name, *probe);
+        record.probe = std::move(*probe);
+      } else {
+        fail(record.name + ": " + to_string(probe.error()));
+      }
+    }
+    nodes_.push_back(std::move(record));
+  }
+
+  // Not a must: without it servers are asked about each password.
+  void read_accounts_of(NativeClient& client, const std::string& name, const NodeProbe& probe) {
+    const auto accounts = client.query(account_query(probe.flavor, probe.server_version_number));
+    if (!accounts)
+      err_ << name
+           << ": the accounts cannot be read, every client is asked for its password and a server decides: "
+           << to_string(accounts.error()) << "\n";
+  }
+
+  void describe(size_t i, const ElectedNode& node) {
+    if (!nodes_[i].probe) return;
+    const NodeProbe& probe = *nodes_[i].probe;
+    out_ << nodes_[i].name << ": " << to_string(probe.flavor) << " " << probe.server_version << ", "
+         << to_string(node.role);
+    if (node.role == NodeRole::kReplica && node.lag) out_ << ", " << node.lag->count() << " ms behind";
+    if (probe.read_only) out_ << ", read-only";
+    out_ << "\n";
+  }
+
+  const Config& config_;
+  std::ostream& out_;
+  std::ostream& err_;
+  const MonitorOptions options_;
+  std::vector<NodeRecord> nodes_;
+  int status_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, const Election& election) {
+  std::vector<std::string> problems;
+  std::optional<ServerFlavor> flavor;
+  for (const NodeRecord& node : nodes) {
+    if (!node.probe) continue;
+    if (flavor && *flavor != node.probe->flavor) {
+      problems.emplace_back(
+          "the nodes are of both kinds, MySQL and MariaDB: one does not replicate the other");
+      break;
+    }
+    flavor = node.probe->flavor;
+  }
+  if (election.writer < 0) problems.push_back("there is no writer: " + election.no_writer_reason);
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const ElectedNode& node = election.nodes[i];
+    if (!nodes[i].probe) continue;
+    if (!node.usable_for_reads) {
+      problems.push_back(nodes[i].name + " takes no reads: " + node.unusable_reason);
+    } else if (node.role == NodeRole::kReplica && !node.lag && !nodes[i].probe->channels.empty()) {
+      problems.push_back(nodes[i].name +
+                         " does not receive anything from its source: how far it is behind is unknown");
+    }
+  }
+  return problems;
+}
+
+int check(const Config& config, std::ostream& out, std::ostream& err) {
+  return Check(config, out, err).run();
 }
 
 }  // namespace causeway::proxy

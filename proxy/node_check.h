@@ -1,13 +1,23 @@
-// `causeway check` tries each node with the monitor account.
+// `causeway check`: what would be found at the start, without staying.
 #pragma once
 
+#include <iosfwd>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "proxy/config.h"
+#include "proxy/role_election.h"
 
 namespace causeway::proxy {
 
-// What the node is, in words: "MySQL 9.7.0, read_only=1". Throws std::runtime_error with what is wrong.
-std::string try_node(const Config& config, const NodeConfig& node);
+// What an operator has to put right about these nodes, one text each: servers of both kinds, no writer or
+// several, replicas that take no reads. Nodes without a probe have been told already.
+std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, const Election& election);
+
+// Polls each node once, elects, tries to listen where the configuration says, and reads its TLS files. Prints
+// what was found, a line per node, to `out`, and what is wrong to `err`. The exit status: 0, or 1 if
+// something is wrong.
+int check(const Config& config, std::ostream& out, std::ostream& err);
 
 }  // namespace causeway::proxy

@@ -1,5 +1,6 @@
 #include "proxy/status_report.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <chrono>
@@ -61,6 +62,12 @@ std::string describe_roles(const ClusterView& view) {
   if (!others.empty()) text += "; others " + others;
   if (!down.empty()) text += "; down " + down;
   return text;
+}
+
+bool can_serve(const ClusterView& view) {
+  return view.writer >= 0 || std::ranges::any_of(view.nodes, [](const NodeView& node) {
+           return node.reachable && node.usable_for_reads;
+         });
 }
 
 std::vector<NodeGauges> node_gauges(const ClusterView& view) {

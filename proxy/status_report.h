@@ -12,6 +12,9 @@ namespace causeway::proxy {
 // "writer 127.0.0.1:3306; replicas 127.0.0.1:3307, 127.0.0.1:3308; down 127.0.0.1:3309 (Connection refused)"
 std::string describe_roles(const ClusterView& view);
 
+// Whether a statement could be served: there is a writer, or a node that takes reads.
+bool can_serve(const ClusterView& view);
+
 // For the metrics.
 std::vector<NodeGauges> node_gauges(const ClusterView& view);
 

@@ -35,10 +35,12 @@ class Causeway:
 
     `settings` are settings by the names of the documentation, {"forwarding.read_wait_timeout": "2s"}; a value may be a
     list for what can be given more than once. `arguments` are added as they are; `stderr` is a descriptor to log to
-    instead of `log_path`. Ends with this process.
+    instead of `log_path`; without `password_file` the settings or arguments say what the monitor's password is. Ends with
+    this process.
     """
 
-    def __init__(self, cluster, settings=None, arguments=(), environment=None, binary=None, stderr=None):
+    def __init__(self, cluster, settings=None, arguments=(), environment=None, binary=None, stderr=None,
+                 password_file=True):  # fmt: skip
         self.cluster = cluster
         self.port = free_port()
         self.admin_port = free_port()
@@ -48,6 +50,7 @@ class Causeway:
         self._environment = environment or {}
         self._binary = binary or default_binary()
         self._stderr = stderr
+        self._password_file = password_file
         self._process = None
 
     def command(self):
@@ -55,7 +58,8 @@ class Causeway:
         for address in self.cluster.addresses():
             command += ["--node", address]
         command += ["--monitor-user", accounts.MONITOR.name]
-        command += ["--monitor-password-file", str(self.cluster.directory / "monitor.password")]
+        if self._password_file:
+            command += ["--monitor-password-file", str(self.cluster.directory / "monitor.password")]
         for name, value in self._settings.items():
             command += [f"--{name}={item}" for item in (value if isinstance(value, list) else [value])]
         return command + self._arguments

@@ -181,11 +181,11 @@ def run_mysql_client(proxy, statements, *arguments, account=accounts.APP):
     return done.stdout
 
 
-def kill_connections(cluster, *nodes):
-    """Kills what the application's user has open on these nodes: Causeway's connections."""
+def kill_connections(cluster, *nodes, user=accounts.APP.name):
+    """Kills what the application's user, or another, has open on these nodes: Causeway's connections."""
     for node in nodes:
         for row in cluster.query(node, "SHOW PROCESSLIST"):
-            if row["User"] == accounts.APP.name:
+            if row["User"] == user:
                 with contextlib.suppress(pymysql.Error):  # it may just have ended
                     cluster.query(node, f"KILL {row['Id']}")
 

@@ -4,6 +4,9 @@ import concurrent.futures
 import contextlib
 import fcntl
 import os
+import pathlib
+import re
+import resource
 import signal
 import socket
 import subprocess
@@ -313,6 +316,176 @@ def test_login_while_no_server_can_be_reached_is_not_about_the_password(own_clus
         proxy.connect(accounts.Account("app", "wrong"))
 
 
+MONITOR_RIGHTS = {
+    "mysql": ("REPLICATION CLIENT, PROCESS, CONNECTION_ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON performance_schema.*"),
+    "mariadb": ("BINLOG MONITOR, SLAVE MONITOR, PROCESS, CONNECTION ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON mysql.global_priv"),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def monitor_account(cluster, name, rights=None):
+    """An account of its own for a monitor; gives a function that sets its password on all servers, and cuts its connections
+    there if it is told to."""
+
+    def set_password(password, cut=True):
+        cluster.query(0, f"ALTER USER {name}@'%' IDENTIFIED BY '{password}'")
+        cluster.wait_synced()
+        if cut:
+            kill_connections(cluster, 0, 1, 2, user=name)
+
+    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'first'")
+    for right in MONITOR_RIGHTS[cluster.kind] if rights is None else rights:
+        cluster.query(0, f"GRANT {right} TO {name}@'%'")
+    cluster.wait_synced()
+    try:
+        yield set_password
+    finally:
+        cluster.query(0, f"DROP USER {name}@'%'")
+
+
+def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_proxy, connect, table, tmp_path):
+    """Refused with the old password, the monitor keeps the roles it knows, and says so; it reads the file again whenever
+    it is refused, and at SIGHUP."""
+    password = tmp_path / "password"
+    password.write_text("first\n")
+    arguments = ["--monitor-user", "rotated", "--monitor-password-file", str(password)]
+    with monitor_account(cluster, "rotated") as set_password:
+        proxy = start_proxy(cluster, None, *arguments)
+        before = connect(to=proxy, level="GLOBAL")
+        assert server_of(before) in (1, 2)
+        set_password("second")
+        shut_out = "does not let the monitor in"
+        wait_until(lambda: proxy.log().count(shut_out) == 3, 20, "all nodes refuse the monitor")
+        assert proxy.http("/readyz")[0] == 200
+        assert proxy.http("/status")[1].count("Access denied") == 3
+        for session in (before, connect(to=proxy)):
+            run(session, f"UPDATE {table} SET value = 'x' WHERE id = 1")
+            assert one(session, f"SELECT value FROM {table} WHERE id = 1") == "x"
+        # Questions to the writer are refused as well: reads at GLOBAL go there themselves.
+        assert server_of(session) in (1, 2) and server_of(before) in (0, 1, 2)
+        assert "out of service" not in proxy.log()
+
+        password.write_text("second\n")
+        wait_until(lambda: proxy.log().count("lets the monitor in again") == 3, 20, "the file is read at a refusal")
+        # Questions of GLOBAL reads take the new password too.
+        refused = proxy.log().count("cannot ask the writer")
+        for _ in range(3):
+            session = connect(to=proxy, level="GLOBAL")
+            assert server_of(session) in (1, 2)
+        assert proxy.log().count("cannot ask the writer") == refused
+
+        password.write_text("third\n")
+        proxy.signal(signal.SIGHUP)
+        wait_until(lambda: "monitor.password_file" in proxy.log(), 20, "SIGHUP reads the file")
+        set_password("third")
+        wait_until(lambda: proxy.log().count("failed a poll") >= 6, 20, "the monitor's connections were cut")
+        assert one(connect(to=proxy, level="GLOBAL"), "SELECT 1") == 1
+        wait_until(lambda: proxy.http("/status")[1].count("Access denied") == 0, 20, "all nodes are watched again")
+        assert proxy.log().count(shut_out) == 3 and "out of service" not in proxy.log()
+        assert all(secret not in proxy.log() for secret in ("first", "second", "third"))
+
+
+def test_node_that_dies_while_the_monitor_is_shut_out_is_out_of_service(own_cluster, start_proxy, tmp_path):
+    cluster = own_cluster()
+    (tmp_path / "password").write_text("first\n")
+    arguments = ["--monitor-user", "rotated", "--monitor-password-file", str(tmp_path / "password")]
+    with monitor_account(cluster, "rotated") as set_password:
+        proxy = start_proxy(cluster, None, *arguments)
+        set_password("second")
+        wait_until(lambda: proxy.log().count("does not let the monitor in") == 3, 20, "all nodes refuse the monitor")
+        cluster.kill_node(1)
+        wait_until(lambda: proxy.http("/status")[1].count('"up":false') == 1, 20, "the dead one is out")
+        assert proxy.http("/readyz")[0] == 200
+
+
+def test_ready_means_that_a_statement_can_be_served(own_cluster, start_proxy):
+    """Two servers that both take writes, and nobody to say who is the writer: all answer, none can be used."""
+    cluster = own_cluster(replicas=1)
+    reset = {"mysql": "REPLICA", "mariadb": "SLAVE"}[cluster.kind]
+    cluster.query(1, f"STOP {reset}")
+    cluster.query(1, f"RESET {reset} ALL")
+    cluster.set_read_only(1, False)
+    proxy = start_proxy(cluster, ready_timeout=None)
+    wait_until(lambda: "event=listening" in proxy.log(), 20, "it listens")
+    status, body = proxy.http("/readyz")
+    assert status == 503 and "several nodes are writable" in body
+    assert '"ready":false' in proxy.http("/status")[1]
+    assert "event=ready" not in proxy.log() and "not ready: no statement can be served" in proxy.log()
+    checked = check(cluster)
+    assert checked.returncode == 1 and "no writer" in checked.stderr and "several nodes are writable" in checked.stderr
+
+    cluster.set_read_only(1, True)
+    proxy.wait_ready()
+    wait_until(lambda: "event=ready" in proxy.log(), 10, "the log says so")
+    with proxy.connect(database="app") as connection:
+        assert one(connection, "SELECT @@server_id") == 1
+
+
+# --- causeway check ---------------------------------------------------------------------------------------------------
+
+
+def check(cluster, *arguments):
+    """`causeway check` on free ports; later arguments win."""
+    command = Causeway(cluster).command()
+    return subprocess.run([command[0], "check", *command[1:], *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_check_says_who_is_who(cluster):
+    done = check(cluster)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split(": ")[0] for line in lines] == cluster.addresses()
+    assert "writer" in lines[0] and all("replica" in line and "read-only" in line for line in lines[1:])
+
+
+def test_check_of_an_account_without_rights(cluster, tmp_path):
+    (tmp_path / "password").write_text("first")
+    with monitor_account(cluster, "feeble", rights=()):
+        done = check(cluster, "--monitor-user", "feeble", "--monitor-password-file", str(tmp_path / "password"))
+    assert done.returncode == 1
+    right = {"mysql": "REPLICATION CLIENT", "mariadb": "SLAVE MONITOR"}[cluster.kind]
+    assert all(f"{address}: " in done.stderr for address in cluster.addresses()) and right in done.stderr
+    (tmp_path / "password").write_text("wrong")
+    done = check(cluster, "--monitor-password-file", str(tmp_path / "password"))
+    assert done.returncode == 1 and "Access denied" in done.stderr and "wrong" not in done.stderr
+
+
+def test_check_of_an_account_that_may_not_read_the_accounts(cluster, tmp_path):
+    (tmp_path / "password").write_text("first")
+    with monitor_account(cluster, "half", rights=MONITOR_RIGHTS[cluster.kind][:1]):
+        done = check(cluster, "--monitor-user", "half", "--monitor-password-file", str(tmp_path / "password"))
+    assert done.returncode == 0 and "the accounts cannot be read" in done.stderr
+
+
+def test_check_of_a_cluster_that_is_not_in_order(cluster):
+    with cluster.replication_stopped(1):
+        done = check(cluster)
+    assert done.returncode == 1 and f"{cluster.addresses()[1]} takes no reads: its applier does not run" in done.stderr
+    cluster.set_read_only(0, True)
+    try:
+        done = check(cluster)
+    finally:
+        cluster.set_read_only(0, False)
+    assert done.returncode == 1 and "there is no writer" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--admin-listen"])
+def test_check_of_a_port_in_use(cluster, flag):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = check(cluster, flag, address)
+    assert done.returncode == 1 and f"cannot listen on {address}" in done.stderr and "in use" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("settings", [("--tls.certificate=/no/such.pem", "--tls.key=/no/such.key"), ("--tls.ca=/no/such.pem",),
+                                      ("--server_tls.ca=/no/such.pem", "--server_tls.mode=verify_ca")])  # fmt: skip
+def test_check_of_missing_files(cluster, settings):
+    done = check(cluster, *settings)
+    assert done.returncode == 1 and "/no/such.pem" in done.stderr
+
+
 def test_check_tries_the_nodes(cluster):
     command = Causeway(cluster).command()
     good = subprocess.run([command[0], "check", *command[1:]], capture_output=True, text=True, timeout=30)
@@ -387,6 +560,111 @@ def test_signals_of_other_programs_do_not_end_it(cluster, proxy):
         proxy.signal(number)
     with proxy.connect() as connection:
         assert one(connection, "SELECT 1") == 1
+
+
+# --- descriptors ------------------------------------------------------------------------------------------------------
+
+
+def test_descriptors_used_up(cluster, start_proxy):
+    """Who comes then is told, at once; who is there is served, and so are operators."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+    try:
+        proxy = start_proxy(cluster)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+
+    with contextlib.ExitStack() as opened:
+        first = opened.enter_context(proxy.connect(database="app"))
+        assert one(first, "SELECT 1") == 1
+        used = len(os.listdir(f"/proc/{proxy.pid}/fd"))
+        resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (used + 60, hard))
+        refused = []
+        for _ in range(100):
+            try:
+                opened.enter_context(proxy.connect(connect_timeout=5))
+            except pymysql.Error as error:
+                refused.append(error.args[0])
+        assert len(refused) > 40 and set(refused) == {1040}
+        assert proxy.http("/readyz")[0] == 200
+        assert one(first, "SELECT @@server_id") in (2, 3)
+        assert one(first, "/* causeway: route=writer */ SELECT @@server_id") == 1
+        # Not even the reserve is left.
+        resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (used, hard))
+        for _ in range(3):
+            with pytest.raises(pymysql.Error) as error:
+                proxy.connect(connect_timeout=5)
+            assert error.value.args[0] == 1040
+        assert one(first, "SELECT 1") == 1
+    resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    with proxy.connect() as connection:
+        assert one(connection, "SELECT 1") == 1
+
+
+def test_descriptor_limit_that_is_too_low_is_told(cluster, start_proxy):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    proxy = start_proxy(cluster, {"limits.max_connections": "1000000"})
+    assert ("too low for limits.max_connections" in proxy.log()) == (hard < 1_500_064)
+    assert "too low for limits.max_connections" not in start_proxy(cluster, {"limits.max_connections": "50"}).log()
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+def in_memory(proxy, text):
+    """How often the process has it where a core dump would."""
+    found = 0
+    maps = pathlib.Path(f"/proc/{proxy.pid}/smaps").read_text()
+    with open(f"/proc/{proxy.pid}/mem", "rb", buffering=0) as memory:
+        for start, end, rights, flags in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) (\S+) .*?^VmFlags:(.*?)$", maps, re.S | re.M):
+            if not rights.startswith("r") or "dd" in flags.split() or "io" in flags.split():
+                continue
+            memory.seek(int(start, 16))
+            with contextlib.suppress(OSError):
+                found += memory.read(int(end, 16) - int(start, 16)).count(text.encode())
+    return found
+
+
+CORE_MONITOR = "a-monitor-password-to-look-for"
+CORE_USER = "a-user-password-to-look-for"
+
+
+@pytest.mark.parametrize("place", ["password file", "file", "flag", "environment"])
+def test_passwords_are_in_no_core_dump_and_in_no_list_of_processes(cluster, start_proxy, tmp_path, place):
+    (tmp_path / "monitor").write_text(CORE_MONITOR + "\n")
+    (tmp_path / "user").write_text(CORE_USER + "\n")
+    arguments, environment = [], {}
+    if place == "password file":
+        arguments = ["--monitor-password-file", str(tmp_path / "monitor"), f"--users=core_user=@{tmp_path / 'user'}"]
+    elif place == "file":
+        (tmp_path / "causeway.toml").write_text(f"[monitor]\npassword = '{CORE_MONITOR}'\n[users]\ncore_user = '{CORE_USER}'\n")
+        arguments = ["--config", str(tmp_path / "causeway.toml")]
+    elif place == "flag":
+        arguments = [f"--monitor.password={CORE_MONITOR}", "--users", f"core_user={CORE_USER}"]
+    else:
+        environment = {"CAUSEWAY_MONITOR_PASSWORD": CORE_MONITOR, "CAUSEWAY_USERS": f"core_user={CORE_USER}"}
+    with monitor_account(cluster, "core_monitor") as set_password, configured_account(cluster, "core_user", CORE_USER) as user:
+        set_password(CORE_MONITOR, cut=False)
+        proxy = start_proxy(cluster, {"monitor.user": "core_monitor"}, *arguments, environment=environment, password_file=False)
+        with proxy.connect(user) as first, proxy.connect(user) as second:
+            for session in (first, second):
+                assert one(session, "SELECT 1") == 1
+                assert one(session, "/* causeway: route=writer */ SELECT 1") == 1
+            for shown in ("cmdline", "environ"):
+                text = pathlib.Path(f"/proc/{proxy.pid}/{shown}").read_text(errors="replace")
+                assert CORE_MONITOR not in text and CORE_USER not in text
+            assert (in_memory(proxy, CORE_MONITOR), in_memory(proxy, CORE_USER)) == (0, 0)
+
+
+@contextlib.contextmanager
+def configured_account(cluster, name, password):
+    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY '{password}'")
+    cluster.wait_synced()
+    try:
+        yield accounts.Account(name, password)
+    finally:
+        cluster.query(0, f"DROP USER {name}@'%'")
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,8 @@
 """Several listeners stand side by side, TCP and Unix sockets, each with its own default level and timeout policy."""
 
+import os
+import stat
+
 import pymysql
 from cluster import accounts, free_port
 from conftest import run
@@ -39,3 +42,17 @@ def test_listeners_have_their_own_level_and_policy(cluster, start_proxy, connect
         run(eventual, "SET aurora_replica_read_consistency = DEFAULT")
         assert one(eventual, "SELECT @@aurora_replica_read_consistency") == "EVENTUAL"
         assert one(globally, read) == "new"
+
+
+def test_mode_of_a_unix_socket(cluster, start_proxy, tmp_path):
+    """As the setting has it, or as the servers' own, whatever the umask is."""
+    sockets = {tmp_path / "default": 0o777, tmp_path / "group": 0o660}
+    umask = os.umask(0o077)
+    try:
+        start_proxy(cluster, {"listen": [f"unix:{tmp_path}/default", f"unix:{tmp_path}/group?socket_mode=0660"]})
+    finally:
+        os.umask(umask)
+    assert {path: stat.S_IMODE(path.stat().st_mode) for path in sockets} == sockets
+    for path in sockets:
+        with _at(unix_socket=str(path)) as connection:
+            assert one(connection, "SELECT 1") == 1

@@ -60,17 +60,21 @@ TEST(CommandLine, SaysWhatIsWrongOneLineEach) {
       "causeway: --log-level: log.level must be one of debug, info, warning, error, off, not \"loud\"\n");
 }
 
-TEST(CommandLine, CheckTriesEveryNode) {
-  const Config config = std::get<RunRequest>(run({"--node=a:1,b:2,c:3"}).request).config;
-  std::ostringstream out;
-  std::ostringstream err;
-  const auto try_node = [](const Config&, const NodeConfig& node) -> std::string {
-    if (node.address.host == "b") throw std::runtime_error("connection refused");
-    return "replica";
-  };
-  EXPECT_EQ(check_nodes(config, try_node, out, err), 1);
-  EXPECT_EQ(out.str(), "a:1: replica\nc:3: replica\n");
-  EXPECT_EQ(err.str(), "b:2: connection refused\n");
+TEST(CommandLine, HidesWhatIsSecret) {
+  std::vector<std::string> args = {"--monitor.password=s3cret",
+                                   "--monitor-user=u",
+                                   "--monitor.password",
+                                   "s3cret",
+                                   "--users=a=s3cret,b=other",
+                                   "--monitor-password-file",
+                                   "/file"};
+  std::vector<char*> pointers;
+  for (std::string& arg : args)
+    pointers.push_back(arg.data());
+  hide_secrets(pointers);
+  EXPECT_EQ(args, (std::vector<std::string>{"--monitor.password=******", "--monitor-user=u",
+                                            "--monitor.password", "******", "--users=****************",
+                                            "--monitor-password-file", "/file"}));
 }
 
 }  // namespace

@@ -36,12 +36,12 @@ struct Inputs {
   }
 
   Config config() const {
-    const ConfigResult result = load();
+    ConfigResult result = load();
     if (const auto* errors = std::get_if<ConfigErrors>(&result)) {
       ADD_FAILURE() << to_string(errors->front());
       return {};
     }
-    return std::get<Config>(result);
+    return std::get<Config>(std::move(result));
   }
 
   std::vector<std::string> errors() const {
@@ -109,7 +109,7 @@ TEST(Config, TakesTheFlagsThatOthersRelyOn) {
   EXPECT_EQ(config.nodes.size(), 2u);
   EXPECT_EQ(to_string(config.nodes[1].address), "[::1]:3307");
   EXPECT_EQ(config.monitor.user, "watcher");
-  EXPECT_EQ(config.monitor.password, "pa ss");
+  EXPECT_EQ(config.monitor.password.text(), "pa ss");
   EXPECT_EQ(config.workers, 3u);
   EXPECT_EQ(to_string(*config.admin.listen), "0.0.0.0:9999");
   ASSERT_EQ(config.listeners.size(), 1u);
@@ -172,19 +172,19 @@ TEST(Config, ReadsUsersFromEverySource) {
   Inputs inputs = with_file("[users]\napp = 'secret'\nreport = { password_file = '/report' }\n");
   inputs.files["/report"] = "from file\r\n";
   Config config = inputs.config();
-  EXPECT_EQ(config.users["app"].password, "secret");
-  EXPECT_EQ(config.users["report"].password, "from file");
+  EXPECT_EQ(config.users["app"].password.text(), "secret");
+  EXPECT_EQ(config.users["report"].password.text(), "from file");
   inputs.environment["CAUSEWAY_USERS"] = "other=x=y,second=@/report";
   config = inputs.config();
   EXPECT_EQ(config.users.size(), 2u);
-  EXPECT_EQ(config.users["other"].password, "x=y");
-  EXPECT_EQ(config.users["second"].password, "from file");
+  EXPECT_EQ(config.users["other"].password.text(), "x=y");
+  EXPECT_EQ(config.users["second"].password.text(), "from file");
 }
 
 TEST(Config, ALaterPasswordReplacesAnEarlierPasswordFile) {
   Inputs inputs = with_file("[monitor]\npassword_file = '/gone'\n");
   inputs.environment["CAUSEWAY_MONITOR_PASSWORD"] = "direct";
-  EXPECT_EQ(inputs.config().monitor.password, "direct");
+  EXPECT_EQ(inputs.config().monitor.password.text(), "direct");
   EXPECT_THAT(with_file("[monitor]\npassword_file = '/x'\npassword = 'y'\n").errors(),
               testing::Contains(HasSubstr("only one of monitor.password and monitor.password_file")));
 }
@@ -297,6 +297,14 @@ proxy_protocol_from = ["10.0.0.0/8", "fd00::7"]
   EXPECT_FALSE(from[1].contains(*parse_ip("fd00::8")));
 }
 
+TEST(Config, ModeOfAUnixSocket) {
+  const Inputs inputs{
+      .args = {"--node=a:1", "--listen=unix:/a?socket_mode=0660,unix:/b"}, .environment = {}, .files = {}};
+  const Config config = inputs.config();
+  EXPECT_EQ(config.listeners[0].socket_mode, 0660u);
+  EXPECT_EQ(config.listeners[1].socket_mode, 0777u);
+}
+
 TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
   const std::pair<const char*, const char*> table[] = {
       {"--read-consistancy=GLOBAL", "--read-consistancy: unknown option; did you mean --read-consistency?"},
@@ -322,6 +330,11 @@ TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
        "not \"\""},
       {"--listen=unix:/s?proxy_protocol_from=10.0.0.0/8",
        "--listen: listeners.proxy_protocol_from is for TCP listeners, not \"10.0.0.0/8\""},
+      {"--listen=h:1?socket_mode=0660", "--listen: listeners.socket_mode is for Unix sockets, not \"0660\""},
+      {"--listen=unix:/s?socket_mode=432",
+       "--listen: listeners.socket_mode must be an octal mode such as 0660, not \"432\""},
+      {"--listen=unix:/s?socket_mode=0888",
+       "--listen: listeners.socket_mode must be an octal mode such as 0660, not \"0888\""},
       {"--tls.client_certificate=required",
        "--tls.client_certificate: tls.client_certificate is required, but tls.ca is not set: nothing to "
        "verify it "
