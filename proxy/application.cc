@@ -19,8 +19,10 @@
 #include "proxy/admin_server.h"
 #include "proxy/build_info.h"
 #include "proxy/cluster_monitor.h"
+#include "proxy/connection_share.h"
 #include "proxy/descriptor_limit.h"
 #include "proxy/environment.h"
+#include "proxy/free_memory.h"
 #include "proxy/listener.h"
 #include "proxy/metrics_registry.h"
 #include "proxy/monitor_account.h"
@@ -37,6 +39,9 @@ using std::chrono::steady_clock;
 // What is left of a node's max_connections for others (administrators, replication) when replicas serve the
 // reads.
 constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
+
+// How often memory that is free is given back to the system.
+constexpr std::chrono::seconds kGiveBackInterval{5};
 
 // Until the monitor has heard of a node's max_connections.
 constexpr uint64_t kDefaultMaxConnections = 151;
@@ -70,6 +75,7 @@ class Application {
         logger_(logger),
         metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
         environment_(config, logger, cluster_),
+        shares_(config.nodes.size()),
         monitor_account_(monitor_account(config.monitor)),
         monitor_(monitor_options(config, monitor_account_), cluster_, monitor_log(logger)),
         signals_(io_, SIGTERM, SIGINT),
@@ -92,6 +98,7 @@ class Application {
   void start_serving();
   void tell_readiness();
   void update_budgets();
+  uint32_t configured_limit(const ClusterView& view, size_t node) const;
   void on_tick();
   void schedule_tick();
   void wait_for_reload();
@@ -101,11 +108,13 @@ class Application {
   Readiness readiness() const;
   AdminHandlers admin_handlers();
 
+  const steady_clock::time_point started_ = steady_clock::now();
   const Config& config_;
   Logger logger_;
   ClusterState cluster_;
   MetricsRegistry metrics_;
   Environment environment_;
+  std::vector<ConnectionShare> shares_;  // by node
   std::shared_ptr<MonitorAccount> monitor_account_;
   ClusterMonitor monitor_;
   std::unique_ptr<AccountStore> accounts_;
@@ -120,6 +129,8 @@ class Application {
   uint64_t budgets_of_view_ = 0;
   std::optional<bool> told_ready_;  // nothing before it was told
   uint64_t told_ready_of_view_ = 0;
+  FreeMemory free_memory_;
+  steady_clock::time_point next_give_back_;
 };
 
 void Application::prepare_environment() {
@@ -139,19 +150,48 @@ void Application::prepare_environment() {
   }
 }
 
-// The writer's limit is Aurora's share, over all workers; a replica's leaves something for others.
+// The writer's share is Aurora's, over all workers; a replica's leaves something for others. Several
+// instances divide both.
+uint32_t Application::configured_limit(const ClusterView& view, size_t node) const {
+  const uint64_t told = node < view.nodes.size() ? view.nodes[node].max_connections : 0;
+  const uint64_t max = told == 0 ? kDefaultMaxConnections : told;
+  const bool is_writer = view.writer >= 0 && static_cast<size_t>(view.writer) == node;
+  const uint64_t percent =
+      is_writer ? config_.forwarding.aurora_fwd_writer_max_connections_pct : kReplicaMaxConnectionsPercent;
+  const uint64_t of_all = max * percent / 100;
+  uint64_t limit = of_all == 0 ? 0 : std::max(of_all / config_.limits.instances, uint64_t{1});
+  const uint32_t own = config_.nodes[node].max_connections;
+  const uint32_t absolute = own != 0 ? own : config_.limits.max_server_connections;
+  if (absolute != 0) limit = std::min<uint64_t>(limit, absolute);
+  return static_cast<uint32_t>(limit);
+}
+
 void Application::update_budgets() {
   const auto view = cluster_.current();
   if (view->version == budgets_of_view_) return;
   budgets_of_view_ = view->version;
   for (size_t i = 0; i < config_.nodes.size(); ++i) {
-    const NodeView* node = i < view->nodes.size() ? &view->nodes[i] : nullptr;
-    const uint64_t max =
-        node == nullptr || node->max_connections == 0 ? kDefaultMaxConnections : node->max_connections;
-    const bool is_writer = view->writer >= 0 && static_cast<size_t>(view->writer) == i;
-    const uint64_t percent =
-        is_writer ? config_.forwarding.aurora_fwd_writer_max_connections_pct : kReplicaMaxConnectionsPercent;
-    environment_.budgets[i].set_limit(static_cast<uint32_t>(max * percent / 100));
+    ConnectionBudget& budget = environment_.budgets[i];
+    const int64_t in_use =
+        metrics_.sum([i](const WorkerMetrics& w) { return w.nodes[i].leases_in_use.value(); });
+    const OwnConnections own{.most = configured_limit(*view, i),
+                             .open = budget.used(),
+                             .in_use = static_cast<uint32_t>(std::max<int64_t>(in_use, 0))};
+    NodeRoom room;
+    if (i < view->nodes.size()) {
+      room.counted_at = view->nodes[i].connections.counted_at;
+      room.max_connections = view->nodes[i].max_connections;
+      room.open_connections = view->nodes[i].connections.open;
+    }
+    const bool was_short = shares_[i].node_is_short();
+    budget.set_limit(shares_[i].after_count(own, room));
+    if (!was_short && shares_[i].node_is_short()) {
+      logger_.warning("a server has hardly any connections left: idle ones are given back",
+                      {{"node", to_string(config_.nodes[i].address)},
+                       {"server_connections", std::to_string(room.open_connections.value_or(0))},
+                       {"server_max_connections", std::to_string(room.max_connections)},
+                       {"own_connections", std::to_string(own.open)}});
+    }
   }
 }
 
@@ -166,16 +206,13 @@ AdminHandlers Application::admin_handlers() {
   AdminHandlers handlers;
   handlers.metrics = [this] {
     auto families = metrics_.Collect();
-    auto process = process_metrics();
-    families.insert(families.end(), std::make_move_iterator(process.begin()),
-                    std::make_move_iterator(process.end()));
     families.push_back(dropped_log_lines(logger_));
     return families;
   };
   handlers.readiness = [this] { return readiness(); };
   handlers.status = [this] {
     const Readiness now = readiness();
-    return status_json(*cluster_.current(), metrics_, now.ready, now.reason);
+    return status_json(*cluster_.current(), metrics_, now.ready, now.reason, steady_clock::now() - started_);
   };
   return handlers;
 }
@@ -238,6 +275,10 @@ void Application::schedule_tick() {
 void Application::on_tick() {
   update_budgets();
   tell_readiness();
+  if (const auto now = steady_clock::now(); now >= next_give_back_) {
+    next_give_back_ = now + kGiveBackInterval;
+    free_memory_.give_back();
+  }
   logger_.tell_repeated();
   if (drain_until_) {
     const bool empty = environment_.sessions.load() == 0;

@@ -74,6 +74,9 @@ struct BackendConnection {
   BackendConnection(const BackendConnection&) = delete;
   BackendConnection& operator=(const BackendConnection&) = delete;
 
+  // Between commands: without the goodbye a server counts it as aborted, and MariaDB logs it.
+  void say_goodbye();
+
   MysqlStream stream;
   size_t node;  // index in Config::nodes
   std::shared_ptr<const PoolKey> key;

@@ -4,6 +4,9 @@
 #include <string_view>
 #include <utility>
 
+#include "protocol/command.h"
+#include "proxy/free_memory.h"
+
 namespace causeway::proxy {
 namespace {
 
@@ -42,6 +45,12 @@ size_t BackendPool::KeyHash::operator()(const PoolKey& key) const {
   size_t hash = mix(hash_text(key.user), hash_text(key.client_address));
   hash = mix(hash, static_cast<size_t>(key.lasting_capabilities()));
   return mix(hash, static_cast<size_t>(key.credentials_version) + (key.requires_tls ? 1 : 0));
+}
+
+void BackendConnection::say_goodbye() {
+  protocol::Buffer goodbye;
+  protocol::append_command(goodbye, protocol::Command::kQuit, {}, capabilities);
+  stream.close_after(goodbye);
 }
 
 BackendPool::~BackendPool() {
@@ -160,6 +169,7 @@ void BackendPool::put_back(BackendConnection& connection) {
   connection.in_use = false;
   connection.idle_since = Clock::now();
   --in_use_;
+  shrink(connection.out);
   if (connection.keep) return;
   metrics_.leases_in_use.subtract();
   offer(connection);
@@ -194,7 +204,11 @@ void BackendPool::close(BackendConnection& connection) {
   if (connection.in_use || connection.keep) metrics_.leases_in_use.subtract();
   leave_schema_group(connection);
   if (--connection.group->connections == 0) groups_.erase(groups_.find(*connection.key));
-  connection.stream.close();
+  if (connection.in_use) {
+    connection.stream.close();
+  } else {
+    connection.say_goodbye();
+  }
   metrics_.closes.add();
   metrics_.connections.subtract();
   const size_t index = connection.index;

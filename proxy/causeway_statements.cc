@@ -213,12 +213,7 @@ Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Stateme
     const HandedPosition handed = co_await take_position(session, *changes.position);
     if (handed != HandedPosition::kTaken) co_return refused(refused_position(handed, *changes.position));
   }
-  if (changes.level && *changes.level != session.level) {
-    Gauge& forwarding = session.worker.metrics().forwarding_sessions;
-    if (session.level == ReadConsistency::kOff) forwarding.add();
-    if (*changes.level == ReadConsistency::kOff) forwarding.subtract();
-    session.level = *changes.level;
-  }
+  if (changes.level) session.level = *changes.level;
   session.trackers = std::move(changes.trackers);
   if (!set->remaining_sql.empty()) {
     own.kind = OwnStatement::Kind::kRewritten;

@@ -275,7 +275,10 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
   for (const size_t node : nodes) {
     ConnectResult opened = co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
     session_.in_flight = nullptr;
-    if (opened.connection) co_return PasswordVerdict{.accepted = true};
+    if (opened.connection) {
+      opened.connection->say_goodbye();
+      co_return PasswordVerdict{.accepted = true};
+    }
     if (opened.access_denied && static_cast<int>(node) == writer) co_return PasswordVerdict{};
     if (opened.access_denied && writer < 0) verdict = PasswordVerdict{};
     if (opened.refusal && !opened.access_denied) verdict.unknown = std::move(opened.refusal);

@@ -21,6 +21,7 @@
 #include "protocol/secret.h"
 #include "proxy/backend_connection.h"
 #include "proxy/config.h"
+#include "proxy/metrics.h"
 #include "proxy/mysql_stream.h"
 #include "proxy/prepared_statements.h"
 #include "proxy/text_prepared.h"
@@ -115,6 +116,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::shared_ptr<const PoolKey> pool_key;
   protocol::Nonce nonce{};  // that its password was asked with; for COM_CHANGE_USER
   int failed_changes_of_user = 0;
+  bool logged_in = false;
   std::shared_ptr<const protocol::Credentials> credentials;
   std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
 
@@ -162,7 +164,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   routing::Target last_target = routing::Target::kNone;
   size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
   size_t former_writer = kNoNode;  // where it had something when another server became the writer
-  bool counted_on_writer = false;  // in WorkerMetrics::writer_sessions
+  bool used_writer = false;
+  CountedSession counted;                  // see Worker::count_session()
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
 
   // What it is doing: for SHOW PROCESSLIST, and exact to a tick of the worker.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/ahead_watch.h"
+#include "proxy/connection_count.h"
 #include "proxy/incarnation.h"
 #include "proxy/node_probe_run.h"
 #include "proxy/replica_lag.h"
@@ -145,10 +146,15 @@ struct ClusterMonitor::Impl {
   void run(size_t i) {
     uint64_t seen = 0;
     int64_t server_started_at = 0;  // of the server at the other end of the connection
+    ConnectionCount connections;
     for (;;) {
       const auto started = Clock::now();
       if (is_to_reconnect(i)) clients[i]->close();
       Outcome outcome = poll(i, server_started_at);
+      if (outcome.probe) {
+        count_connections(*clients[i], connections);
+        outcome.probe->connections = connections;
+      }
       const bool refused = outcome.refused;
       const Health health = report(i, std::move(outcome));
       std::unique_lock lock(mutex);
@@ -369,6 +375,7 @@ struct ClusterMonitor::Impl {
     node.usable_for_reads = elected.usable_for_reads;
     node.unusable_reason = std::move(elected.unusable_reason);
     node.replication_running = elected.replication_running;
+    node.has_source = elected.has_source;
     node.lag = elected.lag;
     node.executed = std::move(elected.executed);
     node.incarnation = records[i].incarnation;
@@ -396,6 +403,7 @@ struct ClusterMonitor::Impl {
     node.capabilities = probe.capabilities;
     node.default_collation = probe.default_collation;
     node.max_connections = probe.max_connections;
+    node.connections = probe.connections;
     node.sql_mode = probe.sql_mode;
     node.init_connect = probe.init_connect;
     node.autocommit = probe.autocommit;

@@ -15,6 +15,7 @@
 
 #include "consistency/position.h"
 #include "protocol/capability_flags.h"
+#include "proxy/connection_count.h"
 #include "proxy/server_identity.h"
 
 namespace causeway::proxy {
@@ -57,6 +58,7 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
 
   bool read_only = false;
   bool replication_running = false;  // the applier runs
+  bool has_source = false;           // it replicates by a channel, and so has a lag, known or not
   // Of replicas: an upper bound of how far they were behind the writer when they were polled (WriterHistory);
   // nothing: unknown. 0 for the writer.
   std::optional<std::chrono::milliseconds> lag;
@@ -79,6 +81,7 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   protocol::CapabilityFlags capabilities = 0;  // of its handshake
   uint8_t default_collation = 0;               // of its handshake
   uint64_t max_connections = 0;
+  ConnectionCount connections;
   std::string sql_mode;       // the global one
   bool init_connect = false;  // there is one: logins run it, resets do not
   bool autocommit = true;     // the global one

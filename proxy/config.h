@@ -73,8 +73,9 @@ struct ListenerConfig {
 
 struct NodeConfig {
   Address address = {};
-  uint32_t weight = 1;          // share of the reads; 0 takes none
-  bool proxy_protocol = false;  // the node is told the clients' addresses, by the PROXY protocol
+  uint32_t weight = 1;           // share of the reads; 0 takes none
+  bool proxy_protocol = false;   // the node is told the clients' addresses, by the PROXY protocol
+  uint32_t max_connections = 0;  // of Causeway to it; 0: LimitsConfig::max_server_connections
 
   friend bool operator==(const NodeConfig&, const NodeConfig&) = default;
 };
@@ -127,6 +128,8 @@ struct RoutingConfig {
 
 struct LimitsConfig {
   uint32_t max_connections = 10'000;          // client sessions over all workers
+  uint32_t max_server_connections = 0;        // to one node; 0: as many as its share allows
+  uint32_t instances = 1;                     // Causeways that share the nodes
   uint64_t max_packet_bytes = 64ull << 20;    // longest command of a client
   uint32_t max_prepared_statements = 16'382;  // of one client session
 

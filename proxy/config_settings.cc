@@ -16,7 +16,9 @@ constexpr auto kMaxDuration = std::chrono::milliseconds(24h * 365);
 constexpr std::array<std::string_view, 6> kListenerKeys = {
     "address",    "read_consistency", "read_wait_timeout", "on_read_wait_timeout", "proxy_protocol_from",
     "socket_mode"};
-constexpr std::array<std::string_view, 3> kNodeKeys = {"address", "weight", "proxy_protocol"};
+constexpr std::array<std::string_view, 4> kNodeKeys = {"address", "weight", "proxy_protocol",
+                                                       "max_connections"};
+constexpr uint32_t kMaxServerConnections = 100'000;  // the most that a server can be set to
 
 std::string append_listener(Config& config, std::string_view text) {
   ListenerConfig listener;
@@ -53,6 +55,8 @@ std::string append_node(Config& config, std::string_view text) {
 
 std::string set_node_key(Config& config, std::string_view key, std::string_view text) {
   if (key == "proxy_protocol") return set_flag(config.nodes.back().proxy_protocol, text);
+  if (key == "max_connections")
+    return set_number(config.nodes.back().max_connections, text, 1, kMaxServerConnections);
   return set_number(config.nodes.back().weight, text, 0, 1000);
 }
 
@@ -163,7 +167,7 @@ constexpr std::array kSettings = {
         .help =
             "The servers, repeated for each; which one is the writer is found out. The weight (0..1000, "
             "1 if not said) is a replica's share of the reads. proxy_protocol = true tells the server the "
-            "clients' addresses.",
+            "clients' addresses. max_connections is limits.max_server_connections for this server.",
         .list = &kNodeList,
         .clear = [](Config& config) { config.nodes.clear(); }},
     Setting{.name = "workers",
@@ -331,6 +335,22 @@ constexpr std::array kSettings = {
             .default_value = "10000",
             .help = "Client sessions over all workers; the next one gets error 1040.",
             .apply = number<&Config::limits, &LimitsConfig::max_connections, 1, 1'000'000>},
+    Setting{
+        .name = "limits.max_server_connections",
+        .kind = kInteger,
+        .value = "NUMBER",
+        .default_value = "0",
+        .help = "Connections to one server at the most, whatever its role. 0: only the shares of its "
+                "max_connections count, forwarding.aurora_fwd_writer_max_connections_pct of the writer's and "
+                "90 % of a replica's.",
+        .apply = number<&Config::limits, &LimitsConfig::max_server_connections, 0, kMaxServerConnections>},
+    Setting{
+        .name = "limits.instances",
+        .kind = kInteger,
+        .value = "NUMBER",
+        .default_value = "1",
+        .help = "How many Causeways there are before the same servers: each takes that part of these shares.",
+        .apply = number<&Config::limits, &LimitsConfig::instances, 1, 10'000>},
     Setting{.name = "limits.max_packet",
             .kind = kBytes,
             .value = "BYTES",

@@ -6,7 +6,8 @@
 
 namespace causeway::proxy {
 
-// Shared between workers. The limit may change while it is in use: it then holds for new connections.
+// Shared between workers. The limit may change while it is in use: it then holds for new connections, and
+// workers close idle ones while there are more.
 class ConnectionBudget {
  public:
   void set_limit(uint32_t limit) { limit_.store(limit, std::memory_order_relaxed); }
@@ -21,6 +22,8 @@ class ConnectionBudget {
     } while (!used_.compare_exchange_weak(used, used + 1, std::memory_order_relaxed));
     return true;
   }
+
+  bool exceeded() const { return used() > limit(); }
 
   void give_back() { used_.fetch_sub(1, std::memory_order_relaxed); }
 

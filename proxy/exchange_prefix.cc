@@ -254,7 +254,10 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.push_back(PrefixStep::kReset);
     sql.clear();
     append_trackers_sql(sql, connection);
-    if (!session.handshake_collation_forgotten) append_charsets_sql(sql, connection);
+    if (!session.handshake_collation_forgotten) {
+      append_charsets_sql(sql, connection);
+      metrics.replay(ReplayedState::kCharacterSet);
+    }
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kBaseline);
     connection.applied_version = 0;

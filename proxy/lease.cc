@@ -1,5 +1,6 @@
 #include "proxy/lease.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -17,6 +18,11 @@ constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
 
 // A server that lives takes a login within this time.
 constexpr std::chrono::milliseconds kAnswerPatience{1000};
+
+constexpr unsigned kTooManyConnections = 1040;
+
+// How long to wait for a server without room before it is asked again.
+constexpr std::chrono::milliseconds kFullServerPause{100};
 
 // A session's place in the line for a connection to a node, from the moment when it finds none until it has
 // one or gives up.
@@ -69,6 +75,17 @@ class InLine {
   uint64_t ticket_ = 0;  // 0: not in the line
 };
 
+// The server has none, though there would be a place: what other workers do not need is given back too.
+Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline) {
+  Worker& worker = session.worker;
+  worker.node_metrics(node).queue_waits.add();
+  for (const auto& other : worker.environment().workers) {
+    if (other.get() != &worker) other->give_back_one(node);
+  }
+  const DeadlineScope scope(session, std::min(deadline, Clock::now() + kFullServerPause));
+  co_await worker.wait_for_change(session);
+}
+
 Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
   Worker& worker = session.worker;
   BackendPool& pool = worker.pool(node);
@@ -95,7 +112,6 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   worker.node_metrics(node).open_failures.add();
   acquired.reason = session.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
-  if (acquired.refusal) worker.refused(node, *session.pool_key, *acquired.refusal);
   acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
   co_return acquired;
 }
@@ -137,6 +153,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
   BackendPool& pool = worker.pool(node);
   AcquireResult acquired;
   InLine line(session, node);
+  bool asked_again = false;
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
@@ -162,7 +179,20 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
     if (line.may_go() && pool.reserve()) {
       line.leave();
       acquired = co_await open(session, node, lease);
-      co_return acquired;
+      if (!acquired.refusal) co_return acquired;
+      // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
+      const bool is_full = acquired.refusal->code == kTooManyConnections;
+      const bool made_room = is_full && pool.shed_one();
+      const bool in_time = Clock::now() < deadline && !session.closing && !session.query_killed;
+      const bool is_replica = &lease == &session.replica;
+      if (!is_full || !in_time || (is_replica && (!made_room || asked_again))) {
+        worker.refused(node, *session.pool_key, *acquired.refusal);
+        co_return acquired;
+      }
+      asked_again = true;
+      acquired = AcquireResult();
+      co_await wait_for_room(session, node, deadline);
+      continue;
     }
     if (Clock::now() >= deadline || session.closing || session.query_killed) {
       acquired.failure = AcquireResult::Failure::kFull;

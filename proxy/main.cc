@@ -7,6 +7,7 @@
 #include "protocol/secret.h"
 #include "proxy/application.h"
 #include "proxy/command_line.h"
+#include "proxy/free_memory.h"
 #include "proxy/log.h"
 #include "proxy/log_queue.h"
 #include "proxy/node_check.h"
@@ -36,6 +37,7 @@ int main(int argc, char** argv) {
   const RunRequest& request = std::get<RunRequest>(parsed);
   if (request.mode == RunMode::kCheck) return check(request.config, std::cout, std::cerr);
   ignore_signals();
+  return_large_blocks();
   const LogQueue log_lines;
   const Logger logger(request.config.log.level, request.config.log.format, log_lines.sink());
   const int status = run_application(request.config, logger);

@@ -54,8 +54,6 @@ std::string_view to_string(PinReason value) {
       return "diagnostics";
     case PinReason::kSessionState:
       return "session_state";
-    case PinReason::kOther:
-      return "other";
   }
   return "";
 }
@@ -64,8 +62,6 @@ std::string_view to_string(RejectReason value) {
   switch (value) {
     case RejectReason::kTooManyConnections:
       return "too_many_connections";
-    case RejectReason::kShuttingDown:
-      return "shutting_down";
     case RejectReason::kTlsRequired:
       return "tls_required";
     case RejectReason::kHandshake:
@@ -80,8 +76,6 @@ std::string_view to_string(ReplayedState value) {
       return "schema";
     case ReplayedState::kVariables:
       return "variables";
-    case ReplayedState::kUserVariables:
-      return "user_variables";
     case ReplayedState::kCharacterSet:
       return "character_set";
     case ReplayedState::kTransaction:
@@ -131,6 +125,17 @@ StatementKind statement_kind(routing::StatementClass cls) {
       return StatementKind::kOther;
   }
   return StatementKind::kOther;
+}
+
+void WorkerMetrics::recount(const CountedSession& before, const CountedSession& now) {
+  const auto move = [](Gauge& gauge, bool was, bool is) { gauge.add(int64_t{is} - int64_t{was}); };
+  if (before == now) return;
+  move(forwarding_sessions, before.forwarding, now.forwarding);
+  move(writer_sessions, before.on_writer, now.on_writer);
+  for (size_t reason = 0; reason < kPinReasons; ++reason) {
+    move(pinned_sessions[reason], before.pins[reason], now.pins[reason]);
+    if (now.pins[reason] && !before.pins[reason]) pins[reason].add();
+  }
 }
 
 void ReadWaitHistogram::add(std::chrono::microseconds duration) {

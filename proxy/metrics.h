@@ -48,25 +48,17 @@ enum class PinReason : uint8_t {
   kTableLock,
   kUserLock,
   kPreparedStatement,
-  kDiagnostics,   // warnings or FOUND_ROWS() that the next statement may ask for
+  kDiagnostics,   // warnings that the next statement may ask for
   kSessionState,  // something that cannot be replayed
-  kOther,
 };
-enum class RejectReason : uint8_t { kTooManyConnections, kShuttingDown, kTlsRequired, kHandshake };
-enum class ReplayedState : uint8_t {
-  kSchema,
-  kVariables,
-  kUserVariables,
-  kCharacterSet,
-  kTransaction,
-  kStatement
-};
+enum class RejectReason : uint8_t { kTooManyConnections, kTlsRequired, kHandshake };
+enum class ReplayedState : uint8_t { kSchema, kVariables, kCharacterSet, kTransaction, kStatement };
 
 inline constexpr size_t kStatementTargets = 4;
 inline constexpr size_t kStatementKinds = 7;
-inline constexpr size_t kPinReasons = 8;
-inline constexpr size_t kRejectReasons = 4;
-inline constexpr size_t kReplayedStates = 6;
+inline constexpr size_t kPinReasons = 7;
+inline constexpr size_t kRejectReasons = 3;
+inline constexpr size_t kReplayedStates = 5;
 inline constexpr size_t kTimeoutPolicies = 3;
 
 std::string_view to_string(StatementTarget value);
@@ -102,11 +94,22 @@ struct ReadWaitHistogram {
   void add(std::chrono::microseconds duration);
 };
 
+// What the gauges say of one session.
+struct CountedSession {
+  bool forwarding = false;               // in forwarding_sessions
+  bool on_writer = false;                // in writer_sessions
+  std::array<bool, kPinReasons> pins{};  // in pinned_sessions
+
+  bool& pin(PinReason reason) { return pins[static_cast<size_t>(reason)]; }
+
+  friend bool operator==(const CountedSession&, const CountedSession&) = default;
+};
+
 // What is counted by node: the index is the node's place in Config::nodes.
 struct NodeMetrics {
-  Counter leases;  // taken from the pool or opened for a session
-  Gauge leases_in_use;
-  Counter opens;  // connections opened by the pool
+  Counter leases;       // taken from the pool or opened for a session
+  Gauge leases_in_use;  // by statements, or since something of their session lives in them
+  Counter opens;        // connections opened by the pool
   Counter open_failures;
   Counter closes;
   Gauge connections;    // open, in use or idle
@@ -136,7 +139,7 @@ struct alignas(64) WorkerMetrics {
 
   Gauge sessions;             // open client sessions
   Gauge forwarding_sessions;  // those with a level other than ''
-  Gauge writer_sessions;      // those that hold a lease on the writer
+  Gauge writer_sessions;      // those that have run something on the writer
   std::array<Counter, kPinReasons> pins;
   std::array<Gauge, kPinReasons> pinned_sessions;
   std::array<Counter, kReplayedStates> replays;
@@ -156,11 +159,8 @@ struct alignas(64) WorkerMetrics {
   void count(StatementTarget target, StatementKind kind) {
     statements[static_cast<size_t>(target)][static_cast<size_t>(kind)].add();
   }
-  void pin(PinReason reason) {
-    pins[static_cast<size_t>(reason)].add();
-    pinned_sessions[static_cast<size_t>(reason)].add();
-  }
-  void unpin(PinReason reason) { pinned_sessions[static_cast<size_t>(reason)].subtract(); }
+  // The session is counted as `now`; it was counted as `before`.
+  void recount(const CountedSession& before, const CountedSession& now);
   void read_wait_timed_out(OnReadWaitTimeout policy) {
     read_wait_timeouts[static_cast<size_t>(policy)].add();
   }

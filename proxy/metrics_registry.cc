@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include "proxy/build_info.h"
 
@@ -166,7 +167,7 @@ void collect_sessions(FamilyBuilder& builder, const MetricsRegistry& registry) {
   builder.gauge("causeway_sessions", "Open client sessions.", total(registry, &WorkerMetrics::sessions));
   builder.gauge("causeway_forwarded_sessions", "Open client sessions that forward.",
                 total(registry, &WorkerMetrics::forwarding_sessions));
-  builder.gauge("causeway_writer_sessions", "Open client sessions that hold a connection to the writer.",
+  builder.gauge("causeway_writer_sessions", "Open client sessions that have run something on the writer.",
                 total(registry, &WorkerMetrics::writer_sessions));
   builder.begin("causeway_pins_total", "Times that a session got bound to its server connection.",
                 MetricType::Counter);
@@ -223,7 +224,10 @@ void collect_pools(FamilyBuilder& builder, const MetricsRegistry& registry,
   };
   counter("causeway_node_statements_total", "Statements sent to a node.", &NodeMetrics::statements);
   counter("causeway_leases_total", "Server connections given to sessions.", &NodeMetrics::leases);
-  gauge("causeway_leases_in_use", "Server connections that sessions hold now.", &NodeMetrics::leases_in_use);
+  gauge("causeway_leases_in_use",
+        "Server connections that statements run on, or that something of a session lives in (an open "
+        "transaction).",
+        &NodeMetrics::leases_in_use);
   gauge("causeway_pool_connections", "Open server connections, idle ones too.", &NodeMetrics::connections);
   counter("causeway_pool_opens_total", "Server connections opened.", &NodeMetrics::opens);
   counter("causeway_pool_open_failures_total", "Server connections that could not be opened.",
@@ -250,16 +254,32 @@ void collect_cluster(FamilyBuilder& builder, const std::vector<NodeGauges>& node
   }
   builder.begin("causeway_node_role", "1 for the role that a node has.", MetricType::Gauge);
   for (const NodeGauges& node : nodes) {
-    for (const std::string_view role : {"writer", "replica"}) {
+    for (const std::string_view role : {"writer", "replica", "read-only", "unknown"}) {
       builder.value(node.role == role ? 1 : 0, {label("node", node.node), label("role", role)});
     }
   }
-  builder.begin("causeway_node_lag_seconds", "How far a replica is behind, where that is known.",
+  builder.begin("causeway_node_replication_running", "1 if a replica applies what its source sends.",
                 MetricType::Gauge);
   for (const NodeGauges& node : nodes) {
-    if (!node.lag) continue;
-    builder.value(seconds(static_cast<uint64_t>(std::max<int64_t>(node.lag->count(), 0))),
-                  {label("node", node.node)});
+    if (node.role == "replica") builder.value(node.replicates ? 1 : 0, {label("node", node.node)});
+  }
+  builder.begin("causeway_node_lag_seconds", "How far a replica is behind; +Inf: that is not known.",
+                MetricType::Gauge);
+  for (const NodeGauges& node : nodes) {
+    if (!node.lag && !node.has_source) continue;
+    const double lag = node.lag ? seconds(static_cast<uint64_t>(std::max<int64_t>(node.lag->count(), 0)))
+                                : std::numeric_limits<double>::infinity();
+    builder.value(lag, {label("node", node.node)});
+  }
+  builder.begin("causeway_node_max_connections", "Connections that a node allows in all.", MetricType::Gauge);
+  for (const NodeGauges& node : nodes) {
+    if (node.max_connections > 0)
+      builder.value(static_cast<double>(node.max_connections), {label("node", node.node)});
+  }
+  builder.begin("causeway_node_connections", "Connections of everybody to a node.", MetricType::Gauge);
+  for (const NodeGauges& node : nodes) {
+    if (node.open_connections)
+      builder.value(static_cast<double>(*node.open_connections), {label("node", node.node)});
   }
 }
 

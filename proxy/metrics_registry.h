@@ -25,7 +25,11 @@ struct NodeGauges {
   std::string version;
   bool up = false;
   bool usable = false;                           // takes part in routing
-  std::optional<std::chrono::microseconds> lag;  // nothing: unknown, or the writer
+  std::optional<std::chrono::microseconds> lag;  // of a replica; nothing: unknown
+  bool has_source = false;                       // it has a lag, known or not
+  bool replicates = false;                       // its applier runs
+  uint64_t max_connections = 0;                  // 0: unknown
+  std::optional<uint64_t> open_connections;      // of everybody; nothing: unknown
 };
 
 // In the order of Config::nodes. Called on the thread that scrapes; must not wait for a lock of the data

@@ -182,6 +182,16 @@ void MysqlStream::cancel() {
   socket_.cancel(ignored);
 }
 
+void MysqlStream::close_after(protocol::Bytes last) {
+  ErrorCode ignored;
+  if (socket_.is_open() && tls_) {
+    tls_->write_some(asio::const_buffer(last.data(), last.size()), ignored);
+  } else if (socket_.is_open()) {
+    write_wire_now(last, {}, ignored);
+  }
+  close();
+}
+
 void MysqlStream::close() {
   ErrorCode ignored;
   socket_.close(ignored);

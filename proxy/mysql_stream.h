@@ -56,6 +56,8 @@ class MysqlStream {
   bool has_ended();
 
   void cancel();
+  // Sends a last message, if that goes without waiting, and closes. Nothing may be under way.
+  void close_after(protocol::Bytes last);
   void close();
   bool is_open() const { return socket_.is_open(); }
   Socket& socket() { return socket_; }

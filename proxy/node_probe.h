@@ -11,6 +11,7 @@
 
 #include "consistency/position.h"
 #include "proxy/cluster_view.h"
+#include "proxy/connection_count.h"
 #include "proxy/native_client.h"
 #include "proxy/server_identity.h"
 
@@ -60,6 +61,7 @@ struct NodeProbe {
   bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)
   uint64_t max_connections = 0;
+  ConnectionCount connections;
   std::string sql_mode;       // the global one
   bool init_connect = false;  // there is one: logins run it, resets do not
   bool autocommit = true;     // the global one

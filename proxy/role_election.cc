@@ -277,6 +277,7 @@ void judge_replica(const Topology& topology, size_t i, int writer, const Replica
                    ElectedNode& node) {
   node.role = NodeRole::kReplica;
   node.replication_running = channel.applier_running;
+  node.has_source = true;
   node.lag = channel.lag;
   const int foreign = writer == kNobody ? kNobody : foreign_origin(topology, i, writer);
   if (!channel.applier_running) {

@@ -94,7 +94,6 @@ bool forgets_handshake_collation(const ClientSession& session) {
 
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
-  Worker& worker = session.worker;
   give_back(session);
   forget_prepared_statements(session);
   session.variables.clear();
@@ -102,7 +101,6 @@ void forget_state(ClientSession& session) {
   session.handshake_collation_forgotten = false;
   session.was_reset = true;
   session.wait_timeout = std::chrono::seconds{0};
-  worker.count_pins(session.pins, Pins{});
   session.pins = Pins{};
   session.temporary_tables.clear();
   session.deferred = DeferredTransaction{};
@@ -118,9 +116,7 @@ void forget_state(ClientSession& session) {
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;
-  if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.add();
   session.level = *session.listener.read_consistency;
-  if (session.level == consistency::ReadConsistency::kOff) worker.metrics().forwarding_sessions.subtract();
 }
 
 Awaitable<bool> reset_connection(ClientSession& session) {

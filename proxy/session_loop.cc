@@ -10,6 +10,7 @@
 #include "protocol/packet_reader.h"
 #include "protocol/protocol_error.h"
 #include "proxy/client_login.h"
+#include "proxy/free_memory.h"
 #include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_commands.h"
@@ -73,6 +74,9 @@ class CommandBuffer {
   size_t end_ = 0;
 };
 
+// Of the statements of one packet, for the next one.
+constexpr size_t kKeptStatements = 16;
+
 Clock::duration idle_limit(const ClientSession& session) {
   const Config& config = session.worker.config();
   if (session.transaction == routing::Target::kWriter)
@@ -96,6 +100,7 @@ void give_up_idle_transaction(ClientSession& session) {
   session.transaction = routing::Target::kNone;
   session.transaction_doubt = TransactionDoubt::kNone;
   session.transaction_timed_out = true;
+  worker.count_session(session);
   worker.metrics().errors_session_timeout.add();
   worker.logger().warning("an idle transaction was rolled back",
                           {{"session", std::to_string(session.id)}, {"user", session.user}});
@@ -139,6 +144,12 @@ void begin_command(ClientSession& session, Bytes payload) {
 }
 
 void end_command(ClientSession& session) {
+  session.worker.count_session(session);
+  shrink(session.scratch);
+  shrink(session.local_answer);
+  shrink(session.command);
+  shrink(session.sql_scratch);
+  if (session.classified.statements.size() > kKeptStatements) session.classified = routing::Classified();
   session.current_command = protocol::Command::kSleep;
   session.command_since = session.worker.tick();
   session.statement_text = {};
@@ -234,14 +245,9 @@ Awaitable<void> answer_commands(ClientSession& session) {
 Awaitable<void> run_client_session(ClientSession& session) {
   const bool accepted = co_await log_in_client(session);
   if (accepted) {
-    const bool forwarding = session.level != consistency::ReadConsistency::kOff;
-    if (forwarding) session.worker.metrics().forwarding_sessions.add();
+    session.logged_in = true;
     co_await answer_commands(session);
-    if (session.level != consistency::ReadConsistency::kOff)
-      session.worker.metrics().forwarding_sessions.subtract();
   }
-  session.worker.count_pins(session.pins, Pins{});
-  if (session.counted_on_writer) session.worker.metrics().writer_sessions.subtract();
   give_back(session);
 }
 

@@ -256,7 +256,6 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   // What it writes from now on is not on replicas, whatever their positions say.
   if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;
   if (!result.is_error || failed) update_pins(result, target);
-  worker_.count_pins(pins_before_, session_.pins);
   if (!session_.pins.whole_session()) {
     session_.pins.where = Target::kNone;
   } else if (session_.pins.where == Target::kNone) {

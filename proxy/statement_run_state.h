@@ -23,11 +23,7 @@ bool is_write(routing::StatementClass cls);
 class RunningStatement {
  public:
   RunningStatement(ClientSession& session, const StatementRun& run)
-      : session_(session),
-        worker_(session.worker),
-        run_(run),
-        start_(Clock::now()),
-        pins_before_(session.pins) {
+      : session_(session), worker_(session.worker), run_(run), start_(Clock::now()) {
     session.query_killed = false;
   }
 
@@ -94,7 +90,6 @@ class RunningStatement {
   Worker& worker_;
   const StatementRun& run_;
   Clock::time_point start_;
-  Pins pins_before_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
   uint64_t era_ = 0;         // NodeView::position_era when the read was planned

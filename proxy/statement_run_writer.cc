@@ -48,8 +48,7 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   } else {
     worker_.metrics().forwarded_select.add(duration);
   }
-  if (!session_.counted_on_writer) worker_.metrics().writer_sessions.add();
-  session_.counted_on_writer = true;
+  session_.used_writer = true;
   after_either(connection, result, Target::kWriter);
   track_write(result, token_version_before, was_in_transaction);
   // It may have seen what its replica has not got yet, unless its own position comes behind all of that.

@@ -78,17 +78,20 @@ std::vector<NodeGauges> node_gauges(const ClusterView& view) {
                       .version = node.server_version,
                       .up = node.reachable,
                       .usable = node.usable_for_reads,
-                      .lag = node.role == NodeRole::kReplica ? node.lag : std::nullopt});
+                      .lag = node.role == NodeRole::kReplica ? node.lag : std::nullopt,
+                      .has_source = node.has_source,
+                      .replicates = node.replication_running,
+                      .max_connections = node.max_connections,
+                      .open_connections = node.connections.open});
   }
   return gauges;
 }
 
 std::string status_json(const ClusterView& view, const MetricsRegistry& metrics, bool ready,
-                        const std::string& reason) {
-  static const auto kStarted = std::chrono::steady_clock::now();
+                        const std::string& reason, std::chrono::duration<double> uptime) {
   boost::json::object json;
   json["version"] = std::string(version());
-  json["uptime_seconds"] = std::chrono::duration<double>(std::chrono::steady_clock::now() - kStarted).count();
+  json["uptime_seconds"] = uptime.count();
   json["ready"] = ready;
   json["reason"] = reason;
   json["sessions"] = metrics.sum([](const WorkerMetrics& w) { return w.sessions.value(); });

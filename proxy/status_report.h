@@ -1,6 +1,7 @@
 // The cluster and the counters in words, for the log, /readyz and /status.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,6 @@ std::vector<NodeGauges> node_gauges(const ClusterView& view);
 
 // The JSON object of AdminHandlers::status.
 std::string status_json(const ClusterView& view, const MetricsRegistry& metrics, bool ready,
-                        const std::string& reason);
+                        const std::string& reason, std::chrono::duration<double> uptime);
 
 }  // namespace causeway::proxy

@@ -152,6 +152,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   for (BackendLease* lease : {&session->writer, &session->replica}) {
     if (*lease) pool(lease->connection->node).close(*lease->connection);
   }
+  metrics_.recount(session->counted, {});
   sessions_.erase(sessions_.iterator_to(*session));
   metrics_.sessions.subtract();
   assigned_.fetch_sub(1, std::memory_order_relaxed);
@@ -179,6 +180,10 @@ void Worker::on_tick(Clock::time_point now) {
     session.deadline = Clock::time_point::max();
     session.timed_out = true;
     cancel(session);
+  }
+  for (size_t node = 0; node < pools_.size(); ++node) {
+    while (environment_.budgets[node].exceeded() && pools_[node]->shed_one()) {
+    }
   }
   if (now < next_idle_sweep_) return;
   next_idle_sweep_ = now + kIdleSweep;
@@ -293,17 +298,20 @@ const consistency::Position* Worker::last_known_writer_position() {
   return position.kind() == current.position_kind ? &position : nullptr;
 }
 
-void Worker::count_pins(const Pins& before, const Pins& now) {
-  const auto count = [this](bool was, bool is, PinReason reason) {
-    if (!was && is) metrics_.pin(reason);
-    if (was && !is) metrics_.unpin(reason);
-  };
-  count(before.temporary_table, now.temporary_table, PinReason::kTemporaryTable);
-  count(before.table_lock, now.table_lock, PinReason::kTableLock);
-  count(before.user_lock, now.user_lock, PinReason::kUserLock);
-  count(before.prepared_text, now.prepared_text, PinReason::kPreparedStatement);
-  count(before.untrackable || before.unreported || before.user_variables,
-        now.untrackable || now.unreported || now.user_variables, PinReason::kSessionState);
+void Worker::count_session(ClientSession& session) {
+  const Pins& pins = session.pins;
+  CountedSession now;
+  now.forwarding = session.logged_in && session.level != consistency::ReadConsistency::kOff;
+  now.on_writer = session.used_writer;
+  now.pin(PinReason::kTransaction) = session.transaction != routing::Target::kNone;
+  now.pin(PinReason::kTemporaryTable) = pins.temporary_table;
+  now.pin(PinReason::kTableLock) = pins.table_lock;
+  now.pin(PinReason::kUserLock) = pins.user_lock;
+  now.pin(PinReason::kPreparedStatement) = pins.prepared_text;
+  now.pin(PinReason::kDiagnostics) = session.last_warnings > 0;
+  now.pin(PinReason::kSessionState) = pins.untrackable || pins.unreported || pins.user_variables;
+  metrics_.recount(session.counted, now);
+  session.counted = now;
 }
 
 void Worker::wake_waiting() {
@@ -343,6 +351,10 @@ Awaitable<void> Worker::wait_for_place(ClientSession& session, uint64_t ticket, 
   if (budget.used() < budget.limit() && environment_.lines[node].is_first(ticket)) session.wake_up.set();
   co_await session.wake_up.wait();
   std::erase_if(in_line_, [&session](const InLine& waiting) { return waiting.session == &session; });
+}
+
+void Worker::give_back_one(size_t node) {
+  asio::post(io_, [this, node] { pools_[node]->shed_one(); });
 }
 
 void Worker::shed(size_t node) {

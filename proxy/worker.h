@@ -61,6 +61,8 @@ class Worker {
   void wake_first_in_line(size_t node);
   // Any thread: another worker is short of connections to this node.
   void shed(size_t node);
+  // Any thread: the server has no room for a connection of another worker: an idle one is closed.
+  void give_back_one(size_t node);
 
   Environment& environment() { return environment_; }
   const Config& config() const { return environment_.config; }
@@ -148,8 +150,8 @@ class Worker {
   // Of the last server that was the writer, as of its last poll; null if none was ever known.
   const consistency::Position* last_known_writer_position();
 
-  // The session's pins have changed: for the metrics.
-  void count_pins(const Pins& before, const Pins& now);
+  // Makes the metrics' gauges say what the session is now. Behind every command.
+  void count_session(ClientSession& session);
 
  private:
   Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer);

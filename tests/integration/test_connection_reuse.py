@@ -2,10 +2,10 @@
 
 import pymysql
 import pytest
-from cluster import wait_until
+from cluster import accounts, wait_until
 from conftest import run
 from pymysql.constants import CLIENT
-from support import SqlError, attempt, one
+from support import SqlError, attempt, in_parallel, one
 
 LOGINS = 60
 
@@ -132,3 +132,130 @@ def test_idle_sessions_that_keep_their_connections_are_counted_as_leases(proxy, 
     with pytest.raises(pymysql.Error):
         run(sessions[2], "KILL CONNECTION_ID()")
     wait_until(lambda: proxy.metric("causeway_leases_in_use") == 0, 5, "no open transaction")
+
+
+# --- limits, and others that share the servers ------------------------------------------------------------------------
+
+
+def fill(cluster, node):
+    """Connections of somebody else, until the server takes no more of them."""
+    taken = []
+    for _ in range(1000):
+        try:
+            taken.append(cluster.connect(node, accounts.APP))
+        except pymysql.err.OperationalError as error:
+            assert error.args[0] == 1040
+            return taken
+    raise AssertionError("the server takes any number of connections")
+
+
+def at_once(sessions, statement):
+    return in_parallel(len(sessions), lambda i: attempt(sessions[i], statement))
+
+
+def close_all(connections):
+    for connection in connections:
+        connection.close()
+
+
+def pool_connections(proxy, cluster, node):
+    return proxy.metric("causeway_pool_connections", node=cluster.addresses()[node])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"limits.max_server_connections": 2}, {"limits.instances": 80}], ids=["absolute", "instances"])  # fmt: skip
+def test_no_server_has_more_connections_than_is_set(cluster, start_proxy, connect, settings):
+    for node in range(3):
+        assert int(cluster.query(node, "SELECT @@global.max_connections AS n")[0]["n"]) == 200
+    proxy = start_proxy(cluster, {"workers": 2, "forwarding.aurora_fwd_writer_max_connections_pct": 90, **settings})
+    sessions = [connect(to=proxy) for _ in range(12)]
+    at_once(sessions, "SELECT SLEEP(0.2), @@server_id")
+    at_once(sessions, "DO SLEEP(0.05)")
+    most = [pool_connections(proxy, cluster, node) for node in range(3)]
+    assert all(0 < count <= 2 for count in most), most
+
+
+def test_several_causeways_do_not_starve_each_other(own_cluster, start_proxy):
+    cluster = own_cluster(max_connections=60)
+    first, second = (start_proxy(cluster, {"workers": 2}) for _ in range(2))
+    crowd = [first.connect(database="app") for _ in range(130)]
+    at_once(crowd, "SELECT SLEEP(0.3)")
+    for _ in range(20):
+        with second.connect(database="app") as session:
+            assert run(session, "SELECT 1") == ((1,),)
+
+    # What the first one does not need it gives back, until there is room for others on each replica.
+    def open_connections(node):
+        return int(cluster.query(node, "SHOW GLOBAL STATUS LIKE 'Threads_connected'")[0]["Value"])
+
+    for node in cluster.replicas():
+        wait_until(lambda n=node: open_connections(n) < 57, 10, f"room on {node}")
+        assert pool_connections(first, cluster, node) < 54
+    later = [second.connect(database="app") for _ in range(10)]
+    at_once(later, "SELECT SLEEP(0.2)")
+    assert sum(pool_connections(second, cluster, node) for node in cluster.replicas()) > 4
+    # Sessions that have lost their connections go on.
+    assert all(row == ((1,),) for row in at_once(crowd, "SELECT 1"))
+    close_all(crowd + later)
+
+
+def test_a_full_replica_is_passed_over(own_cluster, start_proxy):
+    cluster = own_cluster(max_connections=40)
+    proxy = start_proxy(cluster, {"workers": 1})
+    taken = fill(cluster, 1)
+    for _ in range(10):
+        with proxy.connect(database="app") as session:
+            assert one(session, "SELECT @@server_id") in (1, 3)
+    taken += fill(cluster, 2)
+    sessions = [proxy.connect(database="app") for _ in range(4)]  # more than are idle
+    assert at_once(sessions, "SELECT SLEEP(0.1)") == [((0,),)] * 4
+    close_all(taken + sessions)
+
+
+def test_idle_connections_make_room_on_a_full_writer(own_cluster, start_proxy):
+    cluster = own_cluster(max_connections=40)
+    settings = {"workers": 2, "forwarding.aurora_fwd_writer_max_connections_pct": 50}
+    proxy = start_proxy(cluster, {**settings, "forwarding.writer_queue_timeout": "5s"})
+    others = [proxy.connect(accounts.ADMIN, database="app") for _ in range(2)]  # one of each worker
+    for session in others:
+        run(session, "DO 1")
+    idle = pool_connections(proxy, cluster, 0)
+    assert idle > 0
+    taken = fill(cluster, 0)
+    with proxy.connect(database="app") as session:
+        run(session, "DO 1")
+    assert pool_connections(proxy, cluster, 0) <= idle
+    close_all(taken + others)
+
+
+def test_a_full_writer_is_waited_for_as_long_as_for_a_place(own_cluster, start_proxy):
+    cluster = own_cluster(max_connections=40)
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.writer_queue_timeout": "400ms"})
+    taken = fill(cluster, 0)
+    with proxy.connect(database="app") as session:
+        assert attempt(session, "DO 1") == SqlError(1040, "08004", "Too many connections")
+    taken.pop().close()
+    with proxy.connect(database="app") as session:
+        assert run(session, "DO 1") == ()
+    close_all(taken)
+
+
+@pytest.mark.parametrize("tls", ["disabled", "required"])
+def test_servers_count_no_connection_as_aborted(cluster, start_proxy, counters, tls):
+    """Idle connections that have become old, and all of them at the end."""
+    proxy = start_proxy(cluster, {"workers": 1, "timeouts.server_idle": "1s", "server_tls.mode": tls})
+    aborted = counters.total("Aborted_clients")
+
+    def use():
+        sessions = [proxy.connect(database="app") for _ in range(4)]
+        at_once(sessions, "SELECT SLEEP(0.05)")
+        at_once(sessions, "DO 1")
+        close_all(sessions)
+
+    use()
+    wait_until(lambda: proxy.metric("causeway_pool_connections") == 0, 15, "old connections are closed")
+    use()
+    assert proxy.metric("causeway_pool_connections") > 0
+    proxy.stop()
+    wait_until(lambda: counters.total("Threads_connected") < 20, 10, "the servers have noticed")
+    assert counters.total("Aborted_clients") == aborted

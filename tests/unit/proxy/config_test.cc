@@ -144,7 +144,7 @@ TEST(Config, ListsOfLaterSourcesReplaceEarlierOnes) {
 
 TEST(Config, ElementsOfListsHaveSettingsOfTheirOwn) {
   const char* toml = R"(
-nodes = ["a:1", { address = "b:2", weight = 5 }]
+nodes = ["a:1", { address = "b:2", weight = 5, max_connections = 20 }]
 [[listeners]]
 address = "127.0.0.1:6446"
 [[listeners]]
@@ -154,14 +154,16 @@ read_wait_timeout = 0.25
 on_read_wait_timeout = "stale"
 )";
   const Inputs file{.args = {"--config=c.toml"}, .environment = {}, .files = {{"c.toml", toml}}};
-  const Inputs flags{.args = {"--node", "a:1,b:2?weight=5", "--listen", "127.0.0.1:6446", "--listen",
-                              "unix:/run/causeway.sock?read_consistency=EVENTUAL&read_wait_timeout=250ms&"
-                              "on_read_wait_timeout=stale"},
-                     .environment = {},
-                     .files = {}};
+  const Inputs flags{
+      .args = {"--node", "a:1,b:2?weight=5&max_connections=20", "--listen", "127.0.0.1:6446", "--listen",
+               "unix:/run/causeway.sock?read_consistency=EVENTUAL&read_wait_timeout=250ms&"
+               "on_read_wait_timeout=stale"},
+      .environment = {},
+      .files = {}};
   const Config config = file.config();
   EXPECT_EQ(config, flags.config());
   EXPECT_EQ(config.nodes[1].weight, 5u);
+  EXPECT_EQ(config.nodes[1].max_connections, 20u);
   EXPECT_EQ(config.listeners[0].read_consistency, ReadConsistency::kSession);
   EXPECT_TRUE(config.listeners[1].address.is_unix());
   EXPECT_EQ(config.listeners[1].read_consistency, ReadConsistency::kEventual);

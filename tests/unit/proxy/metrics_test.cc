@@ -31,9 +31,11 @@ TEST(MetricsRegistry, SumsTheWorkers) {
   for (size_t i = 0; i < 3; ++i)
     registry.worker(i).count(StatementTarget::kReplica, StatementKind::kRead);
   registry.worker(1).nodes[1].leases.add(5);
-  registry.worker(0).pin(PinReason::kUserLock);
-  registry.worker(0).pin(PinReason::kUserLock);
-  registry.worker(0).unpin(PinReason::kUserLock);
+  CountedSession locked;
+  locked.pin(PinReason::kUserLock) = true;
+  registry.worker(0).recount({}, locked);
+  registry.worker(0).recount({}, locked);
+  registry.worker(0).recount(locked, {});
   registry.worker(2).read_wait_timed_out(OnReadWaitTimeout::kStale);
   registry.worker(2).reject(RejectReason::kTlsRequired);
   registry.worker(2).replay(ReplayedState::kSchema);
@@ -52,6 +54,27 @@ TEST(MetricsRegistry, SumsTheWorkers) {
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+}
+
+TEST(MetricsRegistry, CountsASessionOnceHoweverOftenItIsLookedAt) {
+  MetricsRegistry registry(1, {});
+  WorkerMetrics& metrics = registry.worker(0);
+  CountedSession now;
+  now.forwarding = true;
+  now.pin(PinReason::kTransaction) = true;
+  metrics.recount({}, now);
+  metrics.recount(now, now);
+  EXPECT_EQ(metrics.forwarding_sessions.value(), 1);
+  CountedSession later;
+  later.on_writer = true;
+  later.pin(PinReason::kTransaction) = true;
+  metrics.recount(now, later);
+  EXPECT_EQ(metrics.forwarding_sessions.value(), 0);
+  EXPECT_EQ(metrics.writer_sessions.value(), 1);
+  EXPECT_EQ(metrics.pins[static_cast<size_t>(PinReason::kTransaction)].value(), 1);
+  metrics.recount(later, {});
+  for (const Gauge& gauge : metrics.pinned_sessions)
+    EXPECT_EQ(gauge.value(), 0);
 }
 
 TEST(MetricsRegistry, PutsAReadWaitInItsBucket) {
@@ -74,10 +97,25 @@ TEST(MetricsRegistry, PutsAReadWaitInItsBucket) {
 }
 
 TEST(MetricsRegistry, ShowsTheClusterAsTheMonitorSeesIt) {
-  const MetricsRegistry registry(1, {"a:1", "b:2"}, [] {
+  const MetricsRegistry registry(1, {"a:1", "b:2", "c:3"}, [] {
     return std::vector<NodeGauges>{
         {.node = "a:1", .role = "writer", .version = "10.11.6", .up = true, .usable = true, .lag = {}},
-        {.node = "b:2", .role = "replica", .version = "10.11.6", .up = true, .usable = false, .lag = 1500ms}};
+        {.node = "b:2",
+         .role = "replica",
+         .version = "10.11.6",
+         .up = true,
+         .usable = true,
+         .lag = 1500ms,
+         .has_source = true,
+         .replicates = true,
+         .max_connections = 151,
+         .open_connections = 20},
+        {.node = "c:3",
+         .role = "replica",
+         .version = "10.11.6",
+         .up = true,
+         .usable = false,
+         .has_source = true}};
   });
   const std::string text = scrape(registry);
   for (const char* line : {
@@ -85,8 +123,13 @@ TEST(MetricsRegistry, ShowsTheClusterAsTheMonitorSeesIt) {
            "causeway_node_role{node=\"a:1\",role=\"writer\"} 1\n",
            "causeway_node_role{node=\"b:2\",role=\"writer\"} 0\n",
            "causeway_node_up{node=\"b:2\"} 1\n",
-           "causeway_node_usable{node=\"b:2\"} 0\n",
+           "causeway_node_usable{node=\"c:3\"} 0\n",
            "causeway_node_lag_seconds{node=\"b:2\"} 1.5\n",
+           "causeway_node_lag_seconds{node=\"c:3\"} +Inf\n",
+           "causeway_node_replication_running{node=\"b:2\"} 1\n",
+           "causeway_node_replication_running{node=\"c:3\"} 0\n",
+           "causeway_node_connections{node=\"b:2\"} 20\n",
+           "causeway_node_max_connections{node=\"b:2\"} 151\n",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
