@@ -1,6 +1,7 @@
 #include "protocol/response_scanner.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "protocol/eof_packet.h"
@@ -28,8 +29,8 @@ bool is_plain_ok(Bytes payload, bool metadata_flag) {
   return !fits || payload[kPrepareOkFiller] != 0;
 }
 
-// More than any server's limit (4096 columns, 65535 parameters).
-constexpr uint64_t kMaxColumns = 65535;
+// Tables end at 4096 columns, results do not. They are only counted here.
+constexpr uint64_t kMaxColumns = std::numeric_limits<uint32_t>::max();
 
 // MySQL sets these in the EOF packet before the row of OUT parameters, not in the one behind it.
 constexpr StatusFlags kOutParamsFlags = status::kPsOutParams | status::kMoreResultsExist;
@@ -66,6 +67,7 @@ ResponseScanner::State ResponseScanner::initial_state(ResponseKind kind) {
   switch (kind) {
     case ResponseKind::kQuery:
     case ResponseKind::kExecute:
+    case ResponseKind::kExecuteWithCursor:
       return State::kFirstPacket;
     case ResponseKind::kPrepare:
       return State::kPrepareOk;
@@ -294,7 +296,8 @@ void ResponseScanner::read_columns_eof(Bytes payload, ScanStep& step) {
     step.event = ScanEvent::kMalformed;
     return;
   }
-  if (kind_ == ResponseKind::kExecute && (*flags & status::kCursorExists) != 0)
+  // The flag is set, and rows follow, where a procedure has opened a cursor of its own.
+  if (kind_ == ResponseKind::kExecuteWithCursor && (*flags & status::kCursorExists) != 0)
     return end_result(payload, ScanEvent::kResultSetEnd, step);
   if ((*flags & status::kPsOutParams) != 0) out_params_flags_ = *flags & kOutParamsFlags;
   state_ = State::kRows;
@@ -322,7 +325,8 @@ void ResponseScanner::end_result(Bytes payload, ScanEvent event, ScanStep& step)
   step.event = event;
   step.status_flags = *flags | out_params_flags_;
   out_params_flags_ = 0;
-  const bool several_results = kind_ == ResponseKind::kQuery || kind_ == ResponseKind::kExecute;
+  const bool several_results = kind_ == ResponseKind::kQuery || kind_ == ResponseKind::kExecute ||
+                               kind_ == ResponseKind::kExecuteWithCursor;
   const bool more = several_results && (step.status_flags & status::kMoreResultsExist) != 0;
   state_ = more ? State::kFirstPacket : State::kDone;
 }

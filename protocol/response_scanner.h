@@ -20,9 +20,10 @@ namespace causeway::protocol {
 
 // What a command is answered with.
 enum class ResponseKind : uint8_t {
-  kQuery,    // COM_QUERY, COM_PROCESS_INFO: any number of results
-  kExecute,  // COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE: likewise; may end with an open cursor
-  kPrepare,  // COM_STMT_PREPARE: the statement's OK, definitions of its parameters and columns
+  kQuery,              // COM_QUERY, COM_PROCESS_INFO: any number of results
+  kExecute,            // COM_STMT_EXECUTE, COM_STMT_BULK_EXECUTE: likewise
+  kExecuteWithCursor,  // COM_STMT_EXECUTE that asks for a cursor: likewise; may end with one that is open
+  kPrepare,            // COM_STMT_PREPARE: the statement's OK, definitions of its parameters and columns
   kOk,  // OK, EOF or ERR: COM_INIT_DB, COM_PING, COM_RESET_CONNECTION, COM_SET_OPTION, COM_STMT_RESET, ...
   kFieldList,   // COM_FIELD_LIST: column definitions
   kStatistics,  // COM_STATISTICS: one text

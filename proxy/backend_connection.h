@@ -96,7 +96,9 @@ struct BackendConnection {
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
   bool tracks_state_change = false;                     // session_track_state_change is on
   bool needs_reset = false;                             // somebody else's session lived in it
-  bool may_hold_locks = false;  // since the last reset, for all that the texts of its statements tell
+  bool may_hold_locks = false;          // since the last reset, for all that the texts of its statements tell
+  bool read_only_leg = false;           // transaction_read_only is on there, whatever the session's own is
+  bool holds_next_transaction = false;  // a SET TRANSACTION may be unspent there, and is tracked
 
   // Another number after every reset: prepared statements live as long as it stays the same.
   uint64_t incarnation = 0;

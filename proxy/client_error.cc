@@ -166,6 +166,10 @@ ClientError not_owner_of_thread(uint64_t id) {
   return make_error(1095, "HY000", text("You are not owner of thread ", std::to_string(id)));
 }
 
+ClientError unknown_thread(uint64_t id) {
+  return make_error(1094, "HY000", text("Unknown thread id: ", std::to_string(id)));
+}
+
 ClientError packets_out_of_order() {
   return make_error(1156, "08S01", "Got packets out of order");
 }

@@ -20,6 +20,7 @@
 #include "protocol/scramble.h"
 #include "protocol/secret.h"
 #include "proxy/backend_connection.h"
+#include "proxy/client_error.h"
 #include "proxy/config.h"
 #include "proxy/metrics.h"
 #include "proxy/mysql_stream.h"
@@ -51,15 +52,28 @@ struct AccountName {
 
 // Of the client's transaction what the servers do not know (yet).
 struct DeferredTransaction {
-  bool begin = false;      // BEGIN was answered and goes ahead of the next statement
-  bool read_only = false;  // ... and it was READ ONLY
-  std::string begin_sql;   // as the client wrote it
-  // SET TRANSACTION for the next transaction, empty for none. A second one adds to the first unless it is of
-  // the same kind.
-  std::string set_isolation;
-  std::string set_access_mode;  // or both in one statement
-  bool sets_transaction() const { return !set_isolation.empty() || !set_access_mode.empty(); }
-  bool next_read_only = false;  // ... and it said READ ONLY
+  bool begin = false;             // BEGIN was answered and goes ahead of the next statement
+  bool read_only = false;         // ... and it was READ ONLY
+  std::string begin_sql;          // as the client wrote it
+  routing::NextTransaction next;  // SET TRANSACTION for the next transaction
+  // Where `next` went ahead of a statement that has begun no transaction: spent or not, only the server knows
+  // (settle_next_transaction()). The connection, and its incarnation.
+  routing::Target next_sent_to = routing::Target::kNone;
+  uint64_t next_sent_incarnation = 0;
+  bool next_connection_kept = false;  // for other reasons, too
+  bool next_read_only() const { return next.access == routing::AccessMode::kReadOnly; }
+};
+
+// An answer that no server has given, as the last one of its session: what ROW_COUNT(), SHOW WARNINGS and
+// their like speak of. A server that is asked about it gets a statement of the same outcome ahead.
+struct LocalAnswer {
+  enum class Kind : uint8_t { kNone, kOk, kProcesslist, kVariables, kError };
+  Kind kind = Kind::kNone;
+  bool prepared = false;   // then something was prepared, perhaps elsewhere
+  bool pinged = false;     // or there was an OK of a command that is no statement
+  ClientError error = {};  // kError
+
+  bool any() const { return kind != Kind::kNone || prepared || pinged; }
 };
 
 // An ERR packet says nothing of the transaction. Until a server does, one is taken to be open, and...
@@ -144,6 +158,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   protocol::StatusFlags status = 0;  // of its last OK or EOF
   std::shared_ptr<LastInsertId> last_insert_id = std::make_shared<LastInsertId>();
   uint16_t last_warnings = 0;
+  LocalAnswer last_local;
   Pins pins;
   std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
 
@@ -176,7 +191,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // For the worker's watchdog: at the deadline what the session waits for is cancelled and timed_out set.
   Clock::time_point deadline = Clock::time_point::max();
   bool timed_out = false;
-  bool closing = false;       // the worker wants it to end
+  bool closing = false;  // the worker wants it to end
+  bool mistaken_hint_said = false;
   bool query_killed = false;  // KILL QUERY: what it is doing is to end with an error
   WakeUp wake_up;
 

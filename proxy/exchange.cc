@@ -83,6 +83,7 @@ class Run {
   Awaitable<void> read_prefix_answer(PrefixStep step);
   Awaitable<void> send_local_file(ResponseScanner& scanner);
   Awaitable<void> relay();
+  Awaitable<void> break_off(ResponseScanner& scanner, size_t ready);
   Awaitable<void> discard();
 
   void on_prefix_ok(PrefixStep step, const ScanStep& scan);
@@ -90,7 +91,7 @@ class Run {
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
   void on_prepared(Bytes payload, PreparedStatement& statement);
-  void on_prepared_ahead(Bytes payload);
+  void on_prepared_ahead(PrefixStep step, Bytes payload);
   const std::string& former_schema() const;
   Bytes command();
   void after_prepared_command();
@@ -182,6 +183,9 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kTrackStateChange:
       connection_.tracks_state_change = true;
       break;
+    case PrefixStep::kAccessMode:
+      connection_.read_only_leg = !connection_.read_only_leg;
+      break;
     case PrefixStep::kFormerSchema:
       connection_.schema = former_schema();
       break;
@@ -193,6 +197,11 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kBaseline:
     case PrefixStep::kSchemaCharset:
     case PrefixStep::kFormerLastInsertId:
+    case PrefixStep::kForgetTransaction:
+    case PrefixStep::kTrackTransaction:
+    case PrefixStep::kStandIn:
+    case PrefixStep::kStandInPing:
+    case PrefixStep::kStandInPrepare:
     case PrefixStep::kSetTransaction:
     case PrefixStep::kBegin:
     case PrefixStep::kWait:
@@ -233,9 +242,10 @@ const std::string& Run::former_schema() const {
                                        : exchange_.text_execute->context.schema;
 }
 
-void Run::on_prepared_ahead(Bytes payload) {
-  if (prepare_error_.empty()) return on_prepared(payload, *exchange_.prepared->statement);
-  // What was to go ahead of it was refused: prepared it is, and in the wrong schema.
+void Run::on_prepared_ahead(PrefixStep step, Bytes payload) {
+  const bool wanted = step == PrefixStep::kPrepare && prepare_error_.empty();
+  if (wanted) return on_prepared(payload, *exchange_.prepared->statement);
+  // A stand-in, or what was to go ahead of it was refused: prepared it is, and in the wrong schema.
   const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
   if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
   connection_.statements_to_close.push_back(ok->statement_id);
@@ -286,6 +296,7 @@ bool is_read_only_error(const protocol::ErrPacket& err) {
 }
 
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
+  if (step == PrefixStep::kStandIn) return;
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
     wait_failed_ = true;
@@ -318,8 +329,10 @@ protocol::ResponseKind answer_kind(PrefixStep step) {
     case PrefixStep::kOption:
     case PrefixStep::kSchema:
     case PrefixStep::kFormerSchema:
+    case PrefixStep::kStandInPing:
       return protocol::ResponseKind::kOk;
     case PrefixStep::kPrepare:
+    case PrefixStep::kStandInPrepare:
       return protocol::ResponseKind::kPrepare;
     default:
       return protocol::ResponseKind::kQuery;
@@ -351,7 +364,7 @@ Awaitable<void> Run::read_prefix_answer(PrefixStep step) {
         on_prefix_value(step, single_value(buffer_.unread().first(scanned), connection_.capabilities));
         break;
       case ScanEvent::kPrepareOk:
-        on_prepared_ahead(scan.packet_payload);
+        on_prepared_ahead(step, scan.packet_payload);
         if (ended_) co_return;
         break;
       case ScanEvent::kEnd:
@@ -441,7 +454,8 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
 
   protocol::Buffer& scratch = session_.scratch;
   scratch.clear();
-  const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0;
+  const bool tracked_by_causeway = exchange_.track_next && !session_.trackers.transactions;
+  const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0 || tracked_by_causeway;
   append_client_session_state(session_, statement, ok.session_state, transaction_goes_on, scratch);
   ok.session_state = scratch;
   ok.status_flags |= added;
@@ -449,7 +463,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   packet.clear();
   uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
   if (add_rows) {
-    const bool binary = exchange_.kind == protocol::ResponseKind::kExecute;
+    const bool binary = exchange_.prepared != nullptr;
     protocol::TextResultSetWriter writer(packet, session_.capabilities, sequence_id);
     append_rows(writer, *exchange_.extra_rows, binary);
     sequence_id = writer.next_sequence_id();
@@ -503,6 +517,24 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
     if (error) co_return server_lost(error);
   }
   scanner.continue_after_local_infile(file.next_sequence_id());
+}
+
+// The server has broken the protocol. A client that has got something of the answer gets an error behind it,
+// if that can be, and is not left to wait for the rest.
+Awaitable<void> Run::break_off(ResponseScanner& scanner, size_t ready) {
+  server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+  session_.worker.logger().error("a server has sent an unexpected packet",
+                                 {{"node", session_.worker.view().nodes[connection_.node].name}});
+  if (!result_.client_has_bytes && ready == 0) co_return;
+  result_.client_has_bytes = true;
+  if (scanner.within_packet()) co_return;
+  const ClientError error = malformed_packet();
+  protocol::Buffer last(buffer_.unread().begin(), buffer_.unread().begin() + static_cast<ptrdiff_t>(ready));
+  protocol::append_err_packet(last,
+                              {.code = error.code, .sql_state = error.sql_state, .message = error.message},
+                              scanner.next_sequence_id());
+  ErrorCode ignored;
+  co_await session_.stream.write_all(last, {}, ignored);
 }
 
 Awaitable<void> Run::relay() {
@@ -563,11 +595,19 @@ Awaitable<void> Run::relay() {
         continue;
       }
       case ScanEvent::kMalformed:
-        server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
+        co_await break_off(scanner, scan.pass_bytes);
         co_return;
     }
     ready = scan.pass_bytes + packet_bytes;
     if (!scan.response_done) continue;
+    // More than the response: what the client makes of it nobody knows. An ERR packet is the server's
+    // goodbye.
+    const Bytes rest = buffer_.unread().subspan(ready);
+    if (rest.size() > protocol::kPacketHeaderBytes &&
+        rest[protocol::kPacketHeaderBytes] != protocol::kErrHeader) {
+      co_await break_off(scanner, ready);
+      co_return;
+    }
     result_.next_sequence_id = scanner.next_sequence_id();
     size_t written = 0;
     if (!flush_now(ready, written)) co_await flush_rest(ready, written);
@@ -638,7 +678,8 @@ void Run::after_prepared_command() {
     if (executed) session_.prepared.set_cursor(statement, routing::Target::kNone);
     return;
   }
-  const bool open = (connection_.status & protocol::status::kCursorExists) != 0 &&
+  const bool open = exchange_.kind != protocol::ResponseKind::kExecute &&
+                    (connection_.status & protocol::status::kCursorExists) != 0 &&
                     (connection_.status & protocol::status::kLastRowSent) == 0;
   session_.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
 }

@@ -15,6 +15,14 @@
 
 namespace causeway::proxy {
 
+// On a replica all transactions are READ ONLY, so that nothing of a session can write there, whatever its
+// account may do.
+enum class AccessOnReplica : uint8_t {
+  kReadOnly,
+  kShown,  // the session's own transaction_read_only is to be seen; READ ONLY by SET TRANSACTION
+  kOwn,    // the session's own: for what READ ONLY forbids and a replica allows, or what runs nothing
+};
+
 struct Exchange {
   // The command's packets, headers and all, the first with sequence id 0; and what it is (never null).
   protocol::Bytes request;
@@ -38,9 +46,13 @@ struct Exchange {
   // kReadOnlyNode. For reads that must not miss what another writer has committed.
   bool check_writer = false;
 
-  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead.
+  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead; what becomes of
+  // the former is tracked.
   bool set_transaction = false;
+  bool track_next = false;
   bool begin = false;
+
+  AccessOnReplica access = AccessOnReplica::kReadOnly;
 
   // LAST_INSERT_ID() matters to the command, or it may be an INSERT that leaves it as it is: a connection
   // that does not know the session's is told first.

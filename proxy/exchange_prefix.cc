@@ -8,6 +8,7 @@
 #include "protocol/com_stmt.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/next_transaction.h"
 #include "proxy/parse_context.h"
 #include "proxy/worker.h"
 #include "routing/statement_effects.h"
@@ -187,6 +188,91 @@ bool must_track_state_change(const BackendConnection& connection, const Exchange
          (connection.needs_reset || !connection.tracks_state_change);
 }
 
+// A statement ahead of these would be the one that they speak of.
+bool speaks_of_the_last_statement(const Exchange& exchange) {
+  return exchange.statement->cls == routing::StatementClass::kDiagnostics ||
+         exchange.statement->uses_diagnostics;
+}
+
+bool needs_stand_in(const ClientSession& session, const Exchange& exchange) {
+  return session.last_local.any() && speaks_of_the_last_statement(exchange);
+}
+
+// A statement that fails with this error.
+void append_signal_sql(std::string& sql, const ClientSession& session, const ClientError& error) {
+  constexpr size_t kMaxMessageBytes = 128;  // of what servers take
+  sql.append("SIGNAL SQLSTATE '").append(error.sql_state);
+  sql.append("' SET MYSQL_ERRNO=").append(std::to_string(error.code)).append(", MESSAGE_TEXT='");
+  for (const char c : std::string_view(error.message).substr(0, kMaxMessageBytes)) {
+    if (c == '\'' || (c == '\\' && !session.lex_mode.no_backslash_escapes)) sql += c;
+    sql += c;
+  }
+  sql += '\'';
+}
+
+// What leaves a server's diagnostics as the answer would have. An OK counts no rows and, on MySQL, clears the
+// warnings; COM_STMT_PREPARE does only the latter; a PING only the former.
+void append_stand_in(ClientSession& session, Prefix& prefix, protocol::Buffer& out,
+                     protocol::CapabilityFlags capabilities) {
+  std::string& sql = session.sql_scratch;
+  sql.clear();
+  switch (session.last_local.kind) {
+    case LocalAnswer::Kind::kNone:
+      break;
+    case LocalAnswer::Kind::kOk:
+      sql = "SET SESSION lock_wait_timeout=@@SESSION.lock_wait_timeout";
+      break;
+    case LocalAnswer::Kind::kProcesslist:
+      sql = "SHOW PROCESSLIST";
+      break;
+    case LocalAnswer::Kind::kVariables:
+      sql = "SHOW SESSION VARIABLES LIKE 'version'";
+      break;
+    case LocalAnswer::Kind::kError:
+      append_signal_sql(sql, session, session.last_local.error);
+      break;
+  }
+  if (!sql.empty()) {
+    append_command(out, protocol::Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kStandIn);
+  }
+  if (session.last_local.prepared) {
+    append_command(out, protocol::Command::kStmtPrepare, "DO 0", capabilities);
+    prefix.push_back(PrefixStep::kStandInPrepare);
+  }
+  if (session.last_local.pinged) {
+    append_command(out, protocol::Command::kPing, {}, capabilities);
+    prefix.push_back(PrefixStep::kStandInPing);
+  }
+}
+
+bool access_mode_differs(const ClientSession& session, const BackendConnection& connection,
+                         const Exchange& exchange) {
+  if (exchange.statement->cls == routing::StatementClass::kDiagnostics) return false;
+  const bool read_only = target_of(session, connection) == routing::Target::kReplica &&
+                         exchange.access == AccessOnReplica::kReadOnly;
+  return read_only != connection.read_only_leg;
+}
+
+// Not before it is known what of it is left.
+bool must_forget_transaction(const ClientSession& session, const BackendConnection& connection,
+                             const Exchange& exchange) {
+  return connection.holds_next_transaction && !speaks_of_the_last_statement(exchange) &&
+         session.deferred.next_sent_to != target_of(session, connection);
+}
+
+void append_access_mode_sql(std::string& sql, const ClientSession& session,
+                            const BackendConnection& connection) {
+  sql.append("SET SESSION ").append(access_mode_variable(connection)).append("=");
+  if (!connection.read_only_leg) {
+    sql += '1';
+    return;
+  }
+  const std::string* own = session.variables.find("transaction_read_only");
+  if (own == nullptr) own = session.variables.find("tx_read_only");
+  sql += own == nullptr ? std::string("DEFAULT") : *own;
+}
+
 }  // namespace
 
 routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
@@ -225,7 +311,9 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          exchange.begin || exchange.set_transaction ||
          connection.applied_version != session.variables.version() ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
-         must_track_state_change(connection, exchange);
+         must_track_state_change(connection, exchange) || exchange.track_next ||
+         must_forget_transaction(session, connection, exchange) || needs_stand_in(session, exchange) ||
+         access_mode_differs(session, connection, exchange);
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
@@ -258,9 +346,15 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       append_charsets_sql(sql, connection);
       metrics.replay(ReplayedState::kCharacterSet);
     }
+    connection.read_only_leg = false;
+    if (access_mode_differs(session, connection, exchange)) {
+      sql.append(", SESSION ").append(access_mode_variable(connection)).append("=1");
+      connection.read_only_leg = true;
+    }
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kBaseline);
     connection.applied_version = 0;
+    connection.holds_next_transaction = false;
     session.worker.node_metrics(connection.node).resets.add();
   }
   if (option_differs(session, connection)) {
@@ -283,6 +377,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kVariables);
       prefix.must_succeed_first = true;
+      connection.read_only_leg = false;  // the session's own may be among them
       metrics.replay(ReplayedState::kVariables);
     } else {
       connection.applied_version = session.variables.version();
@@ -302,17 +397,44 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, "SET session_track_state_change=1", capabilities);
     prefix.push_back(PrefixStep::kTrackStateChange);
   }
+  if (access_mode_differs(session, connection, exchange)) {
+    sql.clear();
+    append_access_mode_sql(sql, session, connection);
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kAccessMode);
+  }
+  if (must_forget_transaction(session, connection, exchange)) {
+    sql.clear();
+    append_forget_next_transaction_sql(sql, session, connection);
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kForgetTransaction);
+    connection.holds_next_transaction = false;
+  }
   if (exchange.check_writer) {
     append_command(out, Command::kQuery, consistency::writer_check_statement(), capabilities);
     prefix.push_back(PrefixStep::kWriterCheck);
   }
-  if (exchange.set_transaction) {
-    for (const std::string* statement :
-         {&session.deferred.set_isolation, &session.deferred.set_access_mode}) {
-      if (statement->empty()) continue;
-      append_command(out, Command::kQuery, *statement, capabilities);
-      prefix.push_back(PrefixStep::kSetTransaction);
-    }
+  const bool on_replica = target_of(session, connection) == routing::Target::kReplica;
+  routing::NextTransaction next =
+      exchange.set_transaction ? session.deferred.next : routing::NextTransaction{};
+  // READ ONLY stands for it: spent is spent, see settle_next_transaction().
+  if (on_replica && next.access == routing::AccessMode::kReadWrite)
+    next.access = routing::AccessMode::kReadOnly;
+  const bool in_transaction = session.transaction != routing::Target::kNone || exchange.begin;
+  if (on_replica && exchange.access == AccessOnReplica::kShown && !in_transaction)
+    next.access = routing::AccessMode::kReadOnly;
+  if (exchange.track_next) {
+    sql.clear();
+    append_track_next_transaction_sql(sql, connection);
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kTrackTransaction);
+    connection.holds_next_transaction = true;
+  }
+  if (next.any()) {
+    sql.clear();
+    routing::append_set_transaction(sql, next);
+    append_command(out, Command::kQuery, sql, capabilities);
+    prefix.push_back(PrefixStep::kSetTransaction);
   }
   if (exchange.begin) {
     append_command(out, Command::kQuery, session.deferred.begin_sql, capabilities);
@@ -338,6 +460,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kStatement);
   }
+  if (needs_stand_in(session, exchange)) append_stand_in(session, prefix, out, capabilities);
   return prefix;
 }
 

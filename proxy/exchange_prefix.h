@@ -20,6 +20,9 @@ enum class PrefixStep : uint8_t {
   kVariables,           // SET of the session's variables
   kLastInsertId,        // SET last_insert_id
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
+  kAccessMode,          // SET transaction_read_only: on for replicas, the session's own for the writer
+  kForgetTransaction,   // what the connection holds for the next transaction, and nobody wants any more
+  kTrackTransaction,    // SET session_track_transaction_info
   kSetTransaction,      // SET TRANSACTION for the next transaction
   kBegin,               // the deferred BEGIN
   kWriterCheck,         // whether the server still is the writer
@@ -27,13 +30,16 @@ enum class PrefixStep : uint8_t {
   kFormerVariables,     // SET of what its text was read by then
   kTextPrepare,         // PREPARE of the statement that is EXECUTEd
   kPrepare,             // COM_STMT_PREPARE of the statement that is executed
+  kStandIn,             // for a local answer that the command asks about; fails where that was an error
+  kStandInPrepare,      // likewise, COM_STMT_PREPARE
+  kStandInPing,         // likewise, COM_PING
   kVariablesBack,       // SET of the same variables as they are now
 };
 
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 25;
+  static constexpr size_t kMaxSteps = 32;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

@@ -41,6 +41,7 @@ StatusFlags local_status(const ClientSession& session) {
 
 Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
                           SessionChange change) {
+  session.last_local.pinged = true;
   session.scratch.clear();
   if (change == SessionChange::kOther) {
     if (session.trackers.state_change) protocol::append_session_track_state_change(session.scratch, true);
@@ -68,6 +69,7 @@ Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
 }
 
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
+  session.last_local = {.kind = LocalAnswer::Kind::kError, .error = error};
   session.local_answer.clear();
   protocol::append_err_packet(session.local_answer,
                               {.code = error.code, .sql_state = error.sql_state, .message = error.message},
@@ -81,6 +83,7 @@ Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session,
   constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
                                    protocol::TextColumn{.name = "Value"}};
   const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
+  session.last_local = {.kind = LocalAnswer::Kind::kVariables};
   session.local_answer.clear();
   protocol::TextResultSetWriter writer(session.local_answer, session.capabilities, sequence_id);
   writer.columns(kColumns, flags);

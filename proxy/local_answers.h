@@ -18,7 +18,8 @@ namespace causeway::proxy {
 // The status flags that a server would show for the session between statements.
 protocol::StatusFlags local_status(const ClientSession& session);
 
-// Each sends one answer, whose first packet has this sequence id; false: the client is gone.
+// Each is the session's last answer from then on (LocalAnswer; of an OK that of a PING), and sends one
+// answer, whose first packet has this sequence id; false: the client is gone.
 //
 // What a server would report with an OK: that a transaction begins or ends (MySQL 9.7, even with
 // session_track_transaction_info=OFF; MariaDB does not), or any other change, if session_track_state_change

@@ -120,6 +120,7 @@ struct NodeMetrics {
 
 struct alignas(64) WorkerMetrics {
   std::array<std::array<Counter, kStatementKinds>, kStatementTargets> statements;
+  Counter mistaken_hints;    // routing hints that were not understood
   Counter statement_errors;  // ERR packets of servers passed to the client
 
   // Aurora_fwd_{writer,replica}_{dml,select}_stmt_*

@@ -98,6 +98,8 @@ void collect_statements(FamilyBuilder& builder, const MetricsRegistry& registry)
                      label("class", to_string(static_cast<StatementKind>(kind)))});
     }
   }
+  builder.counter("causeway_mistaken_hints_total", "Routing hints that were not understood.",
+                  total(registry, &WorkerMetrics::mistaken_hints));
   builder.counter("causeway_statement_errors_total", "Errors of servers passed on to clients.",
                   total(registry, &WorkerMetrics::statement_errors));
 }

@@ -307,7 +307,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
   protocol::StatusFlags flags = local_status(session);
   if (dispatch.place.more_results_follow) flags |= protocol::status::kMoreResultsExist;
-  const bool binary = dispatch.kind == protocol::ResponseKind::kExecute;
+  const bool binary = dispatch.prepared != nullptr;
   // Not the session's own buffer, which stays as large as it has ever been.
   protocol::Buffer answer;
   protocol::TextResultSetWriter writer(answer, session.capabilities, dispatch.place.sequence_id);
@@ -318,6 +318,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   ErrorCode error;
   session.worker.metrics().client_bytes_out.add(answer.size());
   co_await session.stream.write_all(answer, {}, error);
+  session.last_local = {.kind = LocalAnswer::Kind::kProcesslist};
   co_return RunOutcome{.close = static_cast<bool>(error), .next_sequence_id = next_sequence_id};
 }
 

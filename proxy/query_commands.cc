@@ -11,6 +11,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/causeway_statements.h"
 #include "proxy/local_answers.h"
+#include "proxy/next_transaction.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/worker.h"
 #include "routing/causeway_variables.h"
@@ -33,7 +34,8 @@ void apply_attributes(const protocol::ComQuery& query, routing::Hints& hints) {
   while (const auto attribute = reader.next()) {
     if (attribute->is_null || !attribute->name.starts_with(kPrefix)) continue;
     const auto value = query.attribute(attribute->name);
-    if (value) routing::apply_hint(hints, attribute->name.substr(kPrefix.size()), *value);
+    if (value && !routing::apply_hint(hints, attribute->name.substr(kPrefix.size()), *value))
+      hints.mistake = attribute->name;
   }
 }
 
@@ -84,8 +86,8 @@ std::optional<Decision> common_decision(ClientSession& session) {
   for (const Statement& statement : session.classified.statements) {
     // What it sets is set for itself alone.
     if (statement.is_set_statement) return std::nullopt;
-    const bool answered_here =
-        is_own_statement(statement) || statement.shows_processlist || statement.cls == StatementClass::kKill;
+    const bool answered_here = is_own_statement(statement) || statement.shows_processlist ||
+                               statement.mentions_kill || !statement.prepared_literal.empty();
     if (answered_here) return std::nullopt;
     const Decision decision = routing::decide(statement, view, policy);
     const bool plain = statement.cls == StatementClass::kRead || statement.cls == StatementClass::kDml ||
@@ -129,6 +131,7 @@ Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
 
 // Those that the session's `classified` holds; `wire` is the packet of all of them.
 Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPlace place) {
+  if (session.deferred.next_sent_to != Target::kNone) co_await settle_next_transaction(session);
   const std::optional<Decision> decision = common_decision(session);
   if (!decision || session.transaction_timed_out) co_return co_await run_each(session, place);
   // For what happens afterwards the most consequential statement stands for all.
@@ -245,7 +248,15 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
   run.request = wire;
   run.kind = protocol::ResponseKind::kOk;
   run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
+  // It is no statement: what ROW_COUNT() and the like speak of stays where it is.
+  const Target last_target = session.last_target;
+  LocalAnswer last_local = session.last_local;
   const RunOutcome outcome = co_await run_statement(session, run);
+  if (!outcome.is_error) {
+    session.last_target = last_target;
+    session.last_local = std::move(last_local);
+    session.last_local.pinged = true;
+  }
   co_return InitDbOutcome{.close = outcome.close, .is_error = outcome.is_error};
 }
 

@@ -81,6 +81,7 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
     session.transaction_read_only = is_on(item.value);
+    connection.read_only_leg = false;
   } else if (item.name == "last_insert_id" || item.name == "identity") {
     set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
@@ -233,7 +234,7 @@ void append_client_session_state(const ClientSession& session, const routing::St
       case SessionTrackType::kStateChange:
         return session.trackers.state_change;
       case SessionTrackType::kTransactionCharacteristics:
-        return true;  // servers report these to sessions that have asked for them
+        return session.trackers.transactions;
     }
     return false;
   };

@@ -127,6 +127,7 @@ Awaitable<bool> answer_prepared(ClientSession& session, const PreparedStatement&
     protocol::append_eof_packet(out, {.warnings = 0, .status_flags = local_status(session)}, sequence_id);
   ErrorCode error;
   co_await session.stream.write_all(out, {}, error);
+  session.last_local.prepared = true;
   co_return !error;
 }
 
@@ -197,7 +198,6 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   StatementRun run;
   run.statement = &preparing;
   run.decision = decision;
-  run.decision.may_rerun_on_writer = false;
   run.request = is_rewritten ? Bytes(rewritten) : wire;
   run.kind = protocol::ResponseKind::kPrepare;
   run.prepare = prepared.get();
@@ -265,7 +265,7 @@ void apply_attributes(const protocol::ComStmtExecute& execute, routing::Hints& h
   if (execute.attribute_count() == 0) return;
   for (const std::string_view key : {"route", "consistency", "max_lag"}) {
     const auto value = execute.attribute("causeway." + std::string(key));
-    if (value) routing::apply_hint(hints, key, *value);
+    if (value && !routing::apply_hint(hints, key, *value)) hints.mistake = key;
   }
 }
 
@@ -279,6 +279,24 @@ Awaitable<bool> execute_own_set(ClientSession& session, const PreparedStatement&
   }
   const bool open = co_await run_own_text(session, *sql, place.sequence_id);
   co_return open;
+}
+
+// KILL ?: of one of Causeway's sessions, whose number is the parameter's.
+Awaitable<bool> execute_kill(ClientSession& session, PreparedStatement& statement,
+                             const protocol::ComStmtExecute& execute, AnswerPlace place) {
+  const auto sql = with_literals(session, statement.client_sql, execute);
+  drop_long_data(statement);
+  if (!sql) {
+    const ClientError error = wrong_arguments("KILL");
+    co_return co_await answer_error(session, place.sequence_id, error);
+  }
+  routing::Classified classified;
+  routing::classify(*sql, session.lex_mode, classified);
+  Dispatch dispatch;
+  dispatch.statement = &classified.statements.front();
+  dispatch.place = place;
+  const RunOutcome outcome = co_await dispatch_statement(session, dispatch);
+  co_return !outcome.close;
 }
 
 // A statement that reads Causeway's variables is prepared with their values of now.
@@ -302,7 +320,10 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
   Dispatch dispatch;
   dispatch.statement = &statement;
   dispatch.wire = command.wire;
-  dispatch.kind = protocol::ResponseKind::kExecute;
+  // No server opens one for a CALL.
+  const bool with_cursor =
+      command.execute != nullptr && command.execute->asks_for_cursor() && !statement.calls_procedure;
+  dispatch.kind = with_cursor ? protocol::ResponseKind::kExecuteWithCursor : protocol::ResponseKind::kExecute;
   dispatch.place = place;
   dispatch.extra_rows = rows.empty() ? nullptr : &rows;
   dispatch.prepared = &command;
@@ -342,6 +363,10 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
   execute.statement.types = statement->types;
   if (statement->statement.cls == StatementClass::kSet && is_own_statement(statement->statement)) {
     const bool open = co_await execute_own_set(session, *statement, execute, place);
+    co_return open;
+  }
+  if (statement->statement.cls == StatementClass::kKill) {
+    const bool open = co_await execute_kill(session, *statement, execute, place);
     co_return open;
   }
   const PreparedCommand command{.statement = statement, .wire = wire, .execute = &execute};

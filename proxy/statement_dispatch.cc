@@ -8,6 +8,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/kill.h"
 #include "proxy/local_answers.h"
+#include "proxy/next_transaction.h"
 #include "proxy/processlist.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
@@ -29,13 +30,17 @@ constexpr size_t kMaxTemporaryTables = 1000;
 void keep_begin(ClientSession& session, const Statement& statement) {
   DeferredTransaction& deferred = session.deferred;
   // COMMIT AND CHAIN of a transaction of which nothing was sent leaves it as it is.
-  if (statement.cls == StatementClass::kBegin) {
-    const bool by_default = deferred.next_read_only || session.transaction_read_only;
-    deferred.read_only = statement.read_only || (!statement.read_write && by_default);
-    deferred.begin_sql.assign(statement.text);
-  } else if (!deferred.begin) {
-    deferred.read_only = false;
+  if (deferred.begin && statement.cls != StatementClass::kBegin) return;
+  const bool was_read_only = deferred.begin && deferred.read_only;
+  // The first one has spent it, and MariaDB's second begins anew.
+  if (deferred.begin && !session_view(session).begin_keeps_access_mode) deferred.next = {};
+  deferred.read_only = routing::starts_read_only(statement, session_view(session));
+  // Of two the first may be the one that says READ ONLY.
+  const bool same_again = was_read_only && deferred.read_only && !statement.read_only;
+  if (statement.cls != StatementClass::kBegin) {
     deferred.begin_sql = "BEGIN";
+  } else if (!same_again) {
+    deferred.begin_sql.assign(statement.text);
   }
   deferred.begin = true;
 }
@@ -52,7 +57,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
   Statement commit;
   commit.cls = StatementClass::kCommit;
   protocol::Buffer wire;
-  make_query_packet(session, "COMMIT", wire);
+  make_query_packet(session, "COMMIT AND NO CHAIN NO RELEASE", wire);
   StatementRun run;
   run.statement = &commit;
   run.decision = Decision{.action = Action::kRun, .target = target, .reason = "begin elsewhere"};
@@ -74,13 +79,7 @@ Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& stat
 
 Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
                                                 AnswerPlace place) {
-  DeferredTransaction& deferred = session.deferred;
-  if (statement.read_only || statement.read_write) {
-    deferred.set_access_mode.assign(statement.text);
-    deferred.next_read_only = statement.read_only;
-  } else {
-    deferred.set_isolation.assign(statement.text);
-  }
+  routing::add_characteristics(session.deferred.next, statement.characteristics);
   return local_ok(session, statement, place);
 }
 
@@ -103,6 +102,7 @@ Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statemen
                                SessionChange change) {
   session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow, change);
+  session.last_local = {.kind = LocalAnswer::Kind::kOk};
   co_return local_outcome(sent, false, place);
 }
 
@@ -140,18 +140,46 @@ bool is_text_prepared(StatementClass cls) {
          cls == StatementClass::kDeallocate;
 }
 
-Awaitable<RunOutcome> answer_kill(ClientSession& session, const Statement& statement, KillOutcome killed,
-                                  routing::KillTarget target, AnswerPlace place) {
+// Only Causeway's sessions are killed: a client's number never reaches a server, whose threads have others.
+Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  const auto target = routing::parse_kill(statement.text, session.lex_mode);
+  if (!target) {
+    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    const ClientError error = not_supported_with_forwarding("KILL of anything but a number");
+    co_return co_await local_error(session, place, error);
+  }
+  const KillScope scope = target->query_only ? KillScope::kQuery : KillScope::kConnection;
+  const KillOutcome killed = co_await kill_session(session, target->id, scope);
   if (killed == KillOutcome::kKilled) co_return co_await local_ok(session, statement, place);
-  ClientError error = not_owner_of_thread(target.id);
+  ClientError error =
+      killed == KillOutcome::kUnknown ? unknown_thread(target->id) : not_owner_of_thread(target->id);
   if (killed == KillOutcome::kSelf) {
     const bool mariadb = session.worker.view().flavor == ServerFlavor::kMariadb;
-    error = mariadb && !target.query_only ? connection_killed() : query_interrupted();
+    error = mariadb && !target->query_only ? connection_killed() : query_interrupted();
   }
   RunOutcome outcome = co_await local_error(session, place, error);
   // Who kills itself gets this error, and is gone.
-  if (killed == KillOutcome::kSelf && !target.query_only) outcome.close = true;
+  if (killed == KillOutcome::kSelf && !target->query_only) outcome.close = true;
   co_return outcome;
+}
+
+// What is rejected, or has to be answered here, is not let through inside of another statement either.
+std::optional<Decision> hidden_rejection(const ClientSession& session, const Statement& statement,
+                                         const routing::RoutingPolicy& policy) {
+  constexpr Decision kKill{.action = Action::kReject, .operation = "KILL in another statement"};
+  if (statement.cls != StatementClass::kDml) return std::nullopt;
+  if (statement.compound && statement.mentions_kill) return kKill;
+  if (!statement.calls_procedure || statement.prepared_literal.empty()) return std::nullopt;
+  routing::SqlLexer lexer(statement.prepared_literal, session.lex_mode);
+  const std::string sql = routing::unquote(lexer.next(), session.lex_mode);
+  routing::Classified inner;
+  routing::classify(sql, session.lex_mode, inner);
+  for (const Statement& hidden : inner.statements) {
+    if (hidden.cls == StatementClass::kKill || hidden.mentions_kill) return kKill;
+    if (routing::is_rejected(hidden, policy))
+      return Decision{.action = Action::kReject, .operation = hidden.operation};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -186,24 +214,53 @@ std::optional<ClientError> take_pending_error(ClientSession& session) {
   return transaction_idle_timeout(session.worker.config().forwarding.aurora_fwd_writer_idle_timeout);
 }
 
+namespace {
+
+// Each counts; one per session is said, which is enough to find the application.
+void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) {
+  std::string_view mistake = hints.mistake;
+  if (!hints.consistency.empty() && !consistency::parse_read_consistency(hints.consistency))
+    mistake = hints.consistency;
+  if (mistake.empty()) return;
+  session.worker.metrics().mistaken_hints.add();
+  if (std::exchange(session.mistaken_hint_said, true)) return;
+  constexpr size_t kMaxShown = 64;
+  session.worker.logger().warning("a hint is not understood, and without effect",
+                                  {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
+}
+
+// COMMIT and ROLLBACK as completion_type has them; else the statement itself.
+const Statement& completed(const ClientSession& session, const Statement& statement,
+                           std::optional<Statement>& changed) {
+  if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback)
+    return statement;
+  const std::string* const type = session.variables.find("completion_type");
+  if (type == nullptr) return statement;
+  changed = statement;
+  routing::complete(*changed, routing::parse_completion_type(*type));
+  return *changed;
+}
+
+}  // namespace
+
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch) {
-  const Statement& statement = *dispatch.statement;
+  warn_of_mistaken_hint(session, dispatch.statement->hints);
+  std::optional<Statement> changed;
+  const Statement& statement = completed(session, *dispatch.statement, changed);
   const AnswerPlace place = dispatch.place;
   if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
   if (is_text_prepared(statement.cls) && !dispatch.as_it_is)
     co_return co_await run_text_prepared(session, dispatch);
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  if (!speaks_of_the_last) co_await settle_next_transaction(session);
   if (statement.cls == StatementClass::kKill) {
-    const auto target = routing::parse_kill(statement.text, session.lex_mode);
-    if (target) {
-      const KillScope scope = target->query_only ? KillScope::kQuery : KillScope::kConnection;
-      const KillOutcome killed = co_await kill_session(session, target->id, scope);
-      if (killed != KillOutcome::kUnknown)
-        co_return co_await answer_kill(session, statement, killed, *target, place);
-    }
+    const RunOutcome outcome = co_await run_kill(session, statement, place);
+    co_return outcome;
   }
   if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
-  const Decision decision = routing::decide(statement, session_view(session), policy);
+  const Decision decision = hidden_rejection(session, statement, policy)
+                                .value_or(routing::decide(statement, session_view(session), policy));
   switch (decision.action) {
     case Action::kRun:
       break;
@@ -230,6 +287,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kEndDeferred:
       co_return co_await end_deferred(session, statement, place);
     case Action::kNothingOpen: {
+      session.deferred.next = {};
       RunOutcome outcome = co_await local_ok(session, statement, place);
       outcome.close = outcome.close || statement.release;
       co_return outcome;
@@ -252,6 +310,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     reported.wire = reported_wire;
   }
   StatementRun run = statement_run_of(reported);
+  run.statement = &statement;
   run.decision = decision;
   RunOutcome outcome = co_await run_statement(session, run);
   if (statement.release && !outcome.is_error) outcome.close = true;

@@ -15,14 +15,16 @@ routing::SessionView session_view(const ClientSession& session) {
   view.begin_deferred = session.deferred.begin;
   view.deferred_read_only = session.deferred.read_only;
   view.autocommit = session.autocommit;
-  view.transaction_read_only = session.transaction_read_only;
-  view.next_transaction_read_only = session.deferred.next_read_only;
+  view.transaction_read_only =
+      session.transaction_read_only && session.deferred.next.access != routing::AccessMode::kReadWrite;
+  view.next_transaction_read_only = session.deferred.next_read_only();
   view.pinned_to_writer = view.forwarding && session.pins.whole_session_on(Target::kWriter);
   view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
   view.has_user_variables = session.pins.user_variables;
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
   view.auto_is_null = session.auto_is_null;
   view.tracks_transactions = session.trackers.transactions;
+  view.begin_keeps_access_mode = session.worker.view().flavor == ServerFlavor::kMysql;
   view.last_target = session.last_target;
   return view;
 }

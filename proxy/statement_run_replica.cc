@@ -43,6 +43,25 @@ std::optional<milliseconds> RunningStatement::max_lag() const {
   return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : worker_.config().routing.max_lag;
 }
 
+AccessOnReplica RunningStatement::access_on_replica() const {
+  if (run_.statement->shows_access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
+  if (session_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
+  if (run_.auxiliary) return AccessOnReplica::kOwn;
+  switch (run_.statement->cls) {
+    case StatementClass::kCreateTemporary:
+    case StatementClass::kDropTemporary:
+      return AccessOnReplica::kOwn;
+    default:
+      return AccessOnReplica::kReadOnly;
+  }
+}
+
+// A session that does not forward is told that the server is read-only, not its transaction.
+bool RunningStatement::read_only_by_causeway() const {
+  return session_.level == ReadConsistency::kOff && session_.transaction == Target::kNone &&
+         session_.autocommit && !session_.transaction_read_only && !session_.deferred.next_read_only();
+}
+
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
   const size_t current = session_.replica_node;
@@ -276,8 +295,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     Exchange exchange = make_exchange();
     const bool forwards = session_.level != ReadConsistency::kOff;
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
+    exchange.access = access_on_replica();
     exchange.hold_read_only_error = run_.decision.may_rerun_on_writer;
-    exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer;
+    exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer || read_only_by_causeway();
     exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
     exchange.hold_shutdown = !bound;
     if (read_plan.action == ReadAction::kWait) {
@@ -319,6 +339,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
         leave();
+        if (!forwards) {
+          error = read_only_server(worker_.view().flavor);
+          co_return co_await fail(error);
+        }
         miss = ReadMiss::kWrite;
         break;
       case ExchangeOutcome::kUnknownThere:

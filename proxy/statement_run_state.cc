@@ -124,7 +124,12 @@ Exchange RunningStatement::make_exchange() const {
   exchange.prepared = run_.prepared;
   exchange.text_execute = run_.text_execute;
   exchange.begin = session_.deferred.begin && !run_.auxiliary;
-  exchange.set_transaction = session_.deferred.sets_transaction() && !run_.auxiliary;
+  if (run_.auxiliary) return exchange;
+  const DeferredTransaction& deferred = session_.deferred;
+  exchange.set_transaction = deferred.next.any() && deferred.next_sent_to == Target::kNone;
+  // A BEGIN that succeeds has spent it.
+  const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
+  exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
   return exchange;
 }
 
@@ -182,7 +187,7 @@ void RunningStatement::assume_transaction(BackendConnection& connection, const E
 // What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
 // schema.
 SchemaUse RunningStatement::schema_use() const {
-  const bool begins = session_.deferred.begin || session_.deferred.sets_transaction();
+  const bool begins = session_.deferred.begin || session_.deferred.next.any();
   if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
   const StatementClass cls = run_.statement->cls;
   return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
@@ -200,11 +205,24 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
   if (!result.is_error) session_.last_answered = hash_of(run_.request);
-  if (result.is_error) session_.last_target = target;  // SHOW WARNINGS speaks of it, of a failed PREPARE too
+  // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
+  // been prepared where that was.
+  if (result.is_error || !run_.auxiliary) {
+    session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
+    session_.last_local = {};
+  } else if (run_.text_prepare != nullptr) {
+    session_.last_local = {.kind = LocalAnswer::Kind::kOk};
+  } else if (run_.kind == protocol::ResponseKind::kPrepare) {
+    session_.last_local.prepared = true;
+  }
   // After a USE that failed the connection may be in a schema that is not the session's.
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
   connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
                     (target == Target::kWriter && session_.pins.user_variables);
+  if (session_.deferred.next_sent_to == target) {
+    session_.deferred.next_connection_kept = connection.keep;
+    connection.keep = true;
+  }
   BackendPool& pool = worker_.pool(connection.node);
   if (connection.doomed && !connection.keep) {
     pool.close(connection);
@@ -242,15 +260,16 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   } else if (session_.transaction == target) {
     session_.transaction = Target::kNone;
   }
-  if (session_.deferred.begin) {
-    // It went ahead of this statement. After COMMIT AND CHAIN and the like the servers' flags say what is.
-    session_.deferred.begin = false;
-    session_.deferred.begin_sql.clear();
-  }
-  if (session_.deferred.sets_transaction()) {
-    session_.deferred.set_isolation.clear();
-    session_.deferred.set_access_mode.clear();
-    session_.deferred.next_read_only = false;
+  DeferredTransaction& deferred = session_.deferred;
+  const bool sent_next = (deferred.next.any() && deferred.next_sent_to == Target::kNone) ||
+                         run_.statement->assigns_next_transaction;
+  if (deferred.begin || in_transaction) {
+    // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
+    // the like the servers' flags say what is.
+    deferred = DeferredTransaction{};
+  } else if (sent_next) {
+    deferred.next_sent_to = target;
+    deferred.next_sent_incarnation = connection.incarnation;
   }
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.

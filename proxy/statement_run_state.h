@@ -56,6 +56,8 @@ class RunningStatement {
   void begin_anew();
   void move_to(size_t node);
   bool move_for(const consistency::Position& target);
+  AccessOnReplica access_on_replica() const;
+  bool read_only_by_causeway() const;
   consistency::ReadConsistency level() const;
   // Its replica's position has to be one that can be trusted.
   bool trusts() const {

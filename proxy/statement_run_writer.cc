@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "protocol/protocol_error.h"
 #include "routing/statement_effects.h"
 
 namespace causeway::proxy {
@@ -269,14 +270,14 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         worker_.pool(node).close(connection);
         worker_.suspect(node);
         if (!bound && !result.client_has_bytes && may_run_again(result) && !begins &&
+            result.error != make_error_code(protocol::ProtocolError::kUnexpectedPacket) &&
             Clock::now() < deadline) {
           worker_.metrics().write_retries.add();
           continue;
         }
         if (begins) {
           // Only BEGIN and this statement were sent: the transaction is gone with them.
-          session_.deferred.begin = false;
-          session_.deferred.begin_sql.clear();
+          session_.deferred = DeferredTransaction{};
         }
         co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
     }

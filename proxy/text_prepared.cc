@@ -133,7 +133,6 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   }
   StatementRun run = statement_run_of(rewritten);
   run.decision = decision;
-  run.decision.may_rerun_on_writer = false;
   run.text_prepare = prepared.get();
   run.auxiliary = true;
   if (session.deferred.begin) run.add_status = protocol::status::kInTransaction;

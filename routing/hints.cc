@@ -45,8 +45,9 @@ void parse_pairs(Hints& hints, std::string_view text) {
     const std::string_view pair = text.substr(0, end);
     text.remove_prefix(end);
     const size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) continue;
-    apply_hint(hints, pair.substr(0, equals), pair.substr(equals + 1));
+    const bool understood = equals != std::string_view::npos &&
+                            apply_hint(hints, pair.substr(0, equals), pair.substr(equals + 1));
+    if (!understood) hints.mistake = pair;
   }
 }
 

@@ -9,8 +9,8 @@
 namespace causeway::routing {
 
 // The hints in the comments that stand before the first token of `sql`. Pairs are separated by white space or
-// commas; a later comment overrides an earlier one; unknown keys and values that are not understood are
-// ignored.
+// commas; a later comment overrides an earlier one; unknown keys and values that are not understood change
+// nothing but `mistake`.
 Hints parse_hints(std::string_view sql);
 
 // Sets the hint `key` (without "causeway.", any case): route = writer | replica, consistency = any word (a

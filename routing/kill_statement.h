@@ -16,8 +16,8 @@ struct KillTarget {
   friend bool operator==(const KillTarget&, const KillTarget&) = default;
 };
 
-// The target of a KILL with a literal id. Nothing for KILL USER, KILL QUERY ID, an expression, or any other
-// statement.
+// The target of a KILL with a literal id, a number or a text of one. Nothing for KILL USER, KILL QUERY ID, an
+// expression, or any other statement.
 std::optional<KillTarget> parse_kill(std::string_view sql, const LexMode& mode);
 
 }  // namespace causeway::routing

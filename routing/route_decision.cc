@@ -11,23 +11,6 @@ Decision run_on_replica(std::string_view reason, bool wait) {
   return {.action = Action::kRun, .target = Target::kReplica, .wait = wait, .reason = reason};
 }
 
-bool rejected(const Statement& statement, const RoutingPolicy& policy) {
-  switch (statement.cls) {
-    case StatementClass::kSavepoint:
-      return !policy.forward_savepoint;
-    case StatementClass::kXa:
-      return !policy.forward_xa;
-    case StatementClass::kLoadData:
-      return !policy.forward_load_data;
-    case StatementClass::kPlugin:
-      return !policy.forward_plugin;
-    case StatementClass::kDdl:
-      return !policy.forward_ddl;
-    default:
-      return false;
-  }
-}
-
 bool writes(StatementClass cls) {
   switch (cls) {
     case StatementClass::kDml:
@@ -45,21 +28,45 @@ bool writes(StatementClass cls) {
 // replica: an account that may bypass read_only would otherwise write to it. Temporary tables are its own
 // affair.
 Decision decide_without_forwarding(const Statement& statement, const SessionView& session) {
-  if (writes(statement.cls) && !session.pinned_to_replica) {
+  const bool own_affair = session.pinned_to_replica && statement.cls != StatementClass::kAdmin &&
+                          statement.cls != StatementClass::kPlugin;
+  // Read-only servers refuse START TRANSACTION READ WRITE, too.
+  const bool begins_to_write = statement.cls == StatementClass::kBegin && statement.read_write;
+  if ((writes(statement.cls) && !own_affair) || begins_to_write) {
     return {.action = Action::kReadOnlyError, .reason = "write in a session that does not forward"};
   }
+  const bool for_next = statement.cls == StatementClass::kSetTransaction && statement.next_transaction_only;
+  if (for_next && session.transaction == Target::kNone)
+    return {.action = Action::kRememberNextTransaction, .reason = "for the next transaction"};
   return run_on_replica("session does not forward", false);
 }
 
 // What a server refuses in a READ ONLY transaction. Temporary tables are allowed in one, but a session that
 // has some is pinned.
 bool refused_when_read_only(const Statement& statement) {
+  const bool evaluates = statement.only_evaluates && !statement.calls_writer_function &&
+                         !statement.uses_user_variables && !statement.uses_last_insert_id;
+  if (evaluates) return false;
   return statement.cls == StatementClass::kDml || statement.cls == StatementClass::kLoadData;
+}
+
+// SET GLOBAL and its like commit nothing; FLUSH, RESET and the rest of that class do.
+bool is_set(const Statement& statement) {
+  return statement.cls == StatementClass::kAdmin && statement.sets_globally;
 }
 
 // DDL and LOCK TABLES commit implicitly, a READ ONLY transaction too, and then run.
 bool commits_implicitly(const Statement& statement) {
-  return statement.cls == StatementClass::kDdl || statement.cls == StatementClass::kLockTables;
+  switch (statement.cls) {
+    case StatementClass::kDdl:
+    case StatementClass::kLockTables:
+    case StatementClass::kPlugin:
+      return true;
+    case StatementClass::kAdmin:
+      return !is_set(statement);
+    default:
+      return false;
+  }
 }
 
 Decision leave_read_only() {
@@ -68,12 +75,6 @@ Decision leave_read_only() {
 
 Decision read_only_transaction_error() {
   return {.action = Action::kReadOnlyTransactionError, .reason = "write in a read-only transaction"};
-}
-
-bool starts_read_only(const Statement& statement, const SessionView& session) {
-  if (statement.read_only) return true;
-  if (statement.read_write) return false;
-  return session.next_transaction_read_only || session.transaction_read_only;
 }
 
 // Another BEGIN commits the open transaction. If the new one runs on the same server, that server does both.
@@ -89,6 +90,7 @@ Decision decide_in_transaction(const Statement& statement, const SessionView& se
   if (session.transaction == Target::kWriter) return run_on_writer("transaction");
   if (refused_when_read_only(statement)) return read_only_transaction_error();
   if (commits_implicitly(statement)) return leave_read_only();
+  if (is_set(statement)) return run_on_writer("administration");
   return run_on_replica("read-only transaction", session.snapshot_due);
 }
 
@@ -104,17 +106,26 @@ Decision decide_in_deferred_transaction(const Statement& statement, const Sessio
       if (!session.deferred_read_only || session.pinned_to_writer) return run_on_writer("transaction");
       if (refused_when_read_only(statement)) return read_only_transaction_error();
       if (commits_implicitly(statement)) return leave_read_only();
+      if (is_set(statement)) return run_on_writer("administration");
       return run_on_replica("read-only transaction", true);
   }
   return {.action = Action::kDeferBegin, .reason = "begin"};
 }
 
+// Whether BEGIN, COMMIT and ROLLBACK without an open transaction do nothing that the client, or anybody else,
+// could notice. Without autocommit something may be open although the server has not said so: a SAVEPOINT
+// and metadata locks do not set the flag. BEGIN unlocks tables. And who follows transactions is told by the
+// server what it begins.
+bool may_be_answered_here(const SessionView& session) {
+  return session.autocommit && !session.pinned_to_writer && !session.tracks_transactions;
+}
+
 Decision decide_begin(const Statement& statement, const SessionView& session) {
   const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
-  if (!statement.consistent_snapshot && !session.tracks_transactions)
+  if (!statement.consistent_snapshot && may_be_answered_here(session))
     return {.action = Action::kDeferBegin, .reason = "begin"};
   if (read_only) return run_on_replica("read-only transaction", true);
-  return run_on_writer("transaction with a snapshot, or one that is tracked");
+  return run_on_writer("transaction that begins at once");
 }
 
 // A statement of a session with autocommit=0 and no open transaction begins one.
@@ -140,6 +151,13 @@ Decision decide_read(const Statement& statement, const SessionView& session) {
   return run_on_replica("speaks of the last statement", true);
 }
 
+// A function that it calls may write.
+Decision run_set_on_replica(const Statement& statement) {
+  Decision decision = run_on_replica("session state", true);
+  decision.may_rerun_on_writer = statement.cls == StatementClass::kSet;
+  return decision;
+}
+
 Decision decide_by_class(const Statement& statement, const SessionView& session) {
   switch (statement.cls) {
     case StatementClass::kBegin:
@@ -147,10 +165,9 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
     case StatementClass::kCommit:
     case StatementClass::kRollback:
       // AND CHAIN begins a transaction even where none was open.
+      if (statement.chain && !may_be_answered_here(session)) return decide_begin(statement, session);
       if (statement.chain) return {.action = Action::kDeferBegin, .reason = "begin"};
-      // Without autocommit a transaction may be open although the server has not said so: a SAVEPOINT does
-      // not set the flag.
-      if (!session.autocommit) return run_on_writer("autocommit is off");
+      if (!may_be_answered_here(session)) return run_on_writer("end of a transaction");
       return {.action = Action::kNothingOpen, .reason = "no transaction is open"};
     case StatementClass::kSetTransaction:
       if (statement.next_transaction_only) {
@@ -168,7 +185,7 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       if (statement.sets_connection_bound) return run_on_writer("sets what pins the session");
       if (statement.sets_role) return run_on_writer("sets a role, which pins the session");
       // USE of a schema that was created a moment ago needs the wait; SET may hold a subquery.
-      return run_on_replica("session state", true);
+      return run_set_on_replica(statement);
     case StatementClass::kDiagnostics:
       if (session.last_target == Target::kWriter) return run_on_writer("speaks of the last statement");
       return run_on_replica("speaks of the last statement", false);
@@ -189,9 +206,39 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
 
 }  // namespace
 
+bool is_rejected(const Statement& statement, const RoutingPolicy& policy) {
+  switch (statement.cls) {
+    case StatementClass::kSavepoint:
+      return !policy.forward_savepoint;
+    case StatementClass::kXa:
+      return !policy.forward_xa;
+    case StatementClass::kLoadData:
+      return !policy.forward_load_data;
+    case StatementClass::kPlugin:
+      return !policy.forward_plugin;
+    case StatementClass::kDdl:
+      return !policy.forward_ddl;
+    case StatementClass::kAdmin:  // SHUTDOWN, RESTART
+      return !statement.operation.empty();
+    default:
+      return false;
+  }
+}
+
+bool starts_read_only(const Statement& statement, const SessionView& session) {
+  if (statement.read_only) return true;
+  if (statement.read_write) return false;
+  const bool in_transaction = session.transaction != Target::kNone || session.begin_deferred;
+  if (in_transaction && session.begin_keeps_access_mode)
+    return session.transaction == Target::kReplica || (session.begin_deferred && session.deferred_read_only);
+  return session.next_transaction_read_only || session.transaction_read_only;
+}
+
 Decision decide(const Statement& statement, const SessionView& session, const RoutingPolicy& policy) {
-  if (!session.forwarding) return decide_without_forwarding(statement, session);
-  if (rejected(statement, policy)) {
+  // COM_SHUTDOWN is refused to everybody, too.
+  const bool shuts_down = statement.cls == StatementClass::kAdmin && !statement.operation.empty();
+  if (!session.forwarding && !shuts_down) return decide_without_forwarding(statement, session);
+  if (is_rejected(statement, policy)) {
     return {.action = Action::kReject, .operation = statement.operation, .reason = "not supported"};
   }
   if (session.transaction != Target::kNone) return decide_in_transaction(statement, session);
@@ -199,10 +246,15 @@ Decision decide(const Statement& statement, const SessionView& session, const Ro
   if (statement.hints.route == RouteHint::kWriter && statement.cls == StatementClass::kRead) {
     return run_on_writer("hint");
   }
-  if (statement.hints.route == RouteHint::kReplica && !writes(statement.cls) &&
-      statement.cls != StatementClass::kBegin && statement.cls != StatementClass::kSet &&
-      session.autocommit && !session.pinned_to_writer) {
-    return run_on_replica("hint", true);
+  const bool reads = statement.cls == StatementClass::kRead ||
+                     statement.cls == StatementClass::kLockingRead ||
+                     statement.cls == StatementClass::kWriterRead;
+  if (statement.hints.route == RouteHint::kReplica && reads && session.autocommit &&
+      !session.pinned_to_writer) {
+    // All that a replica refuses, a locking read say, is better done than not.
+    Decision decision = run_on_replica("hint", true);
+    decision.may_rerun_on_writer = true;
+    return decision;
   }
   return decide_by_class(statement, session);
 }

@@ -29,7 +29,7 @@ struct SessionView {
   bool begin_deferred = false;         // BEGIN was answered and has not been sent yet
   bool deferred_read_only = false;     // ... and it was READ ONLY
   bool autocommit = true;
-  bool transaction_read_only = false;       // the session variable
+  bool transaction_read_only = false;       // the session variable, where the next one is not READ WRITE
   bool next_transaction_read_only = false;  // SET TRANSACTION READ ONLY for the next one
   bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
   bool pinned_to_replica = false;           // the same of a session that does not forward
@@ -38,7 +38,8 @@ struct SessionView {
   bool auto_is_null = false;                // sql_auto_is_null: WHERE id IS NULL asks for it, too
   bool tracks_transactions =
       false;  // session_track_transaction_info is on: what BEGIN is answered is the server's
-  Target last_target = Target::kNone;  // where the last statement ran that reached a server
+  bool begin_keeps_access_mode = false;  // MySQL: BEGIN in a transaction begins another of the same mode
+  Target last_target = Target::kNone;    // where the last statement ran that reached a server
 };
 
 enum class Action : uint8_t {
@@ -66,6 +67,12 @@ struct Decision {
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };
+
+// What the settings (or, of SHUTDOWN, none of them) forbid wherever it stands.
+bool is_rejected(const Statement& statement, const RoutingPolicy& policy);
+
+// Whether the transaction that this BEGIN, or COMMIT AND CHAIN where none is open, begins is READ ONLY.
+bool starts_read_only(const Statement& statement, const SessionView& session);
 
 // Never fails: what is not understood goes to the writer.
 Decision decide(const Statement& statement, const SessionView& session, const RoutingPolicy& policy);

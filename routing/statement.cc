@@ -69,4 +69,16 @@ std::string rejection_message(std::string_view operation) {
   return message;
 }
 
+CompletionType parse_completion_type(std::string_view value) {
+  if (equals_ignoring_case(value, "CHAIN") || value == "1") return CompletionType::kChain;
+  if (equals_ignoring_case(value, "RELEASE") || value == "2") return CompletionType::kRelease;
+  return CompletionType::kNoChain;
+}
+
+void complete(Statement& statement, CompletionType type) {
+  if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback) return;
+  if (type == CompletionType::kChain && !statement.no_chain) statement.chain = true;
+  if (type == CompletionType::kRelease && !statement.no_release) statement.release = true;
+}
+
 }  // namespace causeway::routing

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "routing/next_transaction.h"
+
 namespace causeway::routing {
 
 // One value per way of treatment, in the order of the contract's table.
@@ -54,6 +56,7 @@ struct Hints {
   RouteHint route = RouteHint::kNone;
   std::string_view consistency;  // the level as written, empty if none was; a view into the classified text
   std::optional<std::chrono::milliseconds> max_lag;
+  std::string_view mistake;  // what was not understood, the last of it; empty if all was
 
   friend bool operator==(const Hints&, const Hints&) = default;
 };
@@ -74,8 +77,9 @@ struct Statement {
   // kPrepare, kExecute, kDeallocate: the prepared statement's name, unquoted. kUse: the schema's name,
   // unquoted. Escapes are not undone.
   std::string_view name;
-  // kPrepare with a literal: the text between the quotes, escapes not undone (unquote() of sql_lexer.h); the
-  // literal itself with its quotes is `prepared_literal`. Empty for PREPARE ... FROM @variable.
+  // kPrepare and EXECUTE IMMEDIATE with a literal: the text between the quotes, escapes not undone (unquote()
+  // of sql_lexer.h); the literal itself with its quotes is `prepared_literal`. Empty for PREPARE ... FROM
+  // @variable.
   std::string_view prepared_text;
   std::string_view prepared_literal;
 
@@ -92,10 +96,12 @@ struct Statement {
   bool has_locking_clause = false;           // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
   bool has_select = false;                   // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
   bool shows_variables = false;              // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool shows_access_mode = false;            // @@transaction_read_only, tables of session variables
   bool shows_processlist = false;            // SHOW [FULL] PROCESSLIST and nothing behind it
   bool is_full = false;                      // ... with FULL
   bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
+  bool sets_globally = false;     // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
   bool sets_role = false;         // SET ROLE
   bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
   bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
@@ -103,7 +109,9 @@ struct Statement {
   bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
   bool has_placeholders = false;          // ?
   bool uses_handler = false;     // HANDLER: an open one belongs to its connection, and locks its table
+  bool only_evaluates = false;   // DO
   bool calls_procedure = false;  // CALL, EXECUTE IMMEDIATE: what it does is not in its text
+  bool mentions_kill = false;    // the word KILL, which is reserved, stands somewhere
   bool compound = false;         // has a body, so `text` reaches to the end of the whole text
   bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
 
@@ -112,11 +120,25 @@ struct Statement {
   bool read_write = false;             // ... READ WRITE, said explicitly
   bool consistent_snapshot = false;    // WITH CONSISTENT SNAPSHOT
   bool next_transaction_only = false;  // SET TRANSACTION without SESSION
-  // kCommit, kRollback
-  bool chain = false;    // AND CHAIN
-  bool release = false;  // RELEASE
+  NextTransaction characteristics;     // kSetTransaction: all that it says
+  // SET @@transaction_read_only = ... and its like, without SESSION: for the next transaction too
+  bool assigns_next_transaction = false;
+  // kCommit, kRollback; completion_type decides where neither is said
+  bool chain = false;       // AND CHAIN
+  bool no_chain = false;    // AND NO CHAIN
+  bool release = false;     // RELEASE
+  bool no_release = false;  // NO RELEASE
 
   friend bool operator==(const Statement&, const Statement&) = default;
 };
+
+// The values of completion_type.
+enum class CompletionType : uint8_t { kNoChain, kChain, kRelease };
+
+// The value as servers report it, by name or number; kNoChain for what is none.
+CompletionType parse_completion_type(std::string_view value);
+
+// What COMMIT and ROLLBACK do where they do not say it themselves.
+void complete(Statement& statement, CompletionType type);
 
 }  // namespace causeway::routing

@@ -225,20 +225,32 @@ Class classify_plugin(StatementScanner& scanner, Statement& statement, bool inst
   return statement.operation.empty() ? Class::kUnknown : Class::kPlugin;
 }
 
-// Looks for READ ONLY, READ WRITE and CONSISTENT SNAPSHOT in what is left of START TRANSACTION.
+// [WITH CONSISTENT SNAPSHOT | READ ONLY | READ WRITE], ...: in any order and as often as one likes, but not
+// both access modes. Anything else is left to a server to refuse.
 Class read_begin_options(StatementScanner& scanner, Statement& statement) {
-  for (; !scanner.at_end(); scanner.advance()) {
-    const Keyword before = scanner.previous_keyword();
-    if (before == "READ"_kw && scanner.keyword() == "ONLY"_kw) statement.read_only = true;
-    if (before == "READ"_kw && scanner.keyword() == "WRITE"_kw) statement.read_write = true;
-    if (before == "CONSISTENT"_kw && scanner.keyword() == "SNAPSHOT"_kw) statement.consistent_snapshot = true;
-  }
-  return Class::kBegin;
+  if (scanner.at_end()) return Class::kBegin;
+  do {
+    if (scanner.accept("WITH"_kw)) {
+      if (!scanner.accept("CONSISTENT"_kw) || !scanner.accept("SNAPSHOT"_kw)) return Class::kUnknown;
+      statement.consistent_snapshot = true;
+    } else if (!scanner.accept("READ"_kw)) {
+      return Class::kUnknown;
+    } else if (scanner.accept("ONLY"_kw)) {
+      statement.read_only = true;
+    } else if (scanner.accept("WRITE"_kw)) {
+      statement.read_write = true;
+    } else {
+      return Class::kUnknown;
+    }
+  } while (scanner.accept_operator(','));
+  const bool contradicts_itself = statement.read_only && statement.read_write;
+  return scanner.at_end() && !contradicts_itself ? Class::kBegin : Class::kUnknown;
 }
 
 Class classify_start(StatementScanner& scanner, Statement& statement) {
   switch (scanner.keyword()) {
     case "TRANSACTION"_kw:
+      scanner.advance();
       return read_begin_options(scanner, statement);
     case "SLAVE"_kw:
     case "REPLICA"_kw:
@@ -271,14 +283,17 @@ Class classify_end_of_transaction(StatementScanner& scanner, Statement& statemen
     const bool no = scanner.accept("NO"_kw);
     if (!scanner.accept("CHAIN"_kw)) return Class::kUnknown;
     statement.chain = !no;
+    statement.no_chain = no;
   }
   const bool no = scanner.accept("NO"_kw);
   if (scanner.accept("RELEASE"_kw)) {
     statement.release = !no;
+    statement.no_release = no;
   } else if (no) {
     return Class::kUnknown;
   }
-  return scanner.at_end() ? cls : Class::kUnknown;
+  const bool contradicts_itself = statement.chain && statement.release;
+  return scanner.at_end() && !contradicts_itself ? cls : Class::kUnknown;
 }
 
 Class classify_lock(StatementScanner& scanner, Class cls) {
@@ -345,15 +360,20 @@ Class classify_prepare(StatementScanner& scanner, Statement& statement) {
 }
 
 Class classify_execute(StatementScanner& scanner, Statement& statement) {
-  statement.calls_procedure = scanner.keyword() == "IMMEDIATE"_kw;
+  statement.calls_procedure = scanner.accept("IMMEDIATE"_kw);
   if (statement.calls_procedure) {
-    // It may be a SET @@a = 1, of which MariaDB reports nothing.
+    const Token text = scanner.token();
     scanner.advance();
-    const bool is_literal = scanner.token().kind == TokenKind::kString;
-    const bool sets = scanner.token().text.find("@@") != std::string_view::npos;
-    scanner.advance();
+    // 'KI' 'LL 1' is one text, and so is 'KILL 1' + 0 none that is known.
     const bool is_all = scanner.at_end() || scanner.keyword() == "USING"_kw;
-    if (!is_literal || sets || !is_all) statement.sets_connection_bound = true;
+    const bool is_literal = text.kind == TokenKind::kString && is_all;
+    if (is_literal) {
+      statement.prepared_literal = text.text;
+      statement.prepared_text = text.name;
+    }
+    // It may be a SET @@a = 1, of which MariaDB reports nothing.
+    const bool sets = text.text.find("@@") != std::string_view::npos;
+    if (!is_literal || sets) statement.sets_connection_bound = true;
     return Class::kDml;
   }
   statement.name = scanner.token().name;
@@ -411,12 +431,14 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "UPDATE"_kw:
     case "DELETE"_kw:
     case "REPLACE"_kw:
-    case "DO"_kw:
     case "SIGNAL"_kw:
     case "RESIGNAL"_kw:
       return Class::kDml;
     case "HANDLER"_kw:
       statement.uses_handler = true;
+      return Class::kDml;
+    case "DO"_kw:
+      statement.only_evaluates = true;
       return Class::kDml;
     case "CALL"_kw:
       return classify_call(scanner, statement);
@@ -488,12 +510,16 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
       return Class::kKill;
     case "FLUSH"_kw:
       return classify_flush(scanner, statement);
+    case "SHUTDOWN"_kw:
+      statement.operation = "SHUTDOWN";
+      return Class::kAdmin;
+    case "RESTART"_kw:
+      statement.operation = "RESTART";
+      return Class::kAdmin;
     case "STOP"_kw:
     case "CHANGE"_kw:
     case "PURGE"_kw:
     case "RESET"_kw:
-    case "SHUTDOWN"_kw:
-    case "RESTART"_kw:
     case "CLONE"_kw:
     case "BINLOG"_kw:
     case "CACHE"_kw:
@@ -518,17 +544,13 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
 
 namespace {
 
-void read_transaction_characteristics(const SetAssignment& assignment, const LexMode& mode,
+bool read_transaction_characteristics(const SetAssignment& assignment, const LexMode& mode,
                                       Statement& statement) {
-  SqlLexer lexer(assignment.value, mode);
-  Keyword before = kNoKeyword;
-  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
-    const Keyword word = keyword_of(token);
-    if (before == "READ"_kw && word == "ONLY"_kw) statement.read_only = true;
-    if (before == "READ"_kw && word == "WRITE"_kw) statement.read_write = true;
-    before = word;
-  }
+  if (!parse_characteristics(assignment.value, mode, statement.characteristics)) return false;
+  statement.read_only = statement.characteristics.access == AccessMode::kReadOnly;
+  statement.read_write = statement.characteristics.access == AccessMode::kReadWrite;
   statement.next_transaction_only = assignment.scope == VariableScope::kNone;
+  return true;
 }
 
 bool is_any_of(std::string_view value, std::initializer_list<std::string_view> words) {
@@ -541,13 +563,20 @@ bool read_next_transaction(const SetAssignment& assignment, const LexMode& mode,
   const Token token = lexer.next();
   if (lexer.next().kind != TokenKind::kEnd) return false;
   const std::string_view value = token.name;
+  NextTransaction& next = statement.characteristics;
   if (equals_ignoring_case(assignment.name, "transaction_isolation") ||
       equals_ignoring_case(assignment.name, "tx_isolation")) {
-    return is_any_of(value, {"READ-UNCOMMITTED", "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE"});
+    if (equals_ignoring_case(value, "READ-UNCOMMITTED")) next.isolation = Isolation::kReadUncommitted;
+    if (equals_ignoring_case(value, "READ-COMMITTED")) next.isolation = Isolation::kReadCommitted;
+    if (equals_ignoring_case(value, "REPEATABLE-READ")) next.isolation = Isolation::kRepeatableRead;
+    if (equals_ignoring_case(value, "SERIALIZABLE")) next.isolation = Isolation::kSerializable;
+    return next.any();
   }
-  if (is_any_of(value, {"1", "ON", "TRUE"})) statement.read_only = true;
-  if (is_any_of(value, {"0", "OFF", "FALSE"})) statement.read_write = true;
-  return statement.read_only || statement.read_write;
+  statement.read_only = is_any_of(value, {"1", "ON", "TRUE"});
+  statement.read_write = is_any_of(value, {"0", "OFF", "FALSE"});
+  if (statement.read_only) next.access = AccessMode::kReadOnly;
+  if (statement.read_write) next.access = AccessMode::kReadWrite;
+  return next.any();
 }
 
 // What such a SET leaves behind is neither reported nor in its text: the collations that are a server's
@@ -595,7 +624,7 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
         statement.assigns_user_variables = true;
         break;
       case SetKind::kTransaction:
-        read_transaction_characteristics(*assignment, mode, statement);
+        if (!read_transaction_characteristics(*assignment, mode, statement)) return Class::kUnknown;
         cls = Class::kSetTransaction;
         if (assignment->scope == VariableScope::kGlobal) admin = true;
         break;
@@ -624,8 +653,9 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
       statement.next_transaction_only = true;
       return Class::kSetTransaction;
     }
-    statement.sets_connection_bound = true;
+    statement.assigns_next_transaction = true;
   }
+  statement.sets_globally = admin;
   if (admin) return Class::kAdmin;
   return understood ? cls : Class::kUnknown;
 }

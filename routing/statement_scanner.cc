@@ -7,6 +7,26 @@ namespace {
 
 constexpr std::string_view kForwardingProcesslist = "aurora_forwarding_processlist";
 
+// Where the servers show the session's variables (performance_schema, MariaDB's information_schema).
+bool is_variables_table(std::string_view name) {
+  switch (name.size()) {
+    case 16:
+      return equals_ignoring_case(name, "system_variables");
+    case 17:
+      return equals_ignoring_case(name, "session_variables");
+    case 19:
+      return equals_ignoring_case(name, "variables_by_thread");
+    default:
+      return false;
+  }
+}
+
+bool is_access_mode(const Token& variable) {
+  return variable.scope <= VariableScope::kSession &&
+         (equals_ignoring_case(variable.name, "transaction_read_only") ||
+          equals_ignoring_case(variable.name, "tx_read_only"));
+}
+
 }  // namespace
 
 void StatementScanner::start(Statement& statement) {
@@ -38,6 +58,12 @@ bool StatementScanner::accept(Keyword keyword) {
   return true;
 }
 
+bool StatementScanner::accept_operator(char c) {
+  if (!is_operator(c)) return false;
+  advance();
+  return true;
+}
+
 void StatementScanner::skip_to_end() {
   while (!at_end())
     advance();
@@ -53,6 +79,7 @@ void StatementScanner::fetch() {
       break;
     case TokenKind::kQuotedIdentifier:
       if (token_.name.size() == kForwardingProcesslist.size()) note_word();
+      if (is_variables_table(token_.name)) statement_->shows_access_mode = true;
       break;
     case TokenKind::kOperator:
       note_operator();
@@ -81,6 +108,7 @@ void StatementScanner::note_word() {
           equals_ignoring_case(token_.name, kForwardingProcesslist)) {
         statement_->uses_forwarding_processlist = true;
       }
+      if (is_variables_table(token_.name)) statement_->shows_access_mode = true;
       break;
     case "UPDATE"_kw:
     case "SHARE"_kw:  // SELECT ... FOR UPDATE
@@ -99,6 +127,9 @@ void StatementScanner::note_word() {
     case "OUTFILE"_kw:
     case "DUMPFILE"_kw:
       if (previous_[0] == "INTO"_kw) statement_->calls_writer_function = true;
+      break;
+    case "KILL"_kw:
+      statement_->mentions_kill = true;
       break;
     case "SELECT"_kw:
       statement_->has_select = true;
@@ -196,6 +227,8 @@ void StatementScanner::note_system_variable() {
     statement_->uses_diagnostics = true;
   } else if (equals_ignoring_case(name, "pseudo_thread_id")) {
     statement_->uses_connection_id = true;
+  } else if (is_access_mode(token_)) {
+    statement_->shows_access_mode = true;
   } else if (causeway_variable(name)) {
     statement_->uses_causeway_variables = true;
   }

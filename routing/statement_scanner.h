@@ -42,6 +42,8 @@ class StatementScanner {
 
   // Skips the current token if it is this keyword.
   bool accept(Keyword keyword);
+  // Likewise a one-byte operator.
+  bool accept_operator(char c);
   // Skips everything up to the end of the statement.
   void skip_to_end();
 

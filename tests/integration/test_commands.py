@@ -8,9 +8,10 @@ import pytest
 import wire_client
 from cluster import accounts, wait_until
 from conftest import run
+from pymysql.constants import CLIENT
 from support import SqlError, attempt, one, run_mysql_client
 from wire import LOCAL_FILES, Wire
-from wire_client import WireClient
+from wire_client import Parameter, WireClient
 
 COM_SET_OPTION = b"\x1b"
 COM_PROCESS_KILL = b"\x0c"
@@ -121,6 +122,93 @@ def test_kill_of_others(proxy, connect):
     assert one(other, "SELECT 1") == 1
     assert attempt(ordinary, "KILL 4000000000").errno == 1094
     assert attempt(ordinary, "KILL QUERY 4000000000").errno == 1094
+
+
+@pytest.fixture
+def bystander(cluster, proxy, connect):
+    """Somebody's own connection to the writer, whose number is of no session of Causeway's."""
+    admin = connect(account=accounts.ADMIN)
+    opened = []
+    for _ in range(50):
+        opened.append(cluster.connect(0, accounts.ADMIN, database="app"))
+        if opened[-1].thread_id() not in [row[0] for row in run(admin, "SHOW PROCESSLIST")]:
+            break
+    yield opened[-1]
+    for connection in opened:
+        connection.close()
+
+
+def test_no_kill_reaches_a_thread_of_a_server(cluster, proxy, connect, bystander):
+    number = bystander.thread_id()
+    connection = connect(account=accounts.ADMIN, client_flag=CLIENT.MULTI_STATEMENTS)
+    run(connection, f"SET @id = {number}")
+    stories = [f"KILL {number}", f"KILL CONNECTION {number}", f"KILL QUERY {number}", f"KILL '{number}'", "KILL @id", "KILL QUERY @id", f"KILL {number} + 0",
+               f"KILL (SELECT {number})", f"/*! KILL {number} */", f"/*!50000 KILL */ {number}", f"DO 0;KILL {number}", f"KILL {number}.0",
+               f"PREPARE p FROM 'KILL {number}'; EXECUTE p", "PREPARE p FROM 'KILL ?'; EXECUTE p USING @id",
+               "PREPARE p FROM 'KILL @id'; EXECUTE p", f"BEGIN; KILL {number}", f"START TRANSACTION READ ONLY; KILL {number}",
+               f"KILL 0x{number:x}"]  # fmt: skip
+    if cluster.kind == "mariadb":
+        query = cluster.query(0, f"SELECT QUERY_ID FROM information_schema.PROCESSLIST WHERE ID = {number}")[0]["QUERY_ID"]
+        stories += [f"KILL HARD {number}", f"KILL SOFT CONNECTION {number}", f"KILL QUERY ID {query}", f"KILL USER {accounts.ADMIN.name}",
+                    f"EXECUTE IMMEDIATE 'KILL {number}'", "EXECUTE IMMEDIATE 'KILL ?' USING @id", f"BEGIN NOT ATOMIC KILL {number}; END",
+                    f"IF 1 THEN KILL {number}; END IF", f"SET STATEMENT max_statement_time=1 FOR KILL {number}",
+                    f"EXECUTE IMMEDIATE 'BEGIN NOT ATOMIC KILL {number}; END'"]  # fmt: skip
+    for story in stories:
+        answers = [attempt(connection, statement) for statement in story.split("; ")] if "END" not in story else [attempt(connection, story)]
+        assert isinstance(answers[-1], SqlError) and answers[-1].errno in (1094, 1235, 1064, 1243), (story, answers)
+        run(connection, "ROLLBACK")
+        assert one(bystander, "SELECT 1") == 1, story
+    with WireClient(proxy.port, accounts.ADMIN, wire_client.BASIC) as client:
+        statement, _ = client.prepare("KILL ?" if cluster.kind == "mariadb" else f"KILL {number}")  # MySQL takes no parameter here
+        for parameter in (Parameter(8, number.to_bytes(8, "little")), Parameter(3, number.to_bytes(4, "little")),
+                          Parameter(253, bytes([len(str(number))]) + str(number).encode())):  # fmt: skip
+            answer = client.execute(statement, [parameter] if cluster.kind == "mariadb" else [])
+            assert answer[-1].payload[:3] == b"\xff" + (1094).to_bytes(2, "little"), answer
+        answer = client.command(COM_PROCESS_KILL + number.to_bytes(4, "little"))
+        assert answer[-1].payload[:3] == b"\xff" + (1094).to_bytes(2, "little"), answer
+    assert one(bystander, "SELECT 1") == 1
+
+
+@pytest.mark.kinds("mariadb")
+def test_kill_with_a_parameter(proxy, connect):
+    victims = [connect(), connect()]
+    with WireClient(proxy.port, accounts.APP, wire_client.BASIC) as client:
+        statement, _ = client.prepare("KILL ?")
+        assert client.execute(statement, [Parameter(8, victims[0].thread_id().to_bytes(8, "little"))])[-1].payload[:1] == b"\0"
+        digits = str(victims[1].thread_id()).encode()
+        assert client.execute(statement, [Parameter(253, bytes([len(digits)]) + digits)])[-1].payload[:1] == b"\0"
+    for victim in victims:
+        with pytest.raises(pymysql.err.OperationalError):
+            run(victim, "SELECT 1")
+
+
+def test_nobody_shuts_a_server_down(cluster, proxy, connect):
+    connection = connect(account=accounts.ADMIN, client_flag=CLIENT.MULTI_STATEMENTS)
+    stories = ["SHUTDOWN", "/*! SHUTDOWN */", "DO 0;SHUTDOWN", "PREPARE p FROM 'SHUTDOWN'", "BEGIN; SHUTDOWN",
+               "START TRANSACTION READ ONLY; SELECT 1; SHUTDOWN", "SET aurora_replica_read_consistency = ''; SHUTDOWN"]  # fmt: skip
+    stories += ["SHUTDOWN WAIT FOR ALL REPLICAS", "EXECUTE IMMEDIATE 'SHUTDOWN'"] if cluster.kind == "mariadb" else ["RESTART"]
+    for story in stories:
+        for statement in story.split("; "):
+            answer = attempt(connection, statement)
+        assert isinstance(answer, SqlError) and answer.errno == 1235, (story, answer)
+        run(connection, "ROLLBACK")
+    with WireClient(proxy.port, accounts.ADMIN, wire_client.BASIC) as client:
+        statement, packets = client.prepare("SHUTDOWN")
+        assert statement is None and packets[-1].payload[:3] == b"\xff" + (1235).to_bytes(2, "little")
+    assert all(server.is_alive() for server in cluster.servers)
+
+
+def test_a_hint_with_a_mistake_is_said(proxy, connect):
+    connection = connect()
+    for number, hint in enumerate(("route=nowhere", "consistency=eventually", "max_lag=soon", "writer", "colour=red"), 1):
+        assert one(connection, f"/* causeway: {hint} */ SELECT 1") == 1
+        assert proxy.metric("causeway_mistaken_hints_total") == number
+    assert one(connection, "/* causeway: route=writer consistency=GLOBAL max_lag=1s */ SELECT 1") == 1
+    assert proxy.metric("causeway_mistaken_hints_total") == 5
+    assert proxy.log().count("a hint is not understood") == 1
+    other = connect()
+    run(other, "/* causeway: route=elsewhere */ SELECT 1")
+    assert "route=elsewhere" in proxy.log()
 
 
 def test_kill_reaches_sessions_of_all_workers(cluster, start_proxy, connect):

@@ -367,3 +367,48 @@ def test_sql_errors_are_the_servers(wire, connect):
     statement, packets = wire.prepare("SELECT * FROM no_such_table")
     assert statement is None and errno(packets) == 1146
     assert isinstance(attempt(connect(), "SELECT * FROM no_such_table"), SqlError)
+
+
+@pytest.mark.parametrize("deprecate_eof", [False, True])
+def test_a_procedure_that_opens_a_cursor(cluster, proxy, table, deprecate_eof):
+    """The servers' flag for an open cursor is set, and rows follow. Nothing of it stays open."""
+    cluster.query(0, "DROP PROCEDURE IF EXISTS app.with_cursor")
+    cluster.query(0, f"CREATE PROCEDURE app.with_cursor() BEGIN DECLARE i INT; DECLARE c CURSOR FOR SELECT id FROM app.{table}; "
+                     f"OPEN c; FETCH c INTO i; SELECT CAST(i AS CHAR), 'first'; SELECT 'second'; CLOSE c; END")  # fmt: skip
+    cluster.wait_synced()
+    capabilities = CAPABILITIES | (wire_client.DEPRECATE_EOF if deprecate_eof else 0)
+    with WireClient(proxy.port, accounts.APP, capabilities) as client:
+        call = prepare(client, "CALL with_cursor()")
+        for _ in range(3):
+            packets = ok(client.execute(call))
+            payloads = b"".join(packet.payload for packet in packets)
+            assert b"first" in payloads and b"second" in payloads
+            ok(client.query("SELECT 1"))
+        answer = client.fetch(call, 1)
+        assert errno(answer) == 1421, answer
+        server = prepare(client, SERVER)
+        if not deprecate_eof:
+            assert server_id(client, server) - 1 in cluster.replicas()
+    cluster.query(0, "DROP PROCEDURE app.with_cursor")
+
+
+def test_results_of_very_many_columns(wire):
+    for columns in (4096, 65535, 65536, 70000):
+        packets = ok(wire.query("SELECT " + ",".join(["1"] * columns)))
+        assert len(packets) == columns + 4
+        assert packets[-2].payload == b"\x011" * columns
+        ok(wire.query("SELECT 1"))
+
+
+def test_more_columns_than_a_prepared_statement_can_count(proxy):
+    """The servers' answer says fewer than follow (65536 is 0): the client is not left alone with it."""
+    with WireClient(proxy.port, accounts.APP, CAPABILITIES) as client:
+        client.send(b"\x16SELECT " + b",".join([b"1"] * 65537))
+        client.socket.settimeout(20)
+        payload = b""
+        while len(payload) < 1 << 24:
+            got = client.socket.recv(1 << 16)
+            if not got:
+                break
+            payload += got
+        assert (1835).to_bytes(2, "little") in payload[-200:]

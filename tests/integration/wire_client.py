@@ -114,6 +114,7 @@ class WireClient:
         self._stream = self.socket.makefile("rb", buffering=1 << 18)
         self.capabilities = capabilities
         self.file = [b""]  # the packets of a client's file, if the server asks for one
+        self.asks_for_cursor = False  # by the command that is being answered
         try:
             self.greeting = parse_greeting(self._read_packet().payload)
             self.login_answer = self._log_in(account, database, collation, attributes or {})
@@ -153,7 +154,11 @@ class WireClient:
     def execute(self, statement_id, parameters=(), flags=0, types=True, given=None):
         """COM_STMT_EXECUTE; the packets of its answer. Without `types` the parameter types are left out: those of the
         last time hold. `given` are the numbers of the parameters whose values came by COM_STMT_SEND_LONG_DATA."""
-        return self.command(self._execute_payload(statement_id, parameters, flags, types, given), Kind.QUERY)
+        self.asks_for_cursor = bool(flags & 7)
+        try:
+            return self.command(self._execute_payload(statement_id, parameters, flags, types, given), Kind.QUERY)
+        finally:
+            self.asks_for_cursor = False
 
     def prepare_and_execute(self, sql, statement_id, parameters):
         """Both in one write; the packets of both answers. `statement_id` is the one that means the statement prepared last."""
@@ -360,7 +365,8 @@ class _Answer:
             if self._is_err(eof):
                 return 0
             before_rows = int.from_bytes(eof[3:5], "little")
-            if before_rows & CURSOR_EXISTS:
+            # A procedure that opens a cursor of its own sets the flag, too.
+            if before_rows & CURSOR_EXISTS and self._client.asks_for_cursor:
                 return before_rows
         return self._rows() | (before_rows & PS_OUT_PARAMS and before_rows & MORE_RESULTS_EXIST)
 

@@ -25,7 +25,7 @@ struct CapturedExchange {
   ResponseKind response_kind() const {
     if (kind == "query" || kind == "infile") return ResponseKind::kQuery;
     if (kind == "prepare") return ResponseKind::kPrepare;
-    if (kind == "execute") return ResponseKind::kExecute;
+    if (kind == "execute") return ResponseKind::kExecuteWithCursor;
     if (kind == "fetch") return ResponseKind::kFetch;
     if (kind == "field_list") return ResponseKind::kFieldList;
     if (kind == "statistics") return ResponseKind::kStatistics;

@@ -31,7 +31,10 @@ TEST(Hints, SeveralCommentsAreReadInOrder) {
 TEST(Hints, UnknownKeysAndValuesAreIgnored) {
   const Hints hints = parse_hints(
       "/* causeway: route=nowhere colour=red max_lag=fast route max_lag= = consistency= */ SELECT 1");
-  EXPECT_EQ(hints, Hints{});
+  EXPECT_EQ(hints, Hints{.mistake = "consistency="});
+  EXPECT_EQ(parse_hints("/* causeway: route=writer route=reader */ SELECT 1").mistake, "route=reader");
+  EXPECT_EQ(parse_hints("/* causeway: writer */ SELECT 1").mistake, "writer");
+  EXPECT_EQ(parse_hints("/* causeway: route=writer */ SELECT 1").mistake, "");
 }
 
 TEST(Hints, OnlyLeadingCommentsCount) {

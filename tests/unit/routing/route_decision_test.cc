@@ -89,6 +89,60 @@ TEST(RouteDecision, TransactionsBeginWhereTheirStatementsRun) {
   EXPECT_EQ(decide_sql("INSERT INTO t VALUES (1)", read_only).action, Action::kReadOnlyTransactionError);
 }
 
+TEST(RouteDecision, WhatABeginOrACommitWouldDoBesideTheTransactionIsLeftToAServer) {
+  for (const SessionView& view : {SessionView{.pinned_to_writer = true}, SessionView{.autocommit = false},
+                                  SessionView{.tracks_transactions = true}}) {
+    for (const char* sql : {"BEGIN", "COMMIT", "ROLLBACK", "COMMIT AND CHAIN"})
+      EXPECT_EQ(where(sql, view), "writer") << sql;
+  }
+}
+
+TEST(RouteDecision, TheNextTransactionIsReadOnlyIfSomethingSaysSo) {
+  const auto starts = [](const char* sql, const SessionView& view) {
+    Classified classified;
+    classify(sql, {}, classified);
+    return starts_read_only(classified.statements.front(), view);
+  };
+  EXPECT_FALSE(starts("BEGIN", {}));
+  EXPECT_TRUE(starts("START TRANSACTION READ ONLY", {}));
+  EXPECT_TRUE(starts("BEGIN", {.transaction_read_only = true}));
+  EXPECT_TRUE(starts("BEGIN", {.next_transaction_read_only = true}));
+  EXPECT_TRUE(starts("COMMIT AND CHAIN", {.next_transaction_read_only = true}));
+  EXPECT_FALSE(starts("START TRANSACTION READ WRITE", {.transaction_read_only = true}));
+  // MySQL
+  const SessionView in_one{.transaction = Target::kReplica, .begin_keeps_access_mode = true};
+  const SessionView in_deferred{
+      .begin_deferred = true, .deferred_read_only = true, .begin_keeps_access_mode = true};
+  EXPECT_TRUE(starts("BEGIN", in_one));
+  EXPECT_TRUE(starts("BEGIN", in_deferred));
+  EXPECT_FALSE(starts("START TRANSACTION READ WRITE", in_one));
+  EXPECT_FALSE(starts(
+      "BEGIN",
+      {.transaction = Target::kWriter, .transaction_read_only = true, .begin_keeps_access_mode = true}));
+  // MariaDB
+  EXPECT_FALSE(starts("BEGIN", {.transaction = Target::kReplica}));
+}
+
+TEST(RouteDecision, AdministrationIsNotDoneOnAReplica) {
+  const SessionView deferred{.begin_deferred = true, .deferred_read_only = true};
+  const SessionView open{.transaction = Target::kReplica};
+  for (const SessionView& view : {deferred, open}) {
+    EXPECT_EQ(where("SET GLOBAL max_connections = 10", view), "writer");
+    EXPECT_EQ(decide_sql("FLUSH STATUS", view).action, Action::kLeaveReadOnly);
+    EXPECT_EQ(decide_sql("RESET MASTER", view).action, Action::kLeaveReadOnly);
+  }
+  const SessionView off{.forwarding = false, .pinned_to_replica = true};
+  EXPECT_EQ(decide_sql("FLUSH STATUS", off).action, Action::kReadOnlyError);
+  EXPECT_EQ(decide_sql("SET GLOBAL read_only = 0", off).action, Action::kReadOnlyError);
+}
+
+TEST(RouteDecision, NobodyShutsAServerDown) {
+  for (const bool forwarding : {true, false}) {
+    for (const char* sql : {"SHUTDOWN", "RESTART", "SHUTDOWN WAIT FOR ALL SLAVES"})
+      EXPECT_EQ(decide_sql(sql, {.forwarding = forwarding}).action, Action::kReject) << sql;
+  }
+}
+
 TEST(RouteDecision, ATransactionThatTheClientTracksBeginsOnItsServerAtOnce) {
   const SessionView tracks{.tracks_transactions = true};
   EXPECT_EQ(where("BEGIN"), "not run");
@@ -154,6 +208,8 @@ TEST(RouteDecision, ASessionThatDoesNotForwardStaysOnItsReplica) {
        {"INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)", "LOAD DATA INFILE 'x' INTO TABLE t"}) {
     EXPECT_EQ(decide_sql(sql, off).action, Action::kReadOnlyError) << sql;
   }
+  EXPECT_EQ(decide_sql("START TRANSACTION READ WRITE", off).action, Action::kReadOnlyError);
+  EXPECT_EQ(decide_sql("SET TRANSACTION READ WRITE", off).action, Action::kRememberNextTransaction);
   EXPECT_EQ(where("INSERT INTO tmp VALUES (1)", {.forwarding = false, .pinned_to_replica = true}), "replica");
 }
 
@@ -161,6 +217,11 @@ TEST(RouteDecision, AHintOverridesTheClass) {
   EXPECT_EQ(where("/* causeway: route=writer */ SELECT 1"), "writer");
   EXPECT_EQ(where("/* causeway: route=replica */ SELECT * FROM t FOR UPDATE"), "replica, wait");
   EXPECT_EQ(where("/* causeway: route=replica */ INSERT INTO t VALUES (1)"), "writer");
+  for (const char* sql :
+       {"/* causeway: route=replica */ CREATE TEMPORARY TABLE t (a INT)",
+        "/* causeway: route=replica */ LOCK TABLES t WRITE", "/* causeway: route=replica */ nonsense"}) {
+    EXPECT_EQ(where(sql), "writer") << sql;
+  }
 }
 
 TEST(RouteDecision, ATransactionOnAReplicaThatHasReadNothingWaits) {

@@ -19,6 +19,7 @@ inline std::string flags_of(const Statement& s) {
       {s.sets_role, "role"},
       {s.sets_autocommit, "autocommit"},
       {s.sets_connection_bound, "bound"},
+      {s.assigns_next_transaction, "assigns_next"},
       {s.needs_reported_form, "reported_form"},
       {s.uses_causeway_variables, "causeway"},
       {s.uses_connection_id, "connection"},

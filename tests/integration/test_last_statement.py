@@ -1,0 +1,107 @@
+"""ROW_COUNT(), FOUND_ROWS(), SHOW WARNINGS and their like speak of the last statement, whoever has answered it."""
+
+import pytest
+import wire_client
+from cluster import accounts
+from conftest import run
+from support import SqlError, attempt, one
+from wire_client import WireClient
+
+COM_STMT_PREPARE = b"\x16"
+
+BEFORE = {
+    "warnings": "INSERT IGNORE INTO {t} VALUES (1, 'again'), (2, 'again')",
+    "rows": "UPDATE {t} SET value = CONCAT(value, 'x')",
+    "a read": "SELECT SQL_CALC_FOUND_ROWS * FROM {t} LIMIT 1",
+    "an error": "SELECT * FROM no_such_table",
+}
+# What Causeway answers, in some states at least.
+LAST = [
+    "COMMIT", "ROLLBACK", "BEGIN; COMMIT", "BEGIN; ROLLBACK", "BEGIN", "START TRANSACTION READ ONLY", "SET TRANSACTION READ ONLY",
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "PING", "INIT DB", "STMT PREPARE SELECT 1", "STMT PREPARE INSERT INTO {t} VALUES (9, 'x')",
+    "PREPARE p FROM 'SELECT 1'", "PREPARE p FROM 'DELETE FROM {t}'; DEALLOCATE PREPARE p", "EXECUTE no_such", "KILL 4000000000",
+    "SHOW PROCESSLIST", "START TRANSACTION READ ONLY; DELETE FROM {t}", "SELECT 1", "COMMIT; SELECT 1", "SELECT 1; COMMIT", "PING; PING",
+    "BEGIN; SELECT 1; COMMIT", "COMMIT; PING",
+]  # fmt: skip
+QUESTIONS = ["SHOW WARNINGS", "SHOW COUNT(*) WARNINGS", "SHOW ERRORS", "SELECT ROW_COUNT()", "SELECT @@warning_count, @@error_count", "SELECT FOUND_ROWS()"]
+
+
+def _do(connection, statement):
+    """The answer, as far as it can be compared."""
+    if statement == "PING":
+        return connection.ping(reconnect=False)
+    if statement == "INIT DB":
+        return connection.select_db("app")
+    if statement.startswith("STMT PREPARE "):
+        connection._execute_command(COM_STMT_PREPARE[0], statement.removeprefix("STMT PREPARE "))
+        payload = connection._read_packet().get_all_data()
+        for count in (payload[7], payload[5]):  # parameters, columns
+            for _ in range(count + bool(count)):
+                connection._read_packet()
+        return None
+    answer = attempt(connection, statement)
+    return None if statement in ("SHOW PROCESSLIST", "KILL 4000000000") else answer
+
+
+@pytest.mark.parametrize("before", BEFORE)
+def test_a_local_answer_is_the_last_one(cluster, proxy, connect, table, before):
+    """On one server and through Causeway the same, for each question alone: it is a statement, too."""
+    cluster.query(0, f"CREATE TABLE app.{table}_s LIKE app.{table}")
+    cluster.query(0, f"INSERT INTO app.{table}_s SELECT * FROM app.{table}")
+    cluster.wait_synced()
+    differences = []
+    pairs = [(connect(), table), (cluster.connect(0, accounts.APP, database="app"), f"{table}_s")]
+    for last in LAST:
+        for question in QUESTIONS:
+            # A transaction begins on the writer, and what was read before it was read elsewhere.
+            if "FOUND_ROWS" in question and (before != "a read" or last == "BEGIN"):
+                continue
+            # MariaDB keeps warnings over statements without tables, and these run elsewhere than the one that warned.
+            elsewhere = "SELECT 1" in last or "{t}" in last or last in ("BEGIN", "START TRANSACTION READ ONLY")
+            if cluster.kind == "mariadb" and before != "a read" and elsewhere and "ROW" not in question:
+                continue
+            answers = []
+            for connection, own in pairs:
+                run(connection, "ROLLBACK")
+                story = [BEFORE[before], *last.split("; "), question]
+                answers.append([_do(connection, statement.replace("{t}", own)) for statement in story][-1])
+                run(connection, "ROLLBACK")
+                run(connection, "SET SESSION TRANSACTION READ WRITE")
+            answers = [str(answer).replace(f"{table}_s", table) for answer in answers]
+            if answers[0] != answers[1]:
+                differences.append(f"{before}; {last}; {question}\n    Causeway: {answers[0]}\n    a server: {answers[1]}")
+    pairs[1][0].close()
+    cluster.query(0, f"DROP TABLE app.{table}_s")
+    assert not differences, "\n".join(differences)
+
+
+def test_a_rejection_is_the_last_statement(connect, table):
+    connection = connect()
+    for statement in ("SAVEPOINT a", "BEGIN; SAVEPOINT a", "XA RECOVER", "LOAD DATA INFILE 'it''s' INTO TABLE t"):
+        for question in ("SHOW WARNINGS", "SELECT ROW_COUNT()", "SELECT @@error_count"):
+            run(connection, f"UPDATE {table} SET value = CONCAT(value, 'x')")
+            error = [attempt(connection, each) for each in statement.split("; ")][-1]
+            assert isinstance(error, SqlError) and error.errno == 1235
+            answer = run(connection, question)
+            assert answer == {"SHOW WARNINGS": (("Error", 1235, error.text),)}.get(question, ((1 if "@@" in question else -1,),)), statement
+            run(connection, "ROLLBACK")
+
+
+def test_a_question_costs_no_round_trip_of_its_own(cluster, connect, table):
+    connection = connect()
+    run(connection, f"UPDATE {table} SET value = CONCAT(value, 'x')")
+    run(connection, "COMMIT")
+    assert one(connection, "SELECT ROW_COUNT()") == 0
+    run(connection, "COMMIT")
+    assert one(connection, "SELECT ROW_COUNT()") == 0
+    # ... and what was answered here is asked about once.
+    assert one(connection, "SELECT ROW_COUNT()") == -1
+
+
+def test_found_rows_by_the_binary_protocol(proxy, table):
+    with WireClient(proxy.port, accounts.APP, wire_client.BASIC) as client:
+        client.query(f"UPDATE {table} SET value = CONCAT(value, 'x')")
+        statement, _ = client.prepare("SELECT ROW_COUNT()")
+        client.query("COMMIT")
+        packets = client.execute(statement)
+        assert packets[-2].payload[2:] == (0).to_bytes(8, "little")
