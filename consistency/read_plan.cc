@@ -1,5 +1,7 @@
 #include "consistency/read_plan.h"
 
+#include <algorithm>
+
 namespace causeway::consistency {
 namespace {
 
@@ -34,7 +36,9 @@ ReadPlan plan_for_target(const ReadRequest& request, const Position& target, boo
   // Neither an error nor a stale read is better than the wait.
   if (request.policy != TimeoutPolicy::kWriter)
     return {ReadAction::kWait, ReadReason::kNotInTime, &target, request.timeout};
-  return {ReadAction::kWriter, ReadReason::kNotInTime, &target, milliseconds{0}};
+  const milliseconds brief = std::min(request.brief_wait, request.timeout);
+  return {brief > milliseconds{0} ? ReadAction::kWait : ReadAction::kWriter, ReadReason::kNotInTime, &target,
+          brief};
 }
 
 ReadPlan plan_global(const ReadRequest& request, ReadReason why) {

@@ -73,6 +73,9 @@ struct ReadRequest {
 
   // The replica can be expected to get there in time (ReplicaProgress).
   bool expected_in_time = true;
+  // For which it is asked all the same, since what is known of it may be a poll old; 0: it cannot wait so
+  // briefly.
+  std::chrono::milliseconds brief_wait{0};
 
   // What is left of the read's waiting time (a probe has used some of it).
   std::chrono::milliseconds timeout{1000};

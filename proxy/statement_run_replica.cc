@@ -1,5 +1,6 @@
 #include "proxy/statement_run_state.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -23,6 +24,13 @@ using std::chrono::milliseconds;
 
 // A wait that the server does not end in time is given this much longer before the replica counts as hanging.
 constexpr milliseconds kWaitGrace{1000};
+
+// A replica that is not expected to get there is asked for so long whether it has.
+constexpr milliseconds kBriefWait{10};
+
+// Where a wait takes whole seconds no brief one can tell that a replica has come back: it takes more to give
+// it up.
+constexpr milliseconds kSeconds{2500};
 
 }  // namespace
 
@@ -103,7 +111,12 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   request.token_known_there = session_.token_satisfied_version == session_.token.version();
   request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
   request.monotonic_break = session_.saw_newer;
-  request.expected_in_time = worker_.progress(node).gets_there_within(*session_.listener.read_wait_timeout);
+  const bool in_seconds = worker_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
+                          worker_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+  const milliseconds limit = *session_.listener.read_wait_timeout;
+  request.expected_in_time =
+      worker_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
+  request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
   request.timeout = time_left(*session_.listener.read_wait_timeout);
   request.policy = policy();
   return request;
@@ -364,7 +377,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         break;
       case ExchangeOutcome::kWaitFailed: {
         leave();
-        worker_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
+        if (read_plan.reason != consistency::ReadReason::kNotInTime)
+          worker_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
         worker_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
         worker_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());

@@ -231,6 +231,9 @@ TEST(ReadPlan, AWaitThatIsNotExpectedToEndWellIsSparedWhereTheWriterAnswers) {
   EXPECT_EQ(plan.reason, ReadReason::kNotInTime);
   ASSERT_NE(plan.target, nullptr);
   EXPECT_EQ(*plan.target, at(5));
+  request.brief_wait = milliseconds(10);
+  EXPECT_EQ(plan_read(request).action, ReadAction::kWait);
+  EXPECT_EQ(plan_read(request).timeout, milliseconds(10));
   for (const TimeoutPolicy policy : {TimeoutPolicy::kError, TimeoutPolicy::kStale}) {
     request.policy = policy;
     EXPECT_EQ(plan_read(request).action, ReadAction::kWait) << to_string(policy);
