@@ -181,7 +181,7 @@ def test_every_variable_reads_the_same_everywhere(cluster, cluster_kind, start_p
     bound = {
         "gtid_next", "gtid_seq_no", "immediate_server_version", "insert_id", "original_commit_timestamp", "original_server_version",
         "profiling", "pseudo_replica_mode", "pseudo_slave_mode", "server_id", "character_set_database", "collation_database", "sql_slave_skip_counter",
-        "external_table_secondary_storage_engine",
+        "external_table_secondary_storage_engine", "sql_log_bin", "skip_replication",
     } | ({"transaction_isolation", "transaction_read_only", "tx_isolation", "tx_read_only"} if form == "among_others" else set())  # fmt: skip
     alone = [name for name in plan if name in BY_ITSELF or name in bound]
     compare(name for name in plan if name not in alone)
