@@ -204,7 +204,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (!run_.auxiliary) after_statement(connection, result, target);
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
-  if (!result.is_error) session_.last_answered = hash_of(run_.request);
+  if (!result.is_error) session_.last_answered = is_write(run_.statement->cls) ? 0 : hash_of(run_.request);
   // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
   // been prepared where that was.
   if (result.is_error || !run_.auxiliary) {
