@@ -11,30 +11,41 @@ import tempfile
 # here is not taken by a passing connection before its server listens on it.
 _FIRST, _LAST = 20000, 32000
 
-# Each port that was given out is a locked file in a folder that all runs on this machine share: a server may take a
-# while to listen on it, or be restarted, and another run must not be given it meanwhile. The kernel frees the locks of
-# whoever ends.
+# All runs on this machine share a folder with a file for each port that was given out, which says to which process: a
+# server may take a while to listen on it, or be restarted, and another run must not be given it meanwhile. What was
+# given to a process that has ended is free. (Nothing is kept open: a test run takes hundreds of ports.)
 _RESERVED = pathlib.Path(tempfile.gettempdir()) / f"causeway-ports-{os.getuid()}"
-_locks = {}
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _reserve(port):
     _RESERVED.mkdir(exist_ok=True)
-    lock = open(_RESERVED / str(port), "w")  # noqa: SIM115: held until this process ends
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        return False
-    _locks[port] = lock
-    return True
+    with open(_RESERVED / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        holder = _RESERVED / str(port)
+        try:
+            if _lives(int(holder.read_text() or 0)):
+                return False
+        except (FileNotFoundError, ValueError):
+            pass
+        holder.write_text(str(os.getpid()))
+        return True
 
 
 def free_port():
     """A TCP port on 127.0.0.1 that nobody listens on, and that is given to nobody else while this process lives."""
     while True:
         port = random.randint(_FIRST, _LAST)
-        if port in _locks or not _reserve(port):
+        if not _reserve(port):
             continue
         with socket.socket() as probe:
             try:
