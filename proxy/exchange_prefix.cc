@@ -90,6 +90,13 @@ bool is_of_one_collation(const ConnectionBaseline& baseline) {
   return of_charset || (charset == "binary" && collation == charset);
 }
 
+// MariaDB's COM_RESET_CONNECTION takes away what CLIENT_IGNORE_SPACE has set in sql_mode (10.11); MySQL's
+// does not (9.7).
+bool forgets_ignore_space(const ClientSession& session, const BackendConnection& connection) {
+  return connection.mariadb && !session.was_reset &&
+         protocol::has(connection.capabilities, protocol::capability::kIgnoreSpace);
+}
+
 // What the handshake has set, and a reset has taken away.
 void append_charsets_sql(std::string& sql, const BackendConnection& connection) {
   const ConnectionBaseline& baseline = connection.baseline;
@@ -346,6 +353,8 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       append_charsets_sql(sql, connection);
       metrics.replay(ReplayedState::kCharacterSet);
     }
+    if (forgets_ignore_space(session, connection))
+      sql.append(", sql_mode=CONCAT(@@sql_mode,',IGNORE_SPACE')");
     connection.read_only_leg = false;
     if (access_mode_differs(session, connection, exchange)) {
       sql.append(", SESSION ").append(access_mode_variable(connection)).append("=1");

@@ -104,7 +104,9 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   if (opened.connection) {
     opened.connection->incarnation = worker.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
-    const bool forgets_login = session.was_reset && acquired.connection->ran_init_connect;
+    const bool forgets_login = session.was_reset && (acquired.connection->ran_init_connect ||
+                                                     protocol::has(acquired.connection->capabilities,
+                                                                   protocol::capability::kIgnoreSpace));
     if (session.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
     co_return acquired;
   }

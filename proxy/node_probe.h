@@ -46,7 +46,7 @@ struct GroupMembership {
 };
 
 // The answers of one poll.
-struct NodeProbe {
+struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
   ServerFlavor flavor = ServerFlavor::kMysql;
   std::string server_version;
   uint32_t server_version_number = 0;
