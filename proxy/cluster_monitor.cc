@@ -178,7 +178,8 @@ struct ClusterMonitor::Impl {
     NativeClient& client = *clients[i];
     MonitorAccount& account = *options.account;
     if (account.was_refused()) static_cast<void>(account.read_again());
-    if (!client.connected()) {
+    const bool on_new_connection = !client.connected();
+    if (on_new_connection) {
       const auto connected = connect_to_node(client, options, i);
       if (!connected) {
         const NativeError error = connected.error();
@@ -189,6 +190,8 @@ struct ClusterMonitor::Impl {
     auto probe = probe_node(client, account.user());
     if (probe) {
       probe->started_at = server_started_at;
+      probe->connection_id = client.thread_id();
+      probe->on_new_connection = on_new_connection;
       return {.probe = std::move(*probe)};
     }
     const NativeError error = probe.error();

@@ -19,11 +19,20 @@ bool went_back(const std::vector<ReplicaChannel>& before, const std::vector<Repl
   });
 }
 
+// A server counts its connections up (https://dev.mysql.com/doc/refman/8.4/en/information-functions.html,
+// CONNECTION_ID()). So one that is started anew within the second of its start is known all the same.
+bool counts_anew(const NodeProbe& before, const NodeProbe& now) {
+  if (before.connection_id == 0 || now.connection_id == 0) return false;
+  return now.connection_id < before.connection_id ||
+         (now.on_new_connection && now.connection_id == before.connection_id);
+}
+
 }  // namespace
 
 std::string why_another_incarnation(const NodeProbe& before, const NodeProbe& now) {
   if (!same_server(before.identity(), now.identity()))
     return std::string(difference(before.identity(), now.identity()));
+  if (counts_anew(before, now)) return "it has been started anew";
   const bool lost = !now.gtid_executed.contains(before.gtid_executed) ||
                     !now.gtid_applied.contains(before.gtid_applied) ||
                     (before.binlog_position && now.binlog_position &&

@@ -57,6 +57,9 @@ struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered
   std::string server_uuid;
   std::string host_name;   // see ServerIdentity
   int64_t started_at = 0;  // likewise
+  // The number that the server gave the monitor's connection; 0: not known. It is the first poll on it.
+  uint64_t connection_id = 0;
+  bool on_new_connection = false;
   bool read_only = false;  // read_only, super_read_only or innodb_read_only
   bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)

@@ -111,6 +111,19 @@ Awaitable<RunOutcome> RunningStatement::run() {
   return run_on_replica();
 }
 
+// SET TRANSACTION goes ahead of whatever may begin a transaction: not of a question for session variables,
+// which would see what it is followed by.
+bool RunningStatement::sends_next_transaction() const {
+  const DeferredTransaction& deferred = session_.deferred;
+  if (!deferred.next.any() || deferred.next_sent_to != Target::kNone) return false;
+  const routing::Statement& statement = *run_.statement;
+  const bool shows_variables = statement.shows_access_mode || statement.shows_variables;
+  const bool begins_none = !deferred.begin && session_.transaction == Target::kNone &&
+                           statement.cls == StatementClass::kRead && shows_variables &&
+                           (session_.autocommit || !statement.has_from);
+  return !begins_none;
+}
+
 Exchange RunningStatement::make_exchange() const {
   Exchange exchange;
   exchange.request = run_.request;
@@ -125,8 +138,7 @@ Exchange RunningStatement::make_exchange() const {
   exchange.text_execute = run_.text_execute;
   exchange.begin = session_.deferred.begin && !run_.auxiliary;
   if (run_.auxiliary) return exchange;
-  const DeferredTransaction& deferred = session_.deferred;
-  exchange.set_transaction = deferred.next.any() && deferred.next_sent_to == Target::kNone;
+  exchange.set_transaction = sends_next_transaction();
   // A BEGIN that succeeds has spent it.
   const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
   exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
@@ -261,8 +273,7 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
     session_.transaction = Target::kNone;
   }
   DeferredTransaction& deferred = session_.deferred;
-  const bool sent_next = (deferred.next.any() && deferred.next_sent_to == Target::kNone) ||
-                         run_.statement->assigns_next_transaction;
+  const bool sent_next = sends_next_transaction() || run_.statement->assigns_next_transaction;
   if (deferred.begin || in_transaction) {
     // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
     // the like the servers' flags say what is.

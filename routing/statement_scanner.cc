@@ -110,6 +110,9 @@ void StatementScanner::note_word() {
       }
       if (is_variables_table(token_.name)) statement_->shows_access_mode = true;
       break;
+    case "FROM"_kw:
+      statement_->has_from = true;
+      break;
     case "UPDATE"_kw:
     case "SHARE"_kw:  // SELECT ... FOR UPDATE
       if (previous_[0] == "FOR"_kw) statement_->has_locking_clause = true;
@@ -227,7 +230,7 @@ void StatementScanner::note_system_variable() {
     statement_->uses_diagnostics = true;
   } else if (equals_ignoring_case(name, "pseudo_thread_id")) {
     statement_->uses_connection_id = true;
-  } else if (is_access_mode(token_)) {
+  } else if (is_access_mode(token_) || equals_ignoring_case(name, "session_track_transaction_info")) {
     statement_->shows_access_mode = true;
   } else if (causeway_variable(name)) {
     statement_->uses_causeway_variables = true;

@@ -60,6 +60,22 @@ TEST(Incarnation, EndsWithTheServer) {
   EXPECT_EQ(why_another_incarnation(server(), now), "it has been started anew");
 }
 
+TEST(Incarnation, EndsWithAServerThatCountsItsConnectionsAnew) {
+  NodeProbe before = server();
+  NodeProbe now = server();
+  now.connection_id = 5;
+  now.on_new_connection = true;
+  EXPECT_EQ(why_another_incarnation(before, now), "") << "nothing to compare with";
+  before.connection_id = 4;
+  EXPECT_EQ(why_another_incarnation(before, now), "");
+  before.connection_id = 6;
+  EXPECT_EQ(why_another_incarnation(before, now), "it has been started anew");
+  before.connection_id = 5;
+  EXPECT_EQ(why_another_incarnation(before, now), "it has been started anew");
+  now.on_new_connection = false;
+  EXPECT_EQ(why_another_incarnation(before, now), "") << "the same connection";
+}
+
 TEST(Incarnation, EndsWhenLessIsExecutedThanWas) {
   const std::string back = "its executed position went back";
   NodeProbe now = server();
