@@ -402,7 +402,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         }
         const std::string reason = session_.timed_out ? "timeout" : result.error.message();
         // A server that does not even end a wait has not come to the read behind it.
-        if (session_.timed_out || !result.command_taken) miss = ReadMiss::kNotTaken;
+        // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
+        if (session_.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
+          miss = ReadMiss::kNotTaken;
         worker_.pool(node).close(connection);
         worker_.suspect(node);
         if (result.client_has_bytes) co_return RunOutcome{.close = true};

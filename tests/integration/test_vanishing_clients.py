@@ -48,7 +48,8 @@ def runs(cluster, text):
 
 
 def is_waiting_for_a_lock(cluster, text):
-    """Whether the writer has such a statement in the line for a row."""
+    """Whether the writer has such a statement in the line for a row. To be asked every 150 ms at the most: the table is a copy,
+    which is not made anew while it is read within 100 ms."""
     return cluster.query(0, "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' "
                             f"AND trx_query LIKE '%{text}%'")  # fmt: skip
 
