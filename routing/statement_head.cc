@@ -233,9 +233,10 @@ Class read_begin_options(StatementScanner& scanner, Statement& statement) {
     if (scanner.accept("WITH"_kw)) {
       if (!scanner.accept("CONSISTENT"_kw) || !scanner.accept("SNAPSHOT"_kw)) return Class::kUnknown;
       statement.consistent_snapshot = true;
-    } else if (!scanner.accept("READ"_kw)) {
-      return Class::kUnknown;
-    } else if (scanner.accept("ONLY"_kw)) {
+      continue;
+    }
+    if (!scanner.accept("READ"_kw)) return Class::kUnknown;
+    if (scanner.accept("ONLY"_kw)) {
       statement.read_only = true;
     } else if (scanner.accept("WRITE"_kw)) {
       statement.read_write = true;
