@@ -156,8 +156,10 @@ class LocalCluster:
         self._save()
 
     def pause(self, node):
-        """SIGSTOP: the kernel still accepts connections for it, but nobody answers."""
+        """SIGSTOP: the kernel still accepts connections for it, but nobody answers. Returns when no thread of it runs any more."""
         self.servers[node].signal(signal.SIGSTOP)
+        tasks = pathlib.Path(f"/proc/{self.servers[node].pid}/task")
+        wait_until(lambda: all(_is_stopped(task) for task in tasks.iterdir()), 10, f"node {node} has stopped")
 
     def resume(self, node):
         self.servers[node].signal(signal.SIGCONT)
@@ -301,6 +303,11 @@ def _environment(state):
         variables[f"{variable}_USER"], variables[f"{variable}_PASSWORD"] = account.name, account.password
     variables["CA"] = state["ca"]
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
+
+
+def _is_stopped(task):
+    """Of a thread, by its folder in /proc: its state is the word behind the name in brackets."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] in ("T", "t")
 
 
 def _remove_behind(folder):
