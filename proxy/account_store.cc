@@ -6,10 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/clock.h"
+
 namespace causeway::proxy {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Level = LogLevel;
 
 constexpr std::chrono::milliseconds kGoodbye{200};

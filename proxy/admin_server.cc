@@ -25,11 +25,11 @@
 #include <utility>
 
 #include "proxy/admin_page.h"
+#include "proxy/io.h"
 
 namespace causeway::proxy {
 namespace {
 
-namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::ip::tcp;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/ahead_watch.h"
+#include "proxy/clock.h"
 #include "proxy/connection_count.h"
 #include "proxy/incarnation.h"
 #include "proxy/node_probe_run.h"
@@ -17,7 +18,6 @@
 namespace causeway::proxy {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Level = LogLevel;
 using consistency::PositionKind;
 

@@ -9,7 +9,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
-#include <chrono>
+
+#include "proxy/clock.h"
 
 namespace causeway::proxy {
 
@@ -24,8 +25,6 @@ using Awaitable = asio::awaitable<T, Executor>;
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
 
 using ErrorCode = boost::system::error_code;
-
-using Clock = std::chrono::steady_clock;
 
 // Completion token: suspend the coroutine, put the error into `error` rather than throw it.
 inline auto await_into(ErrorCode& error) {

@@ -7,8 +7,6 @@
 namespace causeway::routing {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\n\v\f\r";
-
 std::string_view trim(std::string_view text) {
   const size_t start = text.find_first_not_of(kBlanks);
   if (start == std::string_view::npos) return text.substr(text.size());

@@ -8,7 +8,6 @@
 namespace causeway::routing {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\n\v\f\r";
 constexpr std::string_view kSeparators = " \t\n\v\f\r,;";
 
 std::string_view skip(std::string_view text, std::string_view bytes) {

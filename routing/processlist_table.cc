@@ -7,11 +7,7 @@ namespace causeway::routing {
 namespace {
 
 constexpr std::string_view kSchema = "information_schema";
-constexpr std::string_view kTable = "aurora_forwarding_processlist";
-
-bool is_name(const Token& token) {
-  return token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedIdentifier;
-}
+constexpr std::string_view kProcesslist = "aurora_forwarding_processlist";
 
 bool is_named(const Token& token, std::string_view name) {
   return is_name(token) && equals_ignoring_case(token.name, name);
@@ -52,7 +48,7 @@ std::string replace_forwarding_processlist(std::string_view sql, const LexMode& 
   Token last;
   for (Token token = lexer.next(); token.kind != TokenKind::kEnd;
        before_last = last, last = token, token = lexer.next()) {
-    if (!is_named(token, kTable)) continue;
+    if (!is_named(token, kProcesslist)) continue;
     const bool qualified = is_dot(last);
     const bool is_alias = last.kind == TokenKind::kWord && equals_ignoring_case(last.text, "AS");
     if (qualified ? !is_named(before_last, kSchema) : !in_information_schema || is_alias) continue;
@@ -63,10 +59,10 @@ std::string replace_forwarding_processlist(std::string_view sql, const LexMode& 
     const size_t at = offset_of(qualified ? before_last : token, sql);
     out.append(sql.substr(copied, at - copied));
     if (qualifies) {
-      out.append(kTable);
+      out.append(kProcesslist);
     } else {
       out.append("(").append(derived).append(")");
-      if (!has_alias(behind)) out.append(" AS ").append(kTable);
+      if (!has_alias(behind)) out.append(" AS ").append(kProcesslist);
     }
     copied = lexer.position();
   }

@@ -12,10 +12,6 @@ bool is_operator(const Token& token, std::string_view text) {
   return token.kind == TokenKind::kOperator && token.text == text;
 }
 
-bool is_name(const Token& token) {
-  return token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedIdentifier;
-}
-
 std::string_view between(const char* start, const char* end) {
   return {start, static_cast<size_t>(end - start)};
 }

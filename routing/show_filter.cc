@@ -7,10 +7,6 @@
 namespace causeway::routing {
 namespace {
 
-char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
 class Parser {
  public:
   Parser(std::string_view sql, const LexMode& mode) : lexer_(sql, mode), mode_(mode) { advance(); }

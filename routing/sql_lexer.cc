@@ -42,9 +42,6 @@ bool in_range(char c, unsigned low, unsigned high) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= low && byte <= high;
 }
-char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
 
 // Since MySQL 8.0.32 a `$` that starts a word is deprecated; from 8.1 on `$tag$` starts dollar-quoted text.
 constexpr uint32_t kDollarQuotesSince = 80100;

@@ -106,6 +106,19 @@ class SqlLexer {
 // digits.
 std::string unquote(const Token& token, const LexMode& mode);
 
+// What both servers take for white space.
+inline constexpr std::string_view kBlanks = " \t\n\v\f\r";
+
+// A name as written, with quotes or without: may be an identifier or, without quotes, a keyword.
+inline bool is_name(const Token& token) {
+  return token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedIdentifier;
+}
+
+// Other bytes than A to Z are returned as they are.
+inline char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
 // ASCII case-insensitive comparison, as the servers compare keywords and variable names.
 bool equals_ignoring_case(std::string_view left, std::string_view right);
 

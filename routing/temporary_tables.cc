@@ -6,10 +6,6 @@
 namespace causeway::routing {
 namespace {
 
-bool is_name(const Token& token) {
-  return token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedIdentifier;
-}
-
 bool is_word(const Token& token, std::string_view word) {
   return token.kind == TokenKind::kWord && equals_ignoring_case(token.text, word);
 }
