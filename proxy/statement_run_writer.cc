@@ -153,8 +153,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const int writer = worker_.view().writer;
     const bool lease_lost = !session_.writer;
     // Once another server is the writer, what the session has on the former one is as good as gone.
-    const bool elsewhere =
-        !lease_lost && writer >= 0 && session_.writer.connection->node != static_cast<size_t>(writer);
+    const bool elsewhere = !lease_lost && !worker_.is_to_writer(*session_.writer.connection);
     if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
       const ExchangeResult lost{.error = asio::error::connection_reset};
       if (elsewhere) worker_.leave_former_writer(session_);

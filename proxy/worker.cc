@@ -222,12 +222,9 @@ void Worker::leave_former_writer(ClientSession& session) {
 
 // Statements under way may finish.
 void Worker::leave_former_writers() {
-  const int writer = cluster_.view().writer;
-  if (writer < 0) return;
   for (ClientSession& session : sessions_) {
     const BackendConnection* connection = session.writer.connection;
-    if (connection == nullptr || connection->in_use || connection->node == static_cast<size_t>(writer))
-      continue;
+    if (connection == nullptr || connection->in_use || is_to_writer(*connection)) continue;
     const bool lives_there = session.transaction == routing::Target::kWriter || session.pins.user_variables ||
                              session.pins.whole_session_on(routing::Target::kWriter) ||
                              session.prepared.cursors(routing::Target::kWriter) > 0;

@@ -93,6 +93,12 @@ class Worker {
     return connection.server_incarnation == view().nodes[connection.node].incarnation;
   }
 
+  // It leads to the server that is the writer now. True as well while there is no writer.
+  bool is_to_writer(const BackendConnection& connection) {
+    const int writer = view().writer;
+    return writer < 0 || (connection.node == static_cast<size_t>(writer) && is_current(connection));
+  }
+
   // How it keeps up with the writer.
   consistency::ReplicaProgress& progress(size_t node);
 

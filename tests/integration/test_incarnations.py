@@ -8,7 +8,7 @@ import socket
 import threading
 
 import pytest
-from cluster import wait_until
+from cluster import accounts, wait_until
 from conftest import run
 from support import SqlError, attempt, kill_connections, one, server_of
 
@@ -113,7 +113,7 @@ def test_a_replica_that_comes_back_with_less_is_not_taken_for_up_to_date(own_clu
     assert one(reader, "SELECT v FROM kv WHERE k = 1") == 2, "GLOBAL"
     assert one(session(proxy, "GLOBAL"), "SELECT v FROM kv WHERE k = 1") == 2, "GLOBAL, a new session"
     assert one(reading_only, "SELECT v FROM kv WHERE k = 1") == 2, "monotonic reads"
-    assert "is not what it was" in proxy.log()
+    proxy.wait_for_log("is not what it was")
 
 
 def test_coordinates_of_the_old_writers_log_mean_nothing_in_the_new_ones(own_cluster, start_proxy):
@@ -213,6 +213,40 @@ def test_without_gtids_a_replica_of_a_replica_takes_no_reads_that_wait(own_clust
         for number, connection in enumerate(sessions, start=1):
             run(connection, f"UPDATE kv SET v = {number} WHERE k = 1")
             assert one(connection, "SELECT v FROM kv WHERE k = 1") == number
-    assert "its positions are not those of the writer's log" in proxy.log()
+    proxy.wait_for_log("its positions are not those of the writer's log")
     never_waits = start_proxy(cluster, {"forwarding.read_consistency": "EVENTUAL"})
     wait_until(lambda: server_of(never_waits.connect(database="app")) == 2, 10, "it takes reads that never wait")
+
+
+@with_and_without_gtids
+def test_what_a_session_has_on_the_server_that_the_writers_address_led_to_ends(own_cluster, start_proxy, gtid):
+    """The former writer lives on, read-only, behind the connections that stand: what they answer is stale."""
+    cluster = own_cluster(replicas=1, gtid=gtid)
+    make_table(cluster)
+    switch = Switch(cluster.servers[0].port)
+    cluster_of_one = type("One", (), {"addresses": lambda self: [f"127.0.0.1:{switch.port}"], "directory": cluster.directory})()
+    proxy = start_proxy(cluster_of_one)
+    stories = {
+        "temporary table": ["CREATE TEMPORARY TABLE mine (a INT)"],
+        "user variable": ["SET @mine = 1", "SELECT @mine"],
+        "transaction": ["BEGIN", "UPDATE kv SET v = 9 WHERE k = 2"],
+    }
+    sessions = {name: session(proxy) for name in stories}
+    for name, statements in stories.items():
+        for statement in statements:
+            run(sessions[name], statement)
+    with cluster.connect(0) as direct:
+        assert one(direct, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'causeway_monitor'") > 0
+    # The row that the transaction has locked is not waited for: its session is told that the transaction is gone.
+    switch.leads_to = cluster.servers[1].port
+    cluster.promote(1)
+    kill_connections(cluster, 0, user=accounts.MONITOR.name)
+    with session(proxy) as other:
+        wait_until(lambda: not isinstance(attempt(other, "UPDATE kv SET v = 1 WHERE k = 1"), SqlError), 30, "a writer")
+        assert one(other, "/* causeway: route=writer */ SELECT @@server_id") == 2
+    for name, connection in sessions.items():
+        answer = attempt(connection, "SELECT @mine, v FROM kv WHERE k = 1" if name == "user variable" else "SELECT v FROM kv WHERE k = 1")
+        assert isinstance(answer, SqlError) and answer.errno == (1213 if name == "transaction" else 1053), (name, answer)
+        assert "not the writer any more" in answer.text
+    assert one(sessions["transaction"], "SELECT v FROM kv WHERE k = 1") == 1
+    switch.close()
