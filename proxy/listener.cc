@@ -17,6 +17,7 @@
 
 #include "protocol/err_packet.h"
 #include "proxy/client_error.h"
+#include "proxy/metrics_registry.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -51,8 +52,10 @@ void set_mode(const std::string& path, uint32_t mode) {
   throw boost::system::system_error(ErrorCode(errno, boost::system::system_category()));
 }
 
-// 1040 instead of a greeting. Never waits: a new socket has room for that.
-void refuse(int descriptor) {
+// No descriptor is left for this client: 1040 instead of a greeting. Never waits: a new socket has room for
+// that.
+void refuse(int descriptor, Environment& environment) {
+  environment.metrics->listeners().reject(RejectReason::kDescriptors);
   const ClientError error = too_many_connections();
   protocol::Buffer packet;
   protocol::append_err_packet(
@@ -163,7 +166,7 @@ void Listener::take(Socket socket, PeerAddress peer) {
     return;
   }
   environment_.logger.error("a client was refused: hardly any file descriptor is left", {});
-  refuse(socket.native_handle());
+  refuse(socket.native_handle(), environment_);
 }
 
 // If that was why: the one who waits is told, with the descriptor that was kept for it.
@@ -171,7 +174,7 @@ bool Listener::refuse_one_without_descriptors() {
   if (!spare_.release()) return false;
   const int client = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {
-    refuse(client);
+    refuse(client, environment_);
     ::close(client);
   }
   return spare_.take() && client >= 0;

@@ -62,6 +62,8 @@ std::string_view to_string(RejectReason value) {
   switch (value) {
     case RejectReason::kTooManyConnections:
       return "too_many_connections";
+    case RejectReason::kDescriptors:
+      return "descriptors";
     case RejectReason::kTlsRequired:
       return "tls_required";
     case RejectReason::kHandshake:

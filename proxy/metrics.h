@@ -51,13 +51,13 @@ enum class PinReason : uint8_t {
   kDiagnostics,   // warnings that the next statement may ask for
   kSessionState,  // something that cannot be replayed
 };
-enum class RejectReason : uint8_t { kTooManyConnections, kTlsRequired, kHandshake };
+enum class RejectReason : uint8_t { kTooManyConnections, kDescriptors, kTlsRequired, kHandshake };
 enum class ReplayedState : uint8_t { kSchema, kVariables, kCharacterSet, kTransaction, kStatement };
 
 inline constexpr size_t kStatementTargets = 4;
 inline constexpr size_t kStatementKinds = 7;
 inline constexpr size_t kPinReasons = 7;
-inline constexpr size_t kRejectReasons = 3;
+inline constexpr size_t kRejectReasons = 4;
 inline constexpr size_t kReplayedStates = 5;
 inline constexpr size_t kTimeoutPolicies = 3;
 

@@ -289,7 +289,7 @@ void collect_cluster(FamilyBuilder& builder, const std::vector<NodeGauges>& node
 
 MetricsRegistry::MetricsRegistry(size_t workers, std::vector<std::string> node_names, ClusterGauges cluster)
     : worker_count_(workers),
-      workers_(std::make_unique<WorkerMetrics[]>(workers)),
+      workers_(std::make_unique<WorkerMetrics[]>(workers + 1)),
       node_names_(std::move(node_names)),
       cluster_(std::move(cluster)) {
   assert(workers > 0 && node_names_.size() <= kMaxNodes);

@@ -45,12 +45,15 @@ class MetricsRegistry final : public prometheus::Collectable {
   // The counters of one worker; only its thread may write them.
   WorkerMetrics& worker(size_t index) { return workers_[index]; }
 
-  // The sum over all workers of what `pick` takes from one: sum([](const WorkerMetrics& w) { return
-  // w.sessions.value(); })
+  // The counters of the listeners; only the thread that accepts may write them.
+  WorkerMetrics& listeners() { return workers_[worker_count_]; }
+
+  // The sum over all workers, and the listeners, of what `pick` takes from one: sum([](const WorkerMetrics&
+  // w) { return w.sessions.value(); })
   template <class Pick>
   auto sum(Pick pick) const {
     decltype(pick(workers_[0])) total{};
-    for (size_t i = 0; i < worker_count_; ++i)
+    for (size_t i = 0; i <= worker_count_; ++i)
       total += pick(workers_[i]);
     return total;
   }
@@ -63,7 +66,7 @@ class MetricsRegistry final : public prometheus::Collectable {
 
  private:
   size_t worker_count_;
-  std::unique_ptr<WorkerMetrics[]> workers_;
+  std::unique_ptr<WorkerMetrics[]> workers_;  // and, as the last, the listeners
   std::vector<std::string> node_names_;
   ClusterGauges cluster_;
 };

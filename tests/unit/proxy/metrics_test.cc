@@ -38,6 +38,7 @@ TEST(MetricsRegistry, SumsTheWorkers) {
   registry.worker(0).recount(locked, {});
   registry.worker(2).read_wait_timed_out(OnReadWaitTimeout::kStale);
   registry.worker(2).reject(RejectReason::kTlsRequired);
+  registry.listeners().reject(RejectReason::kDescriptors);
   registry.worker(2).replay(ReplayedState::kSchema);
   const std::string text = scrape(registry);
   for (const char* line : {
@@ -49,6 +50,7 @@ TEST(MetricsRegistry, SumsTheWorkers) {
            "causeway_pinned_sessions{reason=\"user_lock\"} 1\n",
            "causeway_read_wait_timeouts_total{policy=\"stale\"} 1\n",
            "causeway_connections_rejected_total{reason=\"tls_required\"} 1\n",
+           "causeway_connections_rejected_total{reason=\"descriptors\"} 1\n",
            "causeway_replays_total{state=\"schema\"} 1\n",
            "causeway_build_info{version=\"" CAUSEWAY_VERSION "\"} 1\n",
        }) {
