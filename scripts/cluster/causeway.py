@@ -116,6 +116,10 @@ class Causeway:
         if _SANITIZER_REPORT.search(self.log()):
             raise CausewayError(f"a sanitizer has reported\n{self.log()}")
 
+    def wait_for_log(self, text, timeout=10):
+        """Until the log has this text: lines are written by a thread of their own, a moment later."""
+        wait_until(lambda: text in self.log(), timeout, f"the log says {text!r}")
+
     def kill(self):
         """kill -9; not an error."""
         if self._process is not None:

@@ -24,6 +24,7 @@ def pytest_configure(config):
 
 def pytest_addoption(parser):
     parser.addoption("--kind", choices=KINDS, help="only this kind of server (the default is both)")
+    parser.addoption("--servers-only", action="store_true", help="with --kind: not the tests that need no server")
 
 
 def pytest_generate_tests(metafunc):
@@ -31,8 +32,23 @@ def pytest_generate_tests(metafunc):
     if "cluster_kind" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("kinds")
         kinds = marker.args if marker else KINDS
-        only = metafunc.config.getoption("--kind")
-        metafunc.parametrize("cluster_kind", [kind for kind in kinds if only in (None, kind)], scope="session")
+        metafunc.parametrize("cluster_kind", kinds, scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    """--kind takes the other kind's tests out. Those without a server are everybody's, but run once if both kinds run
+    side by side."""
+    only = config.getoption("--kind")
+    if only is None:
+        return
+    wanted = {only} if config.getoption("--servers-only") else {only, None}
+    chosen = [item for item in items if kind_of(item) in wanted]
+    config.hook.pytest_deselected(items=[item for item in items if kind_of(item) not in wanted])
+    items[:] = chosen
+
+
+def kind_of(item):
+    return item.callspec.params.get("cluster_kind") if hasattr(item, "callspec") else None
 
 
 # --- clusters ---------------------------------------------------------------------------------------------------------

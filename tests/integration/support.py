@@ -260,9 +260,17 @@ class AnswersLost:
                         self._wait_for_the_last_answer(server)
                         return
 
-    @staticmethod
-    def _wait_for_the_last_answer(server):
-        """What comes in one write is answered one by one."""
-        wait = 10
-        while select.select([server], [], [], wait)[0] and server.recv(65536):
-            wait = 0.3
+    def _wait_for_the_last_answer(self, server):
+        """What comes in one write is answered one by one, and may take its time between two answers."""
+        wait, has_more = 10, True
+        while has_more:
+            if select.select([server], [], [], wait)[0]:
+                has_more = bool(server.recv(65536))
+            else:
+                has_more = self._is_busy(server.getsockname()[1])
+            wait = 0.1
+
+    def _is_busy(self, port):
+        """The server works for the connection from this port."""
+        rows = self._cluster.query(self._node, "SHOW PROCESSLIST")
+        return any(row["Host"].endswith(f":{port}") and row["Command"] != "Sleep" for row in rows)

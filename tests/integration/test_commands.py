@@ -205,10 +205,11 @@ def test_a_hint_with_a_mistake_is_said(proxy, connect):
         assert proxy.metric("causeway_mistaken_hints_total") == number
     assert one(connection, "/* causeway: route=writer consistency=GLOBAL max_lag=1s */ SELECT 1") == 1
     assert proxy.metric("causeway_mistaken_hints_total") == 5
+    proxy.wait_for_log("a hint is not understood")
     assert proxy.log().count("a hint is not understood") == 1
     other = connect()
     run(other, "/* causeway: route=elsewhere */ SELECT 1")
-    assert "route=elsewhere" in proxy.log()
+    proxy.wait_for_log("route=elsewhere")
 
 
 def test_kill_reaches_sessions_of_all_workers(cluster, start_proxy, connect):

@@ -204,8 +204,8 @@ def test_sessions_bound_to_a_former_writer_end(switched):
         "timestamp": ["SET timestamp = 1000"],
         "user variable": ["SET @mine = 1"],
     })  # fmt: skip
-    assert cluster.query(0, "SELECT IS_FREE_LOCK('mine') AS free")[0]["free"] == 1
-    assert "former writer" in proxy.log()
+    wait_until(lambda: cluster.query(0, "SELECT IS_FREE_LOCK('mine') AS free")[0]["free"] == 1, 10, "the lock is free")
+    proxy.wait_for_log("former writer")
     for name, session in sessions.items():
         statement = "SELECT @mine, v FROM t" if name == "user variable" else "SELECT v FROM t"
         answer = attempt(session, statement)

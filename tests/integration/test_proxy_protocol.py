@@ -103,7 +103,7 @@ def test_what_is_no_header_is_not_served(balanced, bytes_):
     with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
         stream.sendall(bytes_)
         assert stream.recv(5) == b""
-    assert "PROXY protocol" in proxy.log()
+    proxy.wait_for_log("PROXY protocol")
 
 
 def test_balancer_that_says_nothing_is_dropped(balanced):

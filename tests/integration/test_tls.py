@@ -61,7 +61,7 @@ def test_client_certificates(cluster, start_proxy, authority, tmp_path):
     logins = {name: [outcome(proxy.port, accounts.APP, ssl=context_of(pair)) == "in" for proxy in (optional, required)]
               for name, pair in (("good", good), ("none", None), ("foreign", foreign))}  # fmt: skip
     assert logins == {"good": [True, True], "none": [True, False], "foreign": [False, False]}
-    assert "unable to get local issuer certificate" in optional.log()
+    optional.wait_for_log("unable to get local issuer certificate")
     assert outcome(required.port, accounts.APP, ssl_disabled=True) == "in"  # tls.mode says whether TLS is a must
 
 
@@ -113,7 +113,7 @@ def test_new_certificate_without_a_restart(cluster, start_proxy, authority, tmp_
         # Half of it: what was in use stays in use.
         shutil.copy(second.certificate, tmp_path / "in-use.pem")
         reload(proxy, "is not the key of")
-        assert "cannot reload" in proxy.log()
+        proxy.wait_for_log("cannot reload")
         assert shown_certificate(proxy) == der(first)
         shutil.copy(second.key, tmp_path / "in-use.key")
         reload(proxy, "tls.certificate, tls.key")
