@@ -10,9 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <numeric>
 #include <span>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 // The client errors of both libraries have the same numbers, but not the same headers.
@@ -167,6 +170,23 @@ void describe_unreachable(NativeError& error, const NativeClient::Options& optio
                                                  : why_unreachable(options.host, options.port, kPatience);
 }
 
+// What a server says ahead of TLS (it has no room, the host is blocked) MariaDB's library tells as an error
+// of its own: "Received error packet before completion of TLS handshake. The authenticity of the following
+// error cannot be verified: 1040 - Too many connections".
+void unwrap_early_refusal(NativeError& error) {
+  constexpr std::string_view kAhead = "cannot be verified: ";
+  constexpr std::string_view kBehind = " - ";
+  const size_t found = error.text.find(kAhead);
+  if (!is_connection_error(error) || found == std::string::npos) return;
+  const std::string_view said = std::string_view(error.text).substr(found + kAhead.size());
+  unsigned code = 0;
+  const auto parsed = std::from_chars(said.data(), said.data() + said.size(), code);
+  const std::string_view text = said.substr(static_cast<size_t>(parsed.ptr - said.data()));
+  if (parsed.ec != std::errc() || !text.starts_with(kBehind)) return;
+  error.code = code;
+  error.text = std::string(text.substr(kBehind.size()));
+}
+
 // As C has texts.
 protocol::SecretBytes with_nul(const protocol::SecretBytes& text) {
   protocol::SecretBytes result(text.size() + 1);
@@ -196,9 +216,10 @@ bool is_wrong_password(const NativeError& error) {
 }
 
 bool is_about_account(const NativeError& error) {
-  constexpr std::array<unsigned, 17> kCodes = {
+  constexpr std::array<unsigned, 19> kCodes = {
       1040,                    // too many connections
       1044, 1142, 1143, 1227,  // rights
+      1129, 1130,              // the host is blocked, or not allowed to connect
       1045, 1698,              // the password
       1203, 1226,              // too many connections of this user
       1396, 1524, 1820, 1862,  // no such account, its plugin is not there, the password has expired
@@ -262,6 +283,7 @@ NativeResult<void> NativeClient::connect(const Options& options) {
     forget_password(mysql);
     close();
     const auto spent = std::chrono::steady_clock::now() - began;
+    unwrap_early_refusal(error);
     describe_unreachable(error, options, std::chrono::duration_cast<std::chrono::milliseconds>(spent));
     return error;
   }

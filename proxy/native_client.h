@@ -33,8 +33,8 @@ bool is_connection_error(const NativeError& error);
 // The user's name or password is wrong, or was changed.
 bool is_wrong_password(const NativeError& error);
 
-// The server is there, and has something against the account: its password, its rights, that it is locked or
-// has too many connections. Says nothing of what the server is.
+// The server is there, and has something against the account or where it comes from: its password, its
+// rights, that it is locked or has too many connections, a blocked host. Says nothing of what the server is.
 bool is_about_account(const NativeError& error);
 
 // "<text> (<errno>)"

@@ -29,7 +29,10 @@ void check_token(ClientSession& session) {
   if (writer == nullptr) return;
   if (session.writer_epoch != view.writer_epoch) {
     session.writer_epoch = view.writer_epoch;
-    if (session.token.drop_if_not_in(writer->executed)) tell_dropped(session, *writer);
+    // Coordinates of a former writer's log mean nothing in another: that tells nothing of what is there.
+    const PositionKind kind = session.token.position().kind();
+    const bool comparable = kind == writer->executed.kind() && kind != PositionKind::kBinlogCoordinates;
+    if (session.token.drop_if_not_in(writer->executed) && comparable) tell_dropped(session, *writer);
   }
   if (session.token.needs_collapse()) session.token.collapse(writer->executed);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "protocol/protocol_error.h"
+#include "proxy/session_token.h"
 #include "routing/statement_effects.h"
 
 namespace causeway::proxy {
@@ -214,6 +215,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         run_.statement->uses_last_insert_id || run_.statement->cls == StatementClass::kDml;
     if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
     BackendConnection& connection = *acquired.connection;
+    // What is written now is this writer's own: only what the session had before may be missing there.
+    if (static_cast<int>(node) == worker_.view().writer) check_token(session_);
     const uint64_t token_version_before = session_.token.version();
     Exchange exchange = make_exchange();
     exchange.tell_last_insert_id = needs_last_insert_id;

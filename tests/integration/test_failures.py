@@ -385,6 +385,42 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         assert all(secret not in proxy.log() for secret in ("first", "second", "third"))
 
 
+def test_a_full_server_that_has_no_room_for_the_monitor_stays_what_it_was(own_cluster, start_proxy, connect):
+    """It says so ahead of TLS, which the monitor's library tells as if nothing listened there."""
+    cluster = own_cluster(replicas=1, max_connections=20)
+    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster)
+    session = connect(to=proxy)
+    run(session, "INSERT INTO t VALUES (1)")
+    held = []
+
+    def fill():
+        with contextlib.suppress(pymysql.OperationalError):
+            while True:
+                held.append(cluster.connect(0, accounts.ADMIN))
+
+    def monitor_is_out():
+        for (number,) in run(held[0], "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'causeway_monitor'"):
+            attempt(held[0], f"KILL {number}")
+            fill()
+        return "does not let the monitor in" in proxy.log()
+
+    try:
+        fill()
+        wait_until(monitor_is_out, 20, "the monitor is refused")
+        assert re.search(r"does not let the monitor in.* reason=.*Too many connections \(1040\)", proxy.log())
+        for number in range(2, 12):
+            run(session, f"INSERT INTO t VALUES ({number})")
+            assert one(session, "SELECT COUNT(*) FROM t") == number
+            time.sleep(0.1)
+        assert "out of service" not in proxy.log() and "there is no writer" not in proxy.log()
+    finally:
+        for connection in held:
+            connection.close()
+    wait_until(lambda: "lets the monitor in again" in proxy.log(), 20, "there is room again")
+
+
 def test_node_that_dies_while_the_monitor_is_shut_out_is_out_of_service(own_cluster, start_proxy, tmp_path):
     cluster = own_cluster()
     (tmp_path / "password").write_text("first\n")

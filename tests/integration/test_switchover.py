@@ -69,3 +69,27 @@ def test_a_causeway_that_has_not_noticed_a_switch_reads_nothing_old(own_cluster,
                 run(reader, "COMMIT")
     for reader in readers.values():
         reader.close()
+
+
+@with_and_without_gtids
+def test_a_planned_switch_loses_no_position(own_cluster, start_proxy, gtid):
+    """What a session writes on the new writer is there, though the last poll has not seen it: nobody is told that
+    something was lost."""
+    cluster = own_cluster(gtid=gtid)
+    cluster.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(0, "INSERT INTO app.kv VALUES (1, 0), (2, 0), (3, 0), (4, 0)")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster, {"monitor.interval": "1s", "workers": "1"})
+    sessions = {number: proxy.connect(database="app") for number in (1, 2, 3, 4)}
+    for number, session in sessions.items():
+        run(session, f"UPDATE kv SET v = 1 WHERE k = {number}")
+    cluster.promote(1)
+    nodes = [f"127.0.0.1:{server.port}" for server in cluster.servers]
+    wait_until(lambda: proxy.metric("causeway_node_role", node=nodes[1], role="writer") == 1
+               and proxy.metric("causeway_node_usable") == 3, 20, "the new roles are known")  # fmt: skip
+    for number, session in sessions.items():
+        run(session, f"UPDATE kv SET v = 2 WHERE k = {number}")
+        assert one(session, f"SELECT v FROM kv WHERE k = {number}") == 2
+        session.close()
+    assert "a position was dropped" not in proxy.log()
+    assert proxy.metric("causeway_tokens_dropped_total") == 0
