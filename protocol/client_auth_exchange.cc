@@ -181,8 +181,33 @@ bool ClientAuthExchange::answers_native(Bytes response) {
   // An account that has no hash is compared all the same, so that it takes the same time.
   std::optional<SecretBytes> sha1 =
       check_native_scramble(nonce_, response, account_.native_double_hash.value_or(Sha1Digest{}));
-  if (!sha1 || !account_exists_ || !account_.native_double_hash) return false;
+  const bool known = account_exists_ && account_.native_double_hash;
+  for (size_t i = 0; !sha1 && i < account_.other_native_double_hashes.size(); ++i) {
+    sha1 = check_native_scramble(nonce_, response, account_.other_native_double_hashes[i]);
+    if (sha1) matched_other_ = i;
+  }
+  if (!sha1 || !known) return false;
   credentials_.sha1 = std::move(*sha1);
+  return true;
+}
+
+bool ClientAuthExchange::is_caching_sha2_password(Bytes password) {
+  if (check_caching_sha2_password(password, *account_.stored_hash)) return true;
+  for (size_t i = 0; i < account_.other_stored_hashes.size(); ++i) {
+    if (!check_caching_sha2_password(password, account_.other_stored_hashes[i])) continue;
+    matched_other_ = i;
+    return true;
+  }
+  return false;
+}
+
+bool ClientAuthExchange::is_ed25519_password(Bytes password) {
+  if (account_.empty_password) return password.empty();
+  const Ed25519PublicKey key = ed25519_public_key(password);
+  if (account_.ed25519_key == key) return true;
+  const auto other = std::ranges::find(account_.other_ed25519_keys, key);
+  if (other == account_.other_ed25519_keys.end()) return false;
+  matched_other_ = static_cast<size_t>(other - account_.other_ed25519_keys.begin());
   return true;
 }
 
@@ -248,13 +273,11 @@ ClientAction ClientAuthExchange::check_clear_password(SecretBytes password, Buff
   }
   credentials_ = Credentials::from_password(password.text());
   if (account_.kind == AccountVerifier::Kind::kCachingSha2 && account_.stored_hash) {
-    const bool right = check_caching_sha2_password(password.view(), *account_.stored_hash);
+    const bool right = is_caching_sha2_password(password.view());
     return right && account_exists_ ? done() : deny_or_refresh(out);
   }
   if (account_.kind == AccountVerifier::Kind::kEd25519) {
-    const bool right = account_.empty_password ? password.empty()
-                                               : account_.ed25519_key == ed25519_public_key(password.view());
-    return right ? done() : deny_or_refresh(out);
+    return is_ed25519_password(password.view()) ? done() : deny_or_refresh(out);
   }
   state_ = State::kVerification;
   return ClientAction::kVerifyPassword;

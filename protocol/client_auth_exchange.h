@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/auth_exchange.h"
 #include "protocol/capability_flags.h"
@@ -71,6 +72,12 @@ struct AccountVerifier {
 
   // kEd25519.
   std::optional<Ed25519PublicKey> ed25519_key = std::nullopt;
+
+  // Further passwords that are as good (MySQL's RETAIN CURRENT PASSWORD, MariaDB's IDENTIFIED VIA a OR a), in
+  // the same forms: kNative, kCachingSha2, kEd25519. The exchange tells which one it was: matched_other().
+  std::vector<Sha1Digest> other_native_double_hashes = {};
+  std::vector<CachingSha2Hash> other_stored_hashes = {};
+  std::vector<Ed25519PublicKey> other_ed25519_keys = {};
 
   friend bool operator==(const AccountVerifier&, const AccountVerifier&) = default;
 
@@ -129,6 +136,9 @@ class ClientAuthExchange {
   // Whether the client gave a password, right or wrong: what 1045 says.
   bool used_password() const { return used_password_; }
 
+  // After kDone: which of the account's other passwords the client has; nothing if it has the first one.
+  std::optional<size_t> matched_other() const { return matched_other_; }
+
   // After kDone: what was learnt of the password; leaves nothing behind. After a fast path of caching_sha2
   // the SHA256, after mysql_native_password the SHA1, after all others the clear password with both.
   Credentials take_credentials();
@@ -154,6 +164,8 @@ class ClientAuthExchange {
   ClientAction ask_for_password(Buffer& out);
   ClientAction check_response(Bytes response, Buffer& out);
   bool answers_native(Bytes response);
+  bool is_caching_sha2_password(Bytes password);
+  bool is_ed25519_password(Bytes password);
   ClientAction check_native(Bytes response, Buffer& out);
   ClientAction check_caching_sha2(Bytes response, Buffer& out);
   ClientAction on_full_password(Bytes payload, Buffer& out);
@@ -186,6 +198,7 @@ class ClientAuthExchange {
   bool was_asked_ = false;  // the client was sent something: it cannot be switched to another plugin any more
   bool was_refreshed_ = false;
   bool used_password_ = false;
+  std::optional<size_t> matched_other_;
   Credentials credentials_;
   ClientFailure failure_ = ClientFailure::kNone;
 };

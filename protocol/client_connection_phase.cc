@@ -92,6 +92,10 @@ bool ClientConnectionPhase::used_password() const {
   return auth_ && auth_->used_password();
 }
 
+std::optional<size_t> ClientConnectionPhase::matched_other() const {
+  return auth_ ? auth_->matched_other() : std::nullopt;
+}
+
 Credentials ClientConnectionPhase::take_credentials() {
   return auth_ ? auth_->take_credentials() : Credentials{};
 }

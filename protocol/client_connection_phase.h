@@ -84,6 +84,9 @@ class ClientConnectionPhase {
   // After kDone: what was learnt of the password. See ClientAuthExchange.
   Credentials take_credentials();
 
+  // As of ClientAuthExchange.
+  std::optional<size_t> matched_other() const;
+
   // After kDone: the nonce that the client was asked with last.
   Nonce nonce() const;
 

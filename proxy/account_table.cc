@@ -88,6 +88,7 @@ SortKey sort_key(const Account& account, ServerFlavor flavor) {
 }
 
 constexpr uint32_t kMariadbGlobalPriv = 100400;
+constexpr uint32_t kMysqlSecondPassword = 80014;
 
 std::string text_at(const NativeRows::Row& row, size_t column) {
   return column < row.size() ? row[column].value_or("") : "";
@@ -167,12 +168,15 @@ const Account* AccountTable::lookup(std::string_view user, std::string_view addr
 }
 
 std::string account_query(ServerFlavor flavor, uint32_t version_number) {
-  if (flavor == ServerFlavor::kMysql)
+  if (flavor == ServerFlavor::kMysql) {
+    const std::string second = "JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.additional_password'))";
+    const bool has_second = version_number >= kMysqlSecondPassword;
     return "SELECT User, Host, plugin, authentication_string, account_locked, "
            "IF(@@global.disconnect_on_expired_password AND (password_expired = 'Y' OR " +
            is_too_old("password_last_changed", "password_lifetime") +
-           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv "
-           "FROM mysql.user";
+           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv" +
+           (has_second ? ", IF(" + second + " <> '', plugin, NULL), " + second : "") + " FROM mysql.user";
+  }
   if (version_number < kMariadbGlobalPriv)
     return "SELECT User, Host, IF(plugin = '', 'mysql_native_password', plugin), "
            "IF(authentication_string = '', Password, authentication_string), 'N', 'N', ssl_type, "

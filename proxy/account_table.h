@@ -42,7 +42,8 @@ struct Account {
   std::string host;  // the pattern
   std::string plugin;
   std::string auth_string;
-  std::vector<AuthMethod> alternatives;  // MariaDB's IDENTIFIED VIA a OR b: all after the first
+  // All after the first: MariaDB's IDENTIFIED VIA a OR b, MySQL's RETAIN CURRENT PASSWORD.
+  std::vector<AuthMethod> alternatives;
   bool locked = false;
   // The password has expired, and the server refuses such logins (disconnect_on_expired_password).
   bool expired = false;

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "proxy/admin_page.h"
 #include "proxy/io.h"
@@ -105,6 +106,24 @@ std::runtime_error cannot_listen(const Address& address, const boost::system::er
   return std::runtime_error("admin.listen: cannot listen on " + to_string(address) + ": " + error.message());
 }
 
+// The connections whose next request has not come yet, longest first.
+using SilentStreams = std::vector<beast::tcp_stream*>;
+
+// Whether one connection is among them; not any more when this ends.
+class Silence {
+ public:
+  Silence(SilentStreams& all, beast::tcp_stream& stream) : all_(all), stream_(&stream) {}
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() { end(); }
+  void begin() const { all_.push_back(stream_); }
+  void end() const { std::erase(all_, stream_); }
+
+ private:
+  SilentStreams& all_;
+  beast::tcp_stream* stream_;
+};
+
 }  // namespace
 
 struct AdminServer::Impl {
@@ -150,15 +169,24 @@ struct AdminServer::Impl {
         co_await pause.async_wait(kAwait);
         continue;
       }
-      // Dropped at once: whoever asks again later is better served than by a queue.
-      if (connections >= limits.max_connections) continue;
+      // Whoever has asked for nothing for longest makes room: clients that say nothing must not keep those
+      // away who ask whether we live.
+      if (connections >= limits.max_connections && !drop_silent()) continue;
       ++connections;
       asio::co_spawn(io, serve(beast::tcp_stream(std::move(socket))),
                      [this](const std::exception_ptr&) { --connections; });
     }
   }
 
+  bool drop_silent() {
+    if (silent.empty()) return false;
+    silent.front()->cancel();
+    silent.erase(silent.begin());
+    return true;
+  }
+
   asio::awaitable<void> serve(beast::tcp_stream stream) {
+    const Silence silence(silent, stream);
     beast::flat_buffer buffer(limits.max_request_bytes);
     bool keep_alive = true;
     while (keep_alive) {
@@ -166,7 +194,9 @@ struct AdminServer::Impl {
       parser.header_limit(static_cast<uint32_t>(limits.max_request_bytes));
       parser.body_limit(limits.max_request_bytes);
       stream.expires_after(limits.timeout);
+      silence.begin();
       const auto [read_error, read_bytes] = co_await http::async_read(stream, buffer, parser, kAwait);
+      silence.end();
       if (read_error) co_return;
 
       const Request& request = parser.get();
@@ -184,6 +214,7 @@ struct AdminServer::Impl {
   Logger logger;
   AdminServerLimits limits;
   size_t connections = 0;
+  SilentStreams silent;
   Address address;
   asio::io_context io{1};
   tcp::acceptor acceptor;

@@ -91,6 +91,30 @@ AuthMethod method_of(const Account& account) {
   return best;
 }
 
+// Other passwords of the same plugin.
+std::vector<AuthMethod> others_like(const Account& account, const AuthMethod& method) {
+  std::vector<AuthMethod> others;
+  const auto take = [&](const AuthMethod& other) {
+    if (other.plugin == method.plugin && other != method && !other.auth_string.empty())
+      others.push_back(other);
+  };
+  take({.plugin = account.plugin, .auth_string = account.auth_string});
+  std::ranges::for_each(account.alternatives, take);
+  return others;
+}
+
+// Those that can be read; `others` becomes the list of their methods.
+template <typename Parse>
+auto parse_others(std::vector<AuthMethod>& others, Parse parse) {
+  std::vector<typename decltype(parse(std::string()))::value_type> parsed;
+  std::erase_if(others, [&](const AuthMethod& other) {
+    auto one = parse(other.auth_string);
+    if (one) parsed.push_back(*one);
+    return !one;
+  });
+  return parsed;
+}
+
 uint64_t version_of(const AuthMethod& method) {
   return std::hash<std::string>{}(method.auth_string);
 }
@@ -157,6 +181,7 @@ class Login {
   AccountStore::SnapshotPtr accounts_;
   const Account* account_ = nullptr;        // in accounts_
   AuthMethod method_;                       // the account's, if there is one
+  std::vector<AuthMethod> others_;          // with passwords that are as good
   const UserConfig* configured_ = nullptr;  // where the configuration's users are the accounts: its user
   std::optional<Credentials> known_;
 };
@@ -190,17 +215,24 @@ protocol::ServerIdentity Login::identity() {
 AccountVerifier Login::verifier_of(const Account& account) {
   using Kind = AccountVerifier::Kind;
   method_ = method_of(account);
+  others_ = others_like(account, method_);
   known_ = environment_.credentials.find(account.user, account.host, method_.auth_string);
   const bool empty = method_.auth_string.empty();
   if (method_.plugin == protocol::auth_plugin::kNativePassword) {
     if (empty) return AccountVerifier::without_password(Kind::kNative);
     const auto hash = protocol::parse_native_hash(method_.auth_string);
-    return hash ? AccountVerifier::native(*hash) : AccountVerifier::unknown();
+    if (!hash) return AccountVerifier::unknown();
+    AccountVerifier verifier = AccountVerifier::native(*hash);
+    verifier.other_native_double_hashes = parse_others(others_, protocol::parse_native_hash);
+    return verifier;
   }
   if (method_.plugin == kEd25519Account) {
     if (empty) return AccountVerifier::without_password(Kind::kEd25519);
     const auto key = protocol::parse_ed25519_key(method_.auth_string);
-    return key ? AccountVerifier::ed25519(*key) : AccountVerifier::unknown();
+    if (!key) return AccountVerifier::unknown();
+    AccountVerifier verifier = AccountVerifier::ed25519(*key);
+    verifier.other_ed25519_keys = parse_others(others_, protocol::parse_ed25519_key);
+    return verifier;
   }
   if (method_.plugin == protocol::auth_plugin::kCachingSha2Password) {
     if (empty) return AccountVerifier::without_password(Kind::kCachingSha2);
@@ -209,7 +241,9 @@ AccountVerifier Login::verifier_of(const Account& account) {
     std::optional<protocol::CachingSha2Hash> stored;
     const auto parsed = protocol::parse_caching_sha2_hash(method_.auth_string);
     if (parsed) stored = *parsed;
-    return AccountVerifier::caching_sha2(double_hash, stored);
+    AccountVerifier verifier = AccountVerifier::caching_sha2(double_hash, stored);
+    if (stored) verifier.other_stored_hashes = parse_others(others_, protocol::parse_caching_sha2_hash);
+    return verifier;
   }
   return AccountVerifier::clear_password();
 }
@@ -227,6 +261,7 @@ std::optional<protocol::CachingSha2Hash> Login::decoy() const {
 AccountVerifier Login::find_account(const std::string& user) {
   account_ = nullptr;
   method_ = {};
+  others_.clear();
   known_.reset();
   configured_ = nullptr;
   if (environment_.accounts == nullptr) {
@@ -323,6 +358,8 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
   Credentials credentials = phase.take_credentials();
   if (configured_ != nullptr)
     return std::make_shared<const Credentials>(Credentials::from_password(configured_->password.text()));
+  // What is remembered is the first password: the others are on their way out.
+  if (phase.matched_other()) return std::make_shared<const Credentials>(std::move(credentials));
   if (account_ != nullptr)
     environment_.credentials.put(account_->user, account_->host, method_.auth_string, credentials);
   if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {
@@ -479,6 +516,10 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       }
       case ClientAction::kDone: {
         session_.nonce = phase.nonce();
+        if (const auto other = phase.matched_other(); other && *other < others_.size()) {
+          method_ = others_[*other];
+          take_profile(phase.profile());
+        }
         const bool finished = co_await finish(phase);
         if (finished && change == nullptr) start_compression(phase.profile());
         co_return finished;

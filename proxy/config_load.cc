@@ -5,8 +5,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
+#include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "proxy/config_builder.h"
 #include "proxy/config_settings.h"
@@ -151,6 +154,31 @@ void check_addresses(ConfigBuilder& builder, const Items& items, std::string_vie
   }
 }
 
+bool covers(const Address& wide, const Address& narrow) {
+  const bool ipv6 = narrow.host.find(':') != std::string::npos;
+  return wide.host == narrow.host || (wide.host == "0.0.0.0" && !ipv6) || (wide.host == "::" && ipv6);
+}
+
+// Only one can listen there.
+void check_ports(ConfigBuilder& builder) {
+  const Config& config = builder.config();
+  std::vector<std::pair<std::string, Address>> taken;
+  const auto take = [&](const std::string& name, const Address& address) {
+    if (address.is_unix() || address.port == 0) return;
+    for (const auto& [other_name, other] : taken) {
+      const bool same = other == address && other_name == name;  // told already
+      if (other.port != address.port || same || (!covers(other, address) && !covers(address, other)))
+        continue;
+      builder.add_error(
+          "", name + " " + to_string(address) + " has the port of " + other_name + " " + to_string(other));
+    }
+    taken.emplace_back(name, address);
+  };
+  for (const ListenerConfig& listener : config.listeners)
+    take("listeners", listener.address);
+  if (config.admin.listen) take("admin.listen", *config.admin.listen);
+}
+
 // What can be said only of all settings together.
 void check_whole(ConfigBuilder& builder) {
   const Config& config = builder.config();
@@ -162,6 +190,7 @@ void check_whole(ConfigBuilder& builder) {
                               std::to_string(kMaxNodes) + " are possible");
   check_addresses(builder, config.nodes, "nodes");
   check_addresses(builder, config.listeners, "listeners");
+  check_ports(builder);
 
   const auto check_pair = [&builder](const std::string& section, const auto& tls) {
     if (tls.certificate.empty() == tls.key.empty()) return;

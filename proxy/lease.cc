@@ -1,8 +1,10 @@
 #include "proxy/lease.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <chrono>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "proxy/backend_connector.h"
@@ -20,9 +22,15 @@ constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
 constexpr std::chrono::milliseconds kAnswerPatience{1000};
 
 constexpr unsigned kTooManyConnections = 1040;
+constexpr unsigned kTooManyUserConnections = 1203;
+constexpr unsigned kUserLimitReached = 1226;
 
-// How long to wait for a server without room before it is asked again.
+// How long to wait for a server without room before it is asked again. It takes a moment to notice that a
+// connection was closed.
 constexpr std::chrono::milliseconds kFullServerPause{100};
+
+// How often the writer is asked again for an account at its limit when nothing more can be closed here.
+constexpr unsigned kAsksForAccount = 3;
 
 // A session's place in the line for a connection to a node, from the moment when it finds none until it has
 // one or gives up.
@@ -75,12 +83,39 @@ class InLine {
   uint64_t ticket_ = 0;  // 0: not in the line
 };
 
-// The server has none, though there would be a place: what other workers do not need is given back too.
-Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline) {
+// Idle connections count for an account's limit, whatever the logins were that they are for. Of the limits
+// per hour none is eased by closing something.
+bool is_account_full(const ClientError& refusal) {
+  return refusal.code == kTooManyUserConnections ||
+         (refusal.code == kUserLimitReached &&
+          refusal.message.find("'max_user_connections'") != std::string::npos);
+}
+
+// As BackendPool::shed_one(), but one of this account's.
+bool shed_one_of(BackendPool& pool, const std::string& user) {
+  for (const auto& connection : pool.connections()) {
+    if (connection->in_use || connection->keep || connection->key->user != user) continue;
+    pool.close(*connection);
+    return true;
+  }
+  return false;
+}
+
+// The server has none, though there would be a place: what other workers do not need is given back too, of
+// the account if it is the account that has none.
+Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline,
+                              bool of_account) {
   Worker& worker = session.worker;
   worker.node_metrics(node).queue_waits.add();
   for (const auto& other : worker.environment().workers) {
-    if (other.get() != &worker) other->give_back_one(node);
+    if (other.get() == &worker) continue;
+    if (of_account) {
+      asio::post(other->io(), [other = other.get(), node, user = session.pool_key->user] {
+        shed_one_of(other->pool(node), user);
+      });
+    } else {
+      other->give_back_one(node);
+    }
   }
   const DeadlineScope scope(session, std::min(deadline, Clock::now() + kFullServerPause));
   co_await worker.wait_for_change(session);
@@ -155,7 +190,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
   BackendPool& pool = worker.pool(node);
   AcquireResult acquired;
   InLine line(session, node);
-  bool asked_again = false;
+  unsigned asked_again = 0;
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
@@ -183,17 +218,22 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired = co_await open(session, node, lease);
       if (!acquired.refusal) co_return acquired;
       // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
-      const bool is_full = acquired.refusal->code == kTooManyConnections;
-      const bool made_room = is_full && pool.shed_one();
+      const bool of_account = is_account_full(*acquired.refusal);
+      const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
+      const bool made_room =
+          is_full && (of_account ? shed_one_of(pool, session.pool_key->user) : pool.shed_one());
       const bool in_time = Clock::now() < deadline && !session.closing && !session.query_killed;
       const bool is_replica = &lease == &session.replica;
-      if (!is_full || !in_time || (is_replica && (!made_room || asked_again))) {
+      const bool waits = is_replica   ? made_room && asked_again == 0
+                         : of_account ? made_room || asked_again < kAsksForAccount
+                                      : true;
+      if (!is_full || !in_time || !waits) {
         worker.refused(node, *session.pool_key, *acquired.refusal);
         co_return acquired;
       }
-      asked_again = true;
+      ++asked_again;
       acquired = AcquireResult();
-      co_await wait_for_room(session, node, deadline);
+      co_await wait_for_room(session, node, deadline, of_account);
       continue;
     }
     if (Clock::now() >= deadline || session.closing || session.query_killed) {

@@ -1,5 +1,6 @@
 #include "proxy/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -218,13 +219,19 @@ std::string format_log_line(LogFormat format, std::chrono::system_clock::time_po
   return make_line(format, time, make_body(format, level, event, fields));
 }
 
-void write_to_stderr(std::string_view line) {
+bool write_to_stderr(std::string_view line) {
   while (!line.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // there is nowhere to report it
+    if (written < 0 && errno == EAGAIN) {  // another process that has it open has made it so
+      pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+      ::poll(&room, 1, -1);
+      continue;
+    }
+    if (written <= 0) return false;
     line.remove_prefix(static_cast<size_t>(written));
   }
+  return true;
 }
 
 bool RepeatedLines::admit(LogLevel level, std::string_view body, Clock::time_point now) {
@@ -252,10 +259,17 @@ std::vector<RepeatedLines::Summary> RepeatedLines::take_summaries(Clock::time_po
   return summaries;
 }
 
-Logger::Logger(LogLevel level, LogFormat format, LogSink sink) : state_(std::make_shared<State>()) {
+Logger::Logger(LogLevel level, LogFormat format, LogSink sink, LostLines lost)
+    : state_(std::make_shared<State>()) {
   state_->level = level;
   state_->format = format;
   state_->sink = std::move(sink);
+  state_->lost = std::move(lost);
+}
+
+uint64_t Logger::dropped() const {
+  const uint64_t lost = state_->lost ? state_->lost->load(std::memory_order_relaxed) : 0;
+  return lost + state_->dropped.load(std::memory_order_relaxed);
 }
 
 // With the lock held.
@@ -263,7 +277,7 @@ void Logger::pass_on(LogLevel level, std::string_view body) const {
   const auto line = [this](std::string_view text) {
     return make_line(state_->format, std::chrono::system_clock::now(), text) + '\n';
   };
-  const uint64_t dropped = state_->dropped.load(std::memory_order_relaxed);
+  const uint64_t dropped = this->dropped();
   if (dropped > state_->told_dropped) {
     const std::string notice = make_body(state_->format, LogLevel::kWarning, "log lines were dropped",
                                          {{"lines", dropped - state_->told_dropped}});

@@ -52,8 +52,12 @@ std::string format_log_line(LogFormat format, std::chrono::system_clock::time_po
 // not block where the threads that log must not: see LogQueue.
 using LogSink = std::function<bool(LogLevel level, std::string_view line)>;
 
-// Writes to standard error; waits until that has taken the line.
-void write_to_stderr(std::string_view line);
+// Writes to standard error; waits until that has taken the line. False if it does not: a disk is full, a
+// reader has gone.
+bool write_to_stderr(std::string_view line);
+
+// Lines that a sink has taken, but not got to their place.
+using LostLines = std::shared_ptr<const std::atomic<uint64_t>>;
 
 // Which lines are told, and which only counted: of lines that are alike but for their time the first few
 // within an interval.
@@ -92,7 +96,8 @@ class RepeatedLines {
 // A handle: copies are cheap and write to the same place. May be used from any thread.
 class Logger {
  public:
-  Logger(LogLevel level, LogFormat format, LogSink sink);
+  // `lost`: of this sink, if it counts them.
+  Logger(LogLevel level, LogFormat format, LogSink sink, LostLines lost = nullptr);
 
   bool enabled(LogLevel level) const { return level >= state_->level.load(std::memory_order_relaxed); }
   void set_level(LogLevel level) { state_->level.store(level, std::memory_order_relaxed); }
@@ -119,14 +124,15 @@ class Logger {
   void tell_repeated() const;
   void tell_all_repeated() const;
 
-  // Lines that the sink had no room for.
-  uint64_t dropped() const { return state_->dropped.load(std::memory_order_relaxed); }
+  // Lines that the sink had no room for, or that did not get to their place.
+  uint64_t dropped() const;
 
  private:
   struct State {
     std::atomic<LogLevel> level;
     LogFormat format;
     LogSink sink;
+    LostLines lost;  // may be null
     std::atomic<uint64_t> dropped{0};
     std::mutex mutex;  // of what is below; one line at a time
     RepeatedLines repeated;

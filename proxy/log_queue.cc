@@ -1,5 +1,6 @@
 #include "proxy/log_queue.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -33,7 +34,8 @@ struct LogQueue::State {
       const std::string line = std::move(lines.front());
       lines.pop_front();
       lock.unlock();
-      write(line);
+      const bool written = write(line);
+      if (!written) lost->fetch_add(1, std::memory_order_relaxed);
       lock.lock();
     }
     finished = true;
@@ -42,6 +44,7 @@ struct LogQueue::State {
 
   const Write write;
   const size_t max_lines;
+  const std::shared_ptr<std::atomic<uint64_t>> lost = std::make_shared<std::atomic<uint64_t>>(0);
   std::mutex mutex;
   std::condition_variable wake;   // closed or lines
   std::condition_variable ended;  // finished
@@ -67,6 +70,10 @@ LogQueue::~LogQueue() {
   } else {
     state_->thread.detach();
   }
+}
+
+LostLines LogQueue::lost() const {
+  return state_->lost;
 }
 
 LogSink LogQueue::sink() const {

@@ -16,8 +16,9 @@ class LogQueue {
   // How long the end waits for the last lines to be written.
   static constexpr std::chrono::milliseconds kPatience{1000};
 
-  // `write` takes one line at a time, on the queue's thread, and may block for as long as it likes.
-  using Write = std::function<void(std::string_view line)>;
+  // `write` takes one line at a time, on the queue's thread, and may block for as long as it likes. False:
+  // the line is lost.
+  using Write = std::function<bool(std::string_view line)>;
   explicit LogQueue(Write write = write_to_stderr, size_t max_lines = 4096);
 
   // Writes what is queued, but waits no longer than kPatience: a writer that is stuck stays behind with its
@@ -29,6 +30,9 @@ class LogQueue {
   // Never waits for a write; refuses lines that there is no room for. Usable for longer than the queue lives:
   // then it refuses all.
   LogSink sink() const;
+
+  // Lines that were taken and could not be written.
+  LostLines lost() const;
 
  private:
   struct State;

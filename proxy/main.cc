@@ -18,9 +18,10 @@ namespace {
 constexpr size_t kSecretMemoryBytes = size_t{2} << 20;
 
 // Signals that mean nothing here, and that would end the process: those of a reader that has closed our
-// standard error, and those that other programs take for "reopen your log".
+// standard error, of a log file that has reached its limit, and those that other programs take for "reopen
+// your log".
 void ignore_signals() {
-  for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2})
+  for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2})
     std::signal(number, SIG_IGN);
 }
 
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
   ignore_signals();
   return_large_blocks();
   const LogQueue log_lines;
-  const Logger logger(request.config.log.level, request.config.log.format, log_lines.sink());
+  const Logger logger(request.config.log.level, request.config.log.format, log_lines.sink(),
+                      log_lines.lost());
   const int status = run_application(request.config, logger);
   logger.tell_all_repeated();
   return status;

@@ -9,7 +9,7 @@ import pymysql
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
-from support import one, run_client, server_of
+from support import kill_connections, one, run_client, server_of
 from wire import Wire
 
 
@@ -147,6 +147,41 @@ def test_changed_password(cluster, start_proxy, create_user, encrypted):
                 cluster.query(node, f"KILL {row['ID']}")
         assert one(before, "SELECT 1") == 1
         assert one(before, "/* causeway: route=writer */ SELECT 1") == 1
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_an_account_may_have_two_passwords(cluster, start_proxy, create_user, encrypted):
+    """That is how passwords are changed without an outage: MySQL keeps the old one until it is discarded, MariaDB takes
+    any of the ways that are listed."""
+    options = {"ssl": tls()} if encrypted else {"ssl_disabled": True}
+    old = create_user("IDENTIFIED BY 'old'", password="old")
+    new = accounts.Account(old.name, "new")
+    wrong = accounts.Account(old.name, "neither")
+    proxy = start_proxy(cluster)
+    assert outcome(proxy.port, old, **options) == "in"
+    with contextlib.closing(proxy.connect(old, **options)) as before:
+        if cluster.kind == "mysql":
+            change(cluster, f"ALTER USER {old.name}@'%' IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD")
+        else:
+            change(cluster, f"ALTER USER {old.name}@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('new') "
+                            "OR mysql_native_password USING PASSWORD('old')")  # fmt: skip
+        for account in (old, new, old, old, new, new):
+            assert both(cluster, proxy, account, **options) == ("in", "in")
+            assert outcome(proxy.port, wrong, **options) == denied(wrong)
+        kill_connections(cluster, 0, 1, 2, user=old.name)
+        for account in (old, new):
+            with contextlib.closing(proxy.connect(account, **options)) as session:
+                assert one(session, "SELECT 1") == one(session, "/* causeway: route=writer */ SELECT 1") == 1
+        assert one(before, "SELECT 1") == one(before, "/* causeway: route=writer */ SELECT 1") == 1
+        if cluster.kind == "mysql":
+            change(cluster, f"ALTER USER {old.name}@'%' DISCARD OLD PASSWORD")
+        else:
+            change(cluster, f"ALTER USER {old.name}@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('new')")
+        wait_until(lambda: outcome(proxy.port, old, **options) == denied(old), 5, "the old one is wrong")
+        kill_connections(cluster, 0, 1, 2, user=old.name)
+        assert outcome(proxy.port, new, **options) == "in"
+        # Once the new one is known here, who was in with the old one stays in.
+        assert one(before, "SELECT 1") == one(before, "/* causeway: route=writer */ SELECT 1") == 1
 
 
 def test_old_password_is_wrong_soon_even_if_nobody_uses_the_new_one(cluster, start_proxy, create_user):

@@ -263,3 +263,20 @@ def test_servers_count_no_connection_as_aborted(cluster, start_proxy, counters, 
     proxy.stop()
     wait_until(lambda: counters.total("Threads_connected") < 20, 10, "the servers have noticed")
     assert counters.total("Aborted_clients") == aborted
+
+
+def test_idle_connections_do_not_count_against_their_account(cluster, start_proxy):
+    """Logins that need connections of different kinds, one after the other, of an account that may have two."""
+    name = "few_connections"
+    cluster.query(0, f"DROP USER IF EXISTS {name}@'%'")
+    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 2")
+    cluster.query(0, f"GRANT ALL ON app.* TO {name}@'%'")
+    cluster.wait_synced()
+    try:
+        proxy = start_proxy(cluster, {"workers": "3"})
+        plain, found_rows, interactive, ignore_space = 0, 2, 1024, 256
+        for flag in (plain, found_rows, interactive, ignore_space, plain, found_rows, plain, ignore_space) * 2:
+            with proxy.connect(accounts.Account(name, "secret"), database="app", client_flag=flag) as session:
+                assert one(session, "/* causeway: route=writer */ SELECT 1") == one(session, "SELECT 1") == 1
+    finally:
+        cluster.query(0, f"DROP USER {name}@'%'")

@@ -582,6 +582,15 @@ def test_log_that_nobody_reads_stops_nobody(cluster, start_proxy, table):
         proxy.stop(timeout=10)
 
 
+def test_lines_that_a_full_disk_does_not_take_are_counted(cluster, start_proxy):
+    with open("/dev/full", "wb") as full:
+        proxy = start_proxy(cluster, stderr=full)
+        assert proxy.metric("causeway_log_lines_dropped_total") > 0
+        with proxy.connect() as connection:
+            assert one(connection, "SELECT 1") == 1
+        proxy.stop(timeout=10)
+
+
 def test_the_same_line_is_not_told_for_ever(cluster, proxy):
     """Of lines that are alike some are told, then only their number."""
     for _ in range(12):
@@ -593,7 +602,7 @@ def test_the_same_line_is_not_told_for_ever(cluster, proxy):
 
 
 def test_signals_of_other_programs_do_not_end_it(cluster, proxy):
-    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE):
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGXFSZ):
         proxy.signal(number)
     with proxy.connect() as connection:
         assert one(connection, "SELECT 1") == 1

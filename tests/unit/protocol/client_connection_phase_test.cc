@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "phase_packets.h"
 
@@ -320,6 +322,37 @@ TEST(ClientConnectionPhase, FullAuthenticationOverTlsIsVerifiedByTheStoredHash) 
       EXPECT_EQ(script.phase.take_credentials().clear_password.text(), "secret");
     else
       EXPECT_EQ(err_text(script.answer), kDeniedYes);
+  }
+}
+
+TEST(ClientConnectionPhase, OtherPasswordsAreAsGoodAsTheFirst) {
+  for (const auto& [password, which] :
+       std::vector<std::pair<std::string, int>>{{"secret", -1}, {"old", 0}, {"older", 1}, {"wrong", -2}}) {
+    const Credentials typed = Credentials::from_password(password);
+    const ClientAction expected = which == -2 ? ClientAction::kFailed : ClientAction::kDone;
+
+    AccountVerifier native = native_account();
+    AccountVerifier sha2 = AccountVerifier::caching_sha2(std::nullopt, stored_hash("secret"));
+    for (const std::string_view other : {"old", "older"}) {
+      native.other_native_double_hashes.push_back(sha1_digest(sha1_secret(as_bytes(other)).view()));
+      sha2.other_stored_hashes.push_back(stored_hash(other));
+    }
+    Script by_native(identity());
+    by_native.respond(auth_plugin::kNativePassword, native_answer(by_native.nonce, typed));
+    EXPECT_EQ(by_native.account(native), expected) << password;
+
+    Script by_sha2(identity(auth_plugin::kCachingSha2Password));
+    ASSERT_EQ(by_sha2.start_tls(), ClientAction::kReadPacket);
+    by_sha2.respond(auth_plugin::kCachingSha2Password, sha2_answer(by_sha2.nonce, typed), kOffered);
+    ASSERT_EQ(by_sha2.account(sha2), ClientAction::kReadPacket);
+    EXPECT_EQ(by_sha2.send(std::string_view(password.c_str(), password.size() + 1)), expected) << password;
+
+    if (which == -2) continue;
+    const auto other = which >= 0 ? std::optional<size_t>(which) : std::nullopt;
+    EXPECT_EQ(by_native.phase.matched_other(), other) << password;
+    EXPECT_EQ(by_sha2.phase.matched_other(), other) << password;
+    EXPECT_EQ(by_native.phase.take_credentials().sha1, typed.sha1);
+    EXPECT_EQ(by_sha2.phase.take_credentials().clear_password, typed.clear_password);
   }
 }
 

@@ -9,8 +9,10 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <memory>
 #include <optional>
 #include <stdexcept>
+#include <vector>
 
 namespace causeway::proxy {
 namespace {
@@ -172,12 +174,20 @@ TEST_F(AdminServerTest, DropsConnectionsThatAreSlow) {
   EXPECT_EQ(client.read_all(), "");
 }
 
-TEST_F(AdminServerTest, DropsConnectionsOverTheLimit) {
-  const AdminServer server = make_server({.max_connections = 1});
+TEST_F(AdminServerTest, OverTheLimitThoseWhoSayNothingMakeRoom) {
+  const AdminServer server = make_server({.max_connections = 2});
   Client first(server);
   first.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(first.read_until("ok\n"), HasSubstr("200"));
   Client second(server);
+  second.send("GET /heal");
+  std::vector<std::unique_ptr<Client>> later;
+  for (int i = 0; i < 10; ++i) {
+    Client& one = *later.emplace_back(std::make_unique<Client>(server));
+    one.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(one.read_until("ok\n"), HasSubstr("200"));
+  }
+  EXPECT_EQ(first.read_all(), "");
   EXPECT_EQ(second.read_all(), "");
 }
 

@@ -342,6 +342,8 @@ TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
        "verify it "
        "with"},
       {"--node=db:3306", "nodes has db:3306 twice"},
+      {"--listen=127.0.0.1:9104", "admin.listen 127.0.0.1:9104 has the port of listeners 127.0.0.1:9104"},
+      {"--listen=0.0.0.0:9104", "admin.listen 127.0.0.1:9104 has the port of listeners 0.0.0.0:9104"},
       {"--listen=unix:relative",
        "--listen: listeners must have an absolute path after unix:, not "
        "\"unix:relative\""},

@@ -218,6 +218,7 @@ class Stalled {
       changed_.notify_all();
       changed_.wait(lock, [this] { return open_; });
       lines_.emplace_back(line);
+      return true;
     };
   }
   void wait_until_blocked() {
@@ -263,11 +264,24 @@ TEST(LogQueue, NobodyWaitsForAPlaceThatTakesNothing) {
       << "in order, all of it before the end";
 }
 
+TEST(LogQueue, CountsLinesThatCannotBeWritten) {
+  LostLines lost;
+  {
+    const LogQueue queue([](std::string_view line) { return line.find("bad") == std::string_view::npos; });
+    const Logger logger(LogLevel::kInfo, LogFormat::kLogfmt, queue.sink(), queue.lost());
+    for (const std::string_view event : {"good", "bad", "good", "bad"})
+      logger.info(event);
+    lost = queue.lost();
+  }
+  EXPECT_EQ(*lost, 2u);
+  EXPECT_EQ(Logger(LogLevel::kInfo, LogFormat::kLogfmt, {}, lost).dropped(), 2u);
+}
+
 TEST(LogQueue, EndsWithItsPlaceStalled) {
   const auto place = std::make_shared<Stalled>();
   LogSink sink;
   {
-    const LogQueue queue([place](std::string_view line) { place->write()(line); }, 8);
+    const LogQueue queue([place](std::string_view line) { return place->write()(line); }, 8);
     sink = queue.sink();
     EXPECT_TRUE(sink(LogLevel::kInfo, "first"));
     place->wait_until_blocked();
