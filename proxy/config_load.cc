@@ -169,8 +169,10 @@ void check_ports(ConfigBuilder& builder) {
       const bool same = other == address && other_name == name;  // told already
       if (other.port != address.port || same || (!covers(other, address) && !covers(address, other)))
         continue;
-      builder.add_error(
-          "", name + " " + to_string(address) + " has the port of " + other_name + " " + to_string(other));
+      std::string message = name;
+      message.append(" ").append(to_string(address)).append(" has the port of ");
+      message.append(other_name).append(" ").append(to_string(other));
+      builder.add_error("", message);
     }
     taken.emplace_back(name, address);
   };
