@@ -171,7 +171,10 @@ void Listener::take(Socket socket, PeerAddress peer) {
 
 // If that was why: the one who waits is told, with the descriptor that was kept for it.
 bool Listener::refuse_one_without_descriptors() {
-  if (!spare_.release()) return false;
+  if (!spare_.release()) {
+    spare_.take();  // it went to somebody else between two lines of this function; the next one may be told
+    return false;
+  }
   const int client = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {
     refuse(client, environment_);

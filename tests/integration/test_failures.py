@@ -628,10 +628,13 @@ def test_descriptors_used_up(cluster, start_proxy):
         assert one(first, "/* causeway: route=writer */ SELECT @@server_id") == 1
         # Not even the reserve is left.
         resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (used, hard))
-        for _ in range(3):
-            with pytest.raises(pymysql.Error) as error:
-                proxy.connect(connect_timeout=5)
-            assert error.value.args[0] == 1040
+        told = 0
+        while told < 3:  # what a server's connection leaves free serves a client
+            try:
+                opened.enter_context(proxy.connect(connect_timeout=5))
+            except pymysql.Error as error:
+                assert error.args[0] == 1040
+                told += 1
         assert one(first, "SELECT 1") == 1
         resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (hard, hard))
         assert proxy.metric("causeway_connections_rejected_total", reason="descriptors") == len(refused) + 3
