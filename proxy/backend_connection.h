@@ -16,6 +16,7 @@
 #include "proxy/io.h"
 #include "proxy/last_insert_id.h"
 #include "proxy/mysql_stream.h"
+#include "proxy/session_defaults.h"
 
 namespace causeway::proxy {
 
@@ -56,6 +57,7 @@ struct ConnectionBaseline {
   std::string character_set_results;
   std::string collation_connection;
   std::string sql_mode;
+  SessionDefaults defaults;  // autocommit is in the status flags
 };
 
 // Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.

@@ -212,8 +212,9 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   append_command(out, Command::kQuery, sql, connection.capabilities);
   sql.assign(
       "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, "
-      "@@server_id, CONCAT(@@hostname, ':', @@port), @@init_connect <> '', ");
-  sql.append(connection.mariadb ? "''" : "@@server_uuid");
+      "@@server_id, CONCAT(@@hostname, ':', @@port), @@init_connect <> '', @@sql_auto_is_null, "
+      "@@completion_type, @@session_track_transaction_info, @@session_track_state_change, ");
+  sql.append(connection.mariadb ? "@@tx_read_only, ''" : "@@transaction_read_only, @@server_uuid");
   append_command(out, Command::kQuery, sql, connection.capabilities);
   append_command(out, Command::kQuery, start_time_sql(connection.mariadb), connection.capabilities);
   co_await connection.stream.write_all(out, {}, error);
@@ -228,20 +229,26 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
   }
   if (answer.payload.empty() || answer.payload[0] != 0) co_return "malformed answer of the server";
 
-  OneRow variables = co_await read_one_row(connection, 8);
+  OneRow variables = co_await read_one_row(connection, 13);
   if (!variables.failure.empty()) co_return variables.failure;
   if (variables.values.empty()) {
     refuse(result, variables.refusal);
     co_return "the server refuses its variables: " + result.reason;
   }
-  connection.baseline = {.character_set_client = std::move(variables.values[0]),
-                         .character_set_results = std::move(variables.values[1]),
-                         .collation_connection = std::move(variables.values[2]),
-                         .sql_mode = std::move(variables.values[3])};
+  connection.baseline = {
+      .character_set_client = std::move(variables.values[0]),
+      .character_set_results = std::move(variables.values[1]),
+      .collation_connection = std::move(variables.values[2]),
+      .sql_mode = std::move(variables.values[3]),
+      .defaults = {.auto_is_null = variables.values[7] == "1",
+                   .transaction_read_only = variables.values[11] == "1",
+                   .tracks_transactions = variables.values[9] != "OFF",
+                   .tracks_state_change = variables.values[10] == "1",
+                   .completion_type = routing::parse_completion_type(variables.values[8])}};
   identity.server_id = number<uint64_t>(variables.values[4]);
   identity.host_name = std::move(variables.values[5]);
   connection.ran_init_connect = variables.values[6] == "1";
-  identity.uuid = std::move(variables.values[7]);
+  identity.uuid = std::move(variables.values[12]);
   const OneRow started_at = co_await read_one_row(connection, 1);
   if (!started_at.failure.empty()) co_return started_at.failure;
   if (!started_at.values.empty()) identity.started_at = number<int64_t>(started_at.values[0]);

@@ -87,6 +87,8 @@ enum class TransactionDoubt : uint8_t {
 struct Pins {
   bool temporary_table = false;
   bool table_lock = false;
+  bool all_tables_lock = false;  // ... among them one that BEGIN does not release
+  bool backup_lock = false;
   bool user_lock = false;
   bool prepared_text = false;   // PREPARE of SQL, which lives on the connection
   bool untrackable = false;     // state that cannot be replayed
@@ -95,7 +97,8 @@ struct Pins {
   routing::Target where = routing::Target::kNone;  // of the others
 
   bool whole_session() const {
-    return temporary_table || table_lock || user_lock || prepared_text || untrackable || unreported;
+    return temporary_table || table_lock || backup_lock || user_lock || prepared_text || untrackable ||
+           unreported;
   }
   bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
@@ -152,6 +155,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   bool transaction_read_only = false;
   bool autocommit_off = false;  // by the variable: of a server's default MySQL's status flag does not say it
   bool auto_is_null = false;    // sql_auto_is_null
+  routing::CompletionType completion_type = routing::CompletionType::kNoChain;
   std::chrono::seconds wait_timeout{0};  // that it has set; 0: none
   bool initial_sql_mode_known = false;
   routing::LexMode lex_mode;
@@ -168,6 +172,9 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // Its transaction.
   DeferredTransaction deferred;
   routing::Target transaction = routing::Target::kNone;  // where one is open, or may be
+  // What it has that is not the session's: of SET TRANSACTION, and whether its BEGIN has said READ ONLY or
+  // READ WRITE.
+  routing::NextTransaction characteristics;
   bool snapshot_due = false;  // ... on a replica, where it has read nothing: the next statement there waits
   TransactionDoubt transaction_doubt = TransactionDoubt::kNone;
   bool transaction_timed_out = false;  // it was rolled back: the next statement says so
@@ -175,8 +182,13 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // Its servers.
   BackendLease writer;
   BackendLease replica;
+  // What was left behind on the replica, in a transaction, and is to be had on the writer as well: the
+  // statements go ahead of the next one there.
+  std::vector<std::string> to_be_said_again;
   size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
+  routing::Target warned_by = routing::Target::kNone;   // where SHOW WARNINGS has its warnings from
+  routing::Target counted_by = routing::Target::kNone;  // where FOUND_ROWS() has its number from
   size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
   size_t former_writer = kNoNode;  // where it had something when another server became the writer
   bool used_writer = false;

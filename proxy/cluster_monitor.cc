@@ -409,8 +409,7 @@ struct ClusterMonitor::Impl {
     node.connections = probe.connections;
     node.sql_mode = probe.sql_mode;
     node.init_connect = probe.init_connect;
-    node.autocommit = probe.autocommit;
-    node.auto_is_null = probe.auto_is_null;
+    node.defaults = probe.defaults;
     node.binary_log = probe.binary_log;
     return node;
   }

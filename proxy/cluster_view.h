@@ -17,6 +17,7 @@
 #include "protocol/capability_flags.h"
 #include "proxy/connection_count.h"
 #include "proxy/server_identity.h"
+#include "proxy/session_defaults.h"
 
 namespace causeway::proxy {
 
@@ -84,8 +85,7 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   ConnectionCount connections;
   std::string sql_mode;       // the global one
   bool init_connect = false;  // there is one: logins run it, resets do not
-  bool autocommit = true;     // the global one
-  bool auto_is_null = false;  // the global sql_auto_is_null
+  SessionDefaults defaults;   // by its global variables
   bool binary_log = false;
 
   std::string last_error;  // of the last failed poll; empty if the last poll went well

@@ -88,6 +88,7 @@ class Run {
 
   void on_prefix_ok(PrefixStep step, const ScanStep& scan);
   void on_late_report(Bytes payload);
+  void on_said_again();
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
   void on_prepared(Bytes payload, PreparedStatement& statement);
@@ -177,8 +178,13 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kVariables:
       connection_.applied_version = session_.variables.version();
       break;
+    case PrefixStep::kSaidAgain:
+      on_said_again();
+      break;
     case PrefixStep::kLastInsertId:
-      connection_.last_insert_id = session_.last_insert_id;
+      // A replica is told each time.
+      if (target_of(session_, connection_) == routing::Target::kWriter)
+        connection_.last_insert_id = session_.last_insert_id;
       break;
     case PrefixStep::kTrackStateChange:
       connection_.tracks_state_change = true;
@@ -211,6 +217,11 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kVariablesBack:
       break;
   }
+}
+
+void Run::on_said_again() {
+  session_.to_be_said_again.erase(session_.to_be_said_again.begin());
+  session_.pins.user_variables = true;
 }
 
 // MySQL says with the next OK what a statement has changed that failed.
@@ -297,6 +308,7 @@ bool is_read_only_error(const protocol::ErrPacket& err) {
 
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   if (step == PrefixStep::kStandIn) return;
+  if (step == PrefixStep::kSaidAgain) return on_said_again();
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
     wait_failed_ = true;
@@ -432,7 +444,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   if (inserted) session_.last_insert_id->value = ok.last_insert_id;
   const routing::Statement& statement = *exchange_.statement;
   const bool may_have_set =
-      exchange_.tell_last_insert_id &&
+      exchange_.tell_last_insert_id && target_of(session_, connection_) == routing::Target::kWriter &&
       (statement.uses_last_insert_id || statement.calls_procedure || statement.compound);
   if (inserted || may_have_set) {
     session_.last_insert_id->certain = false;
@@ -542,11 +554,7 @@ Awaitable<void> Run::relay() {
                           protocol::count_packets(exchange_.request));
   if (exchange_.sequence_offset != 0) scanner.set_sequence_offset(exchange_.sequence_offset);
   protocol::StatusFlags eof_flags = exchange_.more_results_follow ? protocol::status::kMoreResultsExist : 0;
-  // What is prepared goes ahead of a BEGIN that waits for its first statement.
-  if (exchange_.kind == protocol::ResponseKind::kPrepare && session_.deferred.begin)
-    eof_flags |= session_.deferred.read_only
-                     ? protocol::status::kInTransaction | protocol::status::kInTransactionReadonly
-                     : protocol::status::kInTransaction;
+  eof_flags |= exchange_.add_status;
   scanner.set_columns_eof_flags(eof_flags, protocol::status::kSessionStateChanged);
   size_t ready = 0;  // bytes at the front of the buffer that may go to the client
   for (;;) {

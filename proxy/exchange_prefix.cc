@@ -186,8 +186,9 @@ class FormerContext {
 
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
-  return exchange.tell_last_insert_id && session.last_insert_id->value != 0 &&
-         session.last_insert_id != connection.last_insert_id;
+  const bool known_there = target_of(session, connection) == routing::Target::kWriter &&
+                           session.last_insert_id == connection.last_insert_id;
+  return exchange.tell_last_insert_id && session.last_insert_id->value != 0 && !known_there;
 }
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
@@ -199,6 +200,11 @@ bool must_track_state_change(const BackendConnection& connection, const Exchange
 bool speaks_of_the_last_statement(const Exchange& exchange) {
   return exchange.statement->cls == routing::StatementClass::kDiagnostics ||
          exchange.statement->uses_diagnostics;
+}
+
+bool says_again(const ClientSession& session, const BackendConnection& connection, const Exchange& exchange) {
+  return !session.to_be_said_again.empty() && target_of(session, connection) == routing::Target::kWriter &&
+         !speaks_of_the_last_statement(exchange);
 }
 
 bool needs_stand_in(const ClientSession& session, const Exchange& exchange) {
@@ -275,9 +281,7 @@ void append_access_mode_sql(std::string& sql, const ClientSession& session,
     sql += '1';
     return;
   }
-  const std::string* own = session.variables.find("transaction_read_only");
-  if (own == nullptr) own = session.variables.find("tx_read_only");
-  sql += own == nullptr ? std::string("DEFAULT") : *own;
+  sql += session.transaction_read_only ? '1' : '0';
 }
 
 }  // namespace
@@ -317,10 +321,10 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
          exchange.begin || exchange.set_transaction ||
          connection.applied_version != session.variables.version() ||
-         tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
-         must_track_state_change(connection, exchange) || exchange.track_next ||
-         must_forget_transaction(session, connection, exchange) || needs_stand_in(session, exchange) ||
-         access_mode_differs(session, connection, exchange);
+         says_again(session, connection, exchange) || tells_last_insert_id(session, connection, exchange) ||
+         schema_differs(session, connection) || must_track_state_change(connection, exchange) ||
+         exchange.track_next || must_forget_transaction(session, connection, exchange) ||
+         needs_stand_in(session, exchange) || access_mode_differs(session, connection, exchange);
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {
@@ -396,6 +400,12 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_schema(prefix, PrefixStep::kSchema, session.schema, session, connection, out);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kSchema);
+  }
+  if (says_again(session, connection, exchange)) {
+    for (const std::string& statement : session.to_be_said_again) {
+      append_command(out, Command::kQuery, statement, capabilities);
+      prefix.push_back(PrefixStep::kSaidAgain);
+    }
   }
   if (tells_last_insert_id(session, connection, exchange)) {
     sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));

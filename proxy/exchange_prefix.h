@@ -18,6 +18,7 @@ enum class PrefixStep : uint8_t {
   kSchema,              // COM_INIT_DB
   kSchemaCharset,       // SET of the character set that the name is in, and back
   kVariables,           // SET of the session's variables
+  kSaidAgain,           // what has left something behind on the replica
   kLastInsertId,        // SET last_insert_id
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
   kAccessMode,          // SET transaction_read_only: on for replicas, the session's own for the writer
@@ -39,7 +40,7 @@ enum class PrefixStep : uint8_t {
 // The steps in the order of their answers.
 class Prefix {
  public:
-  static constexpr size_t kMaxSteps = 32;
+  static constexpr size_t kMaxSteps = 64;
 
   void push_back(PrefixStep step) { steps_[size_++] = step; }
   size_t size() const { return size_; }

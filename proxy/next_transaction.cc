@@ -29,11 +29,11 @@ BackendConnection* holder(ClientSession& session) {
   return session.worker.pool(lease.connection->node).take_own(lease);
 }
 
-// What the answer to SET session_track_transaction_info says. Nothing: it is no OK, or says nothing.
-std::optional<NextTransaction> reported(protocol::Bytes payload, const BackendConnection& connection) {
-  const auto ok = protocol::parse_ok_packet(payload, connection.capabilities);
-  if (!ok) return std::nullopt;
-  protocol::SessionTrackReader reader(ok->session_state);
+// What the answer to SET session_track_transaction_info says. Nothing: it says nothing.
+std::optional<NextTransaction> reported(const protocol::OkPacket& ok) {
+  // It has begun.
+  if ((ok.status_flags & protocol::status::kInTransaction) != 0) return NextTransaction{};
+  protocol::SessionTrackReader reader(ok.session_state);
   while (const auto item = reader.next()) {
     if (item->type == protocol::SessionTrackType::kTransactionCharacteristics)
       return routing::parse_reported_characteristics(item->value);
@@ -46,6 +46,15 @@ void append_session_characteristics(std::string& sql, const BackendConnection& c
   const std::string_view isolation = connection.mariadb ? "tx_isolation" : "transaction_isolation";
   for (const std::string_view variable : {isolation, access_mode_variable(connection)})
     sql.append(", SESSION ").append(variable).append("=@@SESSION.").append(variable);
+}
+
+// A transaction that an error has left in doubt.
+void learn_transaction(ClientSession& session, const protocol::OkPacket& ok, Target asked) {
+  if (session.transaction != asked || session.transaction_doubt == TransactionDoubt::kNone) return;
+  session.transaction_doubt = TransactionDoubt::kNone;
+  if ((ok.status_flags & protocol::status::kInTransaction) != 0) return;
+  session.transaction = Target::kNone;
+  session.characteristics = {};
 }
 
 bool is_ok(protocol::Bytes payload) {
@@ -70,12 +79,13 @@ void append_forget_next_transaction_sql(std::string& sql, const ClientSession& s
   sql.append("SET SESSION session_track_transaction_info='CHARACTERISTICS'");
   append_session_characteristics(sql, connection);
   const std::string* const info = session.variables.find("session_track_transaction_info");
-  sql.append(", SESSION session_track_transaction_info=").append(info == nullptr ? "OFF" : *info);
+  sql.append(", SESSION session_track_transaction_info=").append(info == nullptr ? "DEFAULT" : *info);
 }
 
 Awaitable<void> settle_next_transaction(ClientSession& session) {
   if (session.deferred.next_sent_to == Target::kNone) co_return;
   BackendConnection* const connection = holder(session);
+  const Target asked = session.deferred.next_sent_to;
   session.deferred.next_sent_to = Target::kNone;
   if (connection == nullptr) co_return;
   connection->keep = session.deferred.next_connection_kept;
@@ -97,7 +107,14 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   co_await connection->stream.write_all(out, {}, error);
   if (!error) {
     const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
-    if (!error) left = reported(answer.payload, *connection);
+    if (!error) {
+      const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
+      if (ok) {
+        left = reported(*ok);
+        learn_transaction(session, *ok, asked);
+        connection->status = ok->status_flags;
+      }
+    }
   }
   if (!error) {
     const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);

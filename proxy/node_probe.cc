@@ -148,7 +148,10 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
                    "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
-                   "@@global.sql_auto_is_null AS auto_is_null, "
+                   "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
+                   "@@global.transaction_read_only AS transaction_read_only, "
+                   "@@global.session_track_transaction_info AS track_transactions, "
+                   "@@global.session_track_state_change AS track_state_change, "
                    "@@global.gtid_mode AS gtid_mode, "
                    "@@global.gtid_executed AS gtid_executed, "
                    "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
@@ -159,7 +162,10 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
                    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
                    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
                    "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
-                   "@@global.sql_auto_is_null AS auto_is_null, "
+                   "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
+                   "@@global.tx_read_only AS transaction_read_only, "
+                   "@@global.session_track_transaction_info AS track_transactions, "
+                   "@@global.session_track_state_change AS track_state_change, "
                    "@@global.gtid_current_pos AS gtid_current_pos, "
                    "@@global.gtid_slave_pos AS gtid_slave_pos";
     case ProbeStatement::kReplicaStatus:
@@ -195,8 +201,12 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
   probe.max_connections = row.number({"max_connections"}).value_or(0);
   probe.sql_mode = row.text({"sql_mode"});
   probe.init_connect = row.flag({"init_connect"});
-  probe.autocommit = row.find({"autocommit"}) == nullptr || row.flag({"autocommit"});
-  probe.auto_is_null = row.flag({"auto_is_null"});
+  probe.defaults = {.autocommit = row.find({"autocommit"}) == nullptr || row.flag({"autocommit"}),
+                    .auto_is_null = row.flag({"auto_is_null"}),
+                    .transaction_read_only = row.flag({"transaction_read_only"}),
+                    .tracks_transactions = row.flag({"track_transactions"}),
+                    .tracks_state_change = row.flag({"track_state_change"}),
+                    .completion_type = routing::parse_completion_type(row.text({"completion_type"}))};
   probe.gtid_mode = row.text({"gtid_mode"}) == "ON";
   if (probe.flavor == ServerFlavor::kMariadb) {
     if (!read_position(row, "gtid_current_pos", PositionKind::kMariadbGtid, probe.gtid_executed))

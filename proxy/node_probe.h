@@ -14,6 +14,7 @@
 #include "proxy/connection_count.h"
 #include "proxy/native_client.h"
 #include "proxy/server_identity.h"
+#include "proxy/session_defaults.h"
 
 namespace causeway::proxy {
 
@@ -67,8 +68,7 @@ struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered
   ConnectionCount connections;
   std::string sql_mode;       // the global one
   bool init_connect = false;  // there is one: logins run it, resets do not
-  bool autocommit = true;     // the global one
-  bool auto_is_null = false;  // the global sql_auto_is_null
+  SessionDefaults defaults;   // by its global variables
 
   // What it has committed. MySQL: gtid_executed, with gtid_mode only. MariaDB: gtid_current_pos.
   consistency::Position gtid_executed;

@@ -92,7 +92,8 @@ std::optional<Decision> common_decision(ClientSession& session) {
     const Decision decision = routing::decide(statement, view, policy);
     const bool plain = statement.cls == StatementClass::kRead || statement.cls == StatementClass::kDml ||
                        statement.cls == StatementClass::kLockingRead;
-    if (decision.action != Action::kRun || !plain) return std::nullopt;
+    const bool apart = decision.beside_transaction || decision.takes_transaction_along;
+    if (decision.action != Action::kRun || !plain || apart) return std::nullopt;
     if (decision.target == Target::kWriter) common.target = Target::kWriter;
     common.wait = common.wait || decision.wait;
   }
@@ -250,10 +251,12 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
   run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
   // It is no statement: what ROW_COUNT() and the like speak of stays where it is.
   const Target last_target = session.last_target;
+  const Target warned_by = session.warned_by;
   LocalAnswer last_local = session.last_local;
   const RunOutcome outcome = co_await run_statement(session, run);
   if (!outcome.is_error) {
     session.last_target = last_target;
+    session.warned_by = warned_by;
     session.last_local = std::move(last_local);
     session.last_local.pinged = true;
   }

@@ -102,6 +102,7 @@ void forget_state(ClientSession& session) {
   session.was_reset = true;
   session.wait_timeout = std::chrono::seconds{0};
   session.pins = Pins{};
+  session.to_be_said_again.clear();
   session.temporary_tables.clear();
   session.deferred = DeferredTransaction{};
   session.transaction = routing::Target::kNone;
@@ -109,13 +110,15 @@ void forget_state(ClientSession& session) {
   session.former_writer = kNoNode;
   session.transaction_timed_out = false;
   session.snapshot_due = false;
-  session.transaction_read_only = false;
+  session.characteristics = {};
   session.initial_sql_mode_known = false;
   start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.pool_key->collation);
   start_variables(session);
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
   session.last_target = routing::Target::kNone;
+  session.warned_by = routing::Target::kNone;
+  session.counted_by = routing::Target::kNone;
   session.level = *session.listener.read_consistency;
 }
 

@@ -86,6 +86,8 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
     session.autocommit_off = !is_on(item.value);
+  } else if (item.name == "completion_type") {
+    session.completion_type = routing::parse_completion_type(item.value);
   } else if (item.name == "sql_auto_is_null") {
     session.auto_is_null = is_on(item.value);
   } else if (item.name == "wait_timeout") {
@@ -147,9 +149,18 @@ void start_lex_mode(ClientSession& session, uint8_t collation) {
 
 void start_variables(ClientSession& session) {
   const NodeView* writer = session.worker.view().writer_node();
-  session.autocommit = writer == nullptr || writer->autocommit;
+  const SessionDefaults defaults = writer == nullptr ? SessionDefaults{} : writer->defaults;
+  session.autocommit = defaults.autocommit;
   session.autocommit_off = !session.autocommit;
-  session.auto_is_null = writer != nullptr && writer->auto_is_null;
+  take_defaults(session, defaults);
+}
+
+void take_defaults(ClientSession& session, const SessionDefaults& defaults) {
+  session.auto_is_null = defaults.auto_is_null;
+  session.transaction_read_only = defaults.transaction_read_only;
+  session.completion_type = defaults.completion_type;
+  session.trackers.transactions = defaults.tracks_transactions;
+  session.trackers.state_change = defaults.tracks_state_change;
 }
 
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,

@@ -187,6 +187,9 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
 Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
   Decision decision =
       routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+  // A transaction goes where its statements are executed.
+  decision.takes_transaction_along = false;
+  decision.beside_transaction = false;
   if (decision.action == Action::kReject || decision.action == Action::kRun) return decision;
   const bool forwarding = session.level != consistency::ReadConsistency::kOff;
   return {.action = Action::kRun,
@@ -234,10 +237,9 @@ const Statement& completed(const ClientSession& session, const Statement& statem
                            std::optional<Statement>& changed) {
   if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback)
     return statement;
-  const std::string* const type = session.variables.find("completion_type");
-  if (type == nullptr) return statement;
+  if (session.completion_type == routing::CompletionType::kNoChain) return statement;
   changed = statement;
-  routing::complete(*changed, routing::parse_completion_type(*type));
+  routing::complete(*changed, session.completion_type);
   return *changed;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/session_token.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::proxy {
 namespace {
@@ -188,6 +189,7 @@ void RunningStatement::begin_anew() {
   session_.deferred.begin = true;
   session_.deferred.read_only = true;
   session_.deferred.begin_sql = "START TRANSACTION READ ONLY";
+  session_.deferred.next.isolation = session_.characteristics.isolation;
 }
 
 // What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
@@ -309,7 +311,14 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const bool forwards = session_.level != ReadConsistency::kOff;
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.access = access_on_replica();
-    exchange.hold_read_only_error = run_.decision.may_rerun_on_writer;
+    const bool needs_last_insert_id =
+        in_transaction && (run_.statement->uses_last_insert_id || session_.auto_is_null);
+    if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
+    exchange.tell_last_insert_id = needs_last_insert_id;
+    // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
+    // elsewhere.
+    const bool calls = in_transaction && forwards && routing::is_opaque(*run_.statement);
+    exchange.hold_read_only_error = run_.decision.may_rerun_on_writer || calls;
     exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer || read_only_by_causeway();
     exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
     exchange.hold_shutdown = !bound;
@@ -351,6 +360,12 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         worker_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
+        if (calls) {
+          result.is_error = true;
+          after_either(connection, result, Target::kReplica);
+          error = read_only_transaction(worker_.view().flavor);
+          co_return co_await fail(error);
+        }
         leave();
         if (!forwards) {
           error = read_only_server(worker_.view().flavor);

@@ -23,6 +23,10 @@ namespace {
 
 constexpr uint16_t kErParse = 1064;
 
+// Of more, and of longer ones, the writer does not get to know.
+constexpr size_t kMaxSaidAgain = 32;
+constexpr size_t kMaxSaidAgainBytes = 4096;
+
 bool is_read(StatementClass cls) {
   return cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
          cls == StatementClass::kWriterRead;
@@ -107,6 +111,7 @@ Awaitable<RunOutcome> RunningStatement::run() {
   worker_.metrics().count(
       run_.decision.target == Target::kWriter ? StatementTarget::kWriter : StatementTarget::kReplica,
       statement_kind(run_.statement->cls));
+  if (run_.decision.takes_transaction_along) begin_anew();
   if (run_.decision.target == Target::kWriter) return run_on_writer();
   return run_on_replica();
 }
@@ -124,6 +129,19 @@ bool RunningStatement::sends_next_transaction() const {
   return !begins_none;
 }
 
+// What the client is to see of a transaction that the statement's server does not have.
+protocol::StatusFlags RunningStatement::transaction_elsewhere() const {
+  namespace status = protocol::status;
+  const bool beside =
+      run_.decision.beside_transaction || (run_.auxiliary && session_.transaction != run_.decision.target);
+  if (!beside) return 0;
+  const bool read_only =
+      session_.deferred.begin ? session_.deferred.read_only : session_.transaction == Target::kReplica;
+  const bool open = session_.deferred.begin || session_.transaction != Target::kNone;
+  if (!open) return 0;
+  return read_only ? status::kInTransaction | status::kInTransactionReadonly : status::kInTransaction;
+}
+
 Exchange RunningStatement::make_exchange() const {
   Exchange exchange;
   exchange.request = run_.request;
@@ -132,12 +150,12 @@ Exchange RunningStatement::make_exchange() const {
   exchange.extra_rows = run_.extra_rows;
   exchange.sequence_offset = run_.sequence_offset;
   exchange.more_results_follow = run_.more_results_follow;
-  exchange.add_status = run_.add_status;
+  exchange.add_status = run_.add_status | transaction_elsewhere();
   exchange.prepare = run_.prepare;
   exchange.prepared = run_.prepared;
   exchange.text_execute = run_.text_execute;
-  exchange.begin = session_.deferred.begin && !run_.auxiliary;
-  if (run_.auxiliary) return exchange;
+  if (run_.auxiliary || run_.decision.beside_transaction) return exchange;
+  exchange.begin = session_.deferred.begin;
   exchange.set_transaction = sends_next_transaction();
   // A BEGIN that succeeds has spent it.
   const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
@@ -155,10 +173,20 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
       pins.temporary_table |= !result.is_error;
       break;
     case StatementClass::kLockTables:
-      pins.table_lock = true;
+      pins.table_lock |= statement.locks != routing::LockKind::kBackup;
+      pins.all_tables_lock |= statement.locks == routing::LockKind::kAllTables;
+      pins.backup_lock |= statement.locks == routing::LockKind::kBackup;
       break;
     case StatementClass::kUnlockTables:
-      pins.table_lock &= result.is_error;
+      if (statement.locks == routing::LockKind::kBackup) {
+        pins.backup_lock &= result.is_error;
+      } else {
+        pins.table_lock &= result.is_error;
+        pins.all_tables_lock &= result.is_error;
+      }
+      break;
+    case StatementClass::kBegin:
+      pins.table_lock &= result.is_error || pins.all_tables_lock;
       break;
     case StatementClass::kPrepare:
       pins.prepared_text |= !result.is_error;
@@ -170,6 +198,12 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   if (statement.uses_handler && !result.is_error) pins.untrackable = true;
   if (statement.assigns_user_variables && target == Target::kWriter) pins.user_variables = true;
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
+  const bool forwards = session_.level != ReadConsistency::kOff;
+  const bool has_room =
+      session_.to_be_said_again.size() < kMaxSaidAgain && statement.text.size() <= kMaxSaidAgainBytes;
+  const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
+  if (leaves && has_room && routing::can_be_said_again(statement))
+    session_.to_be_said_again.emplace_back(statement.text);
 }
 
 // It does not parse: nothing of it has run.
@@ -221,12 +255,23 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   // been prepared where that was.
   if (result.is_error || !run_.auxiliary) {
     session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
+    const bool keeps_warnings = connection.mariadb && !result.is_error && session_.last_warnings == 0 &&
+                                routing::keeps_warnings(*run_.statement);
+    if (!keeps_warnings) session_.warned_by = target;
+    if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.mariadb))
+      session_.counted_by = target;
     session_.last_local = {};
   } else if (run_.text_prepare != nullptr) {
     session_.last_local = {.kind = LocalAnswer::Kind::kOk};
   } else if (run_.kind == protocol::ResponseKind::kPrepare) {
     session_.last_local.prepared = true;
   }
+  // Behind PREPARE, too, MariaDB has no warnings of before where the statement uses tables.
+  const routing::Statement* const prepared = run_.text_prepare != nullptr ? &run_.text_prepare->statement
+                                             : run_.prepare != nullptr    ? &run_.prepare->statement
+                                                                          : nullptr;
+  if (prepared != nullptr && connection.mariadb && !routing::keeps_warnings(*prepared))
+    session_.warned_by = target;
   // After a USE that failed the connection may be in a schema that is not the session's.
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
   connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
@@ -240,6 +285,57 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
     pool.close(connection);
   } else {
     pool.put_back(connection);
+  }
+}
+
+// Of the transaction that is open behind the statement.
+routing::NextTransaction RunningStatement::characteristics(bool was_open) const {
+  using routing::AccessMode;
+  const routing::Statement& statement = *run_.statement;
+  const DeferredTransaction& deferred = session_.deferred;
+  const bool begins = deferred.begin || statement.cls == StatementClass::kBegin;
+  if (was_open && !begins) return session_.characteristics;
+  // MySQL: BEGIN in a transaction begins another of the same kind.
+  const bool kept = was_open && worker_.view().flavor == ServerFlavor::kMysql;
+  routing::NextTransaction all = kept ? session_.characteristics : routing::NextTransaction{};
+  if (sends_next_transaction()) routing::add_characteristics(all, deferred.next);
+  const bool read_only = deferred.begin ? deferred.read_only : statement.read_only;
+  const bool read_write =
+      deferred.begin ? !read_only && session_.transaction_read_only : statement.read_write;
+  if (read_only) all.access = AccessMode::kReadOnly;
+  if (read_write) all.access = AccessMode::kReadWrite;
+  return all;
+}
+
+void RunningStatement::follow_transaction(BackendConnection& connection, const ExchangeResult& result,
+                                          Target target) {
+  const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
+  const bool was_open = session_.transaction == target;
+  session_.snapshot_due =
+      in_transaction && target == Target::kReplica && !takes_snapshot(*run_.statement, session_);
+  routing::NextTransaction left;
+  if (in_transaction) {
+    session_.characteristics = characteristics(was_open);
+    session_.transaction = target;
+  } else if (was_open) {
+    left = std::exchange(session_.characteristics, {});
+    session_.transaction = Target::kNone;
+  }
+  DeferredTransaction& deferred = session_.deferred;
+  const bool sent_next = sends_next_transaction() || run_.statement->assigns_next_transaction;
+  // Behind an error it only may have begun.
+  const bool in_doubt = !deferred.begin && !was_open && session_.transaction_doubt != TransactionDoubt::kNone;
+  if (deferred.begin || (in_transaction && !(in_doubt && sent_next))) {
+    // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
+    // the like the servers' flags say what is.
+    deferred = DeferredTransaction{};
+  } else if (sent_next) {
+    deferred.next_sent_to = target;
+    deferred.next_sent_incarnation = connection.incarnation;
+  } else if (left.any() && run_.statement->sets_autocommit && !result.is_error) {
+    // What ended so leaves them to the next one.
+    deferred.next = left;
+    connection.holds_next_transaction = true;
   }
 }
 
@@ -257,31 +353,17 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
       session_.lex_mode.multibyte_backslash =
           routing::multibyte_backslash_of(connection.baseline.character_set_client);
     }
+    if (connection.ran_init_connect && session_.variables.empty())
+      take_defaults(session_, connection.baseline.defaults);
   }
   // Nothing of a statement that could not be prepared was sent.
   const bool failed = result.is_error && result.command_sent;
-  if (failed) assume_transaction(connection, result, target);
-  if (!result.is_error) session_.transaction_doubt = TransactionDoubt::kNone;
+  const bool beside = run_.decision.beside_transaction;
+  if (failed && !beside) assume_transaction(connection, result, target);
+  if (!result.is_error && !beside) session_.transaction_doubt = TransactionDoubt::kNone;
   if (routing::is_opaque(*run_.statement) || run_.statement->uses_handler) connection.may_hold_locks = true;
   session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
-  const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
-  session_.snapshot_due =
-      in_transaction && target == Target::kReplica && !takes_snapshot(*run_.statement, session_);
-  if (in_transaction) {
-    session_.transaction = target;
-  } else if (session_.transaction == target) {
-    session_.transaction = Target::kNone;
-  }
-  DeferredTransaction& deferred = session_.deferred;
-  const bool sent_next = sends_next_transaction() || run_.statement->assigns_next_transaction;
-  if (deferred.begin || in_transaction) {
-    // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
-    // the like the servers' flags say what is.
-    deferred = DeferredTransaction{};
-  } else if (sent_next) {
-    deferred.next_sent_to = target;
-    deferred.next_sent_incarnation = connection.incarnation;
-  }
+  if (!beside) follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.
   if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;

@@ -82,6 +82,10 @@ class RunningStatement {
                     uint64_t token_version_before, bool was_in_transaction);
   void after_either(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
   void after_statement(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
+  void follow_transaction(BackendConnection& connection, const ExchangeResult& result,
+                          routing::Target target);
+  routing::NextTransaction characteristics(bool was_open) const;
+  protocol::StatusFlags transaction_elsewhere() const;
   void update_pins(const ExchangeResult& result, routing::Target target);
   bool was_not_understood(const ExchangeResult& result) const;
   void assume_transaction(BackendConnection& connection, const ExchangeResult& result,

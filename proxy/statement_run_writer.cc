@@ -86,7 +86,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   const bool sent = result.command_sent && !run_.auxiliary && writes;
   const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
   const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
-  session_.transaction = Target::kNone;
+  if (session_.transaction == Target::kWriter) session_.transaction = Target::kNone;
   session_.transaction_doubt = TransactionDoubt::kNone;
   if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);

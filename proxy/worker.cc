@@ -302,7 +302,7 @@ void Worker::count_session(ClientSession& session) {
   now.on_writer = session.used_writer;
   now.pin(PinReason::kTransaction) = session.transaction != routing::Target::kNone;
   now.pin(PinReason::kTemporaryTable) = pins.temporary_table;
-  now.pin(PinReason::kTableLock) = pins.table_lock;
+  now.pin(PinReason::kTableLock) = pins.table_lock || pins.backup_lock;
   now.pin(PinReason::kUserLock) = pins.user_lock;
   now.pin(PinReason::kPreparedStatement) = pins.prepared_text;
   now.pin(PinReason::kDiagnostics) = session.last_warnings > 0;

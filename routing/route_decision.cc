@@ -1,5 +1,7 @@
 #include "routing/route_decision.h"
 
+#include "routing/statement_effects.h"
+
 namespace causeway::routing {
 namespace {
 
@@ -42,12 +44,54 @@ Decision decide_without_forwarding(const Statement& statement, const SessionView
 }
 
 // What a server refuses in a READ ONLY transaction. Temporary tables are allowed in one, but a session that
-// has some is pinned.
+// has some is pinned; of what a procedure does it is asked.
 bool refused_when_read_only(const Statement& statement) {
-  const bool evaluates = statement.only_evaluates && !statement.calls_writer_function &&
-                         !statement.uses_user_variables && !statement.uses_last_insert_id;
-  if (evaluates) return false;
-  return statement.cls == StatementClass::kDml || statement.cls == StatementClass::kLoadData;
+  if (statement.cls == StatementClass::kLoadData) return true;
+  return statement.cls == StatementClass::kDml && !statement.only_evaluates && !statement.uses_handler &&
+         !is_opaque(statement);
+}
+
+bool speaks_of_the_last_insert(const Statement& statement, const SessionView& session) {
+  return (statement.uses_last_insert_id || session.auto_is_null) && session.has_last_insert_id;
+}
+
+// What the session has on the writer and on no replica, or is to have there: user variables, locks, what a
+// procedure leaves behind, the last insert.
+bool belongs_on_writer(const Statement& statement, const SessionView& session) {
+  switch (statement.cls) {
+    case StatementClass::kRead:
+    case StatementClass::kWriterRead:
+    case StatementClass::kLockingRead:
+    case StatementClass::kDml:
+    case StatementClass::kSet:
+    case StatementClass::kPrepare:
+    case StatementClass::kExecute:
+    case StatementClass::kUnknown:
+      break;
+    default:
+      return false;
+  }
+  const bool variables =
+      statement.assigns_user_variables || (statement.uses_user_variables && session.has_user_variables);
+  const bool state = statement.sets_connection_bound || statement.sets_role || statement.uses_handler ||
+                     statement.calls_writer_function || is_opaque(statement);
+  return variables || state || speaks_of_the_last_insert(statement, session);
+}
+
+bool speaks_of_the_last_statement(const Statement& statement) {
+  return statement.cls == StatementClass::kDiagnostics ||
+         (statement.cls == StatementClass::kRead && statement.uses_diagnostics);
+}
+
+// The server that has the answer to a question about the last statement; kNone: any.
+Target server_of_the_last(const Statement& statement, const SessionView& session) {
+  if (statement.asks_for_row_count) return session.last_target;
+  if (statement.asks_for_found_rows) return session.counted_by;
+  return session.warned_by;
+}
+
+Decision run_beside(Target target, std::string_view reason) {
+  return {.action = Action::kRun, .target = target, .beside_transaction = true, .reason = reason};
 }
 
 // SET GLOBAL and its like commit nothing; FLUSH, RESET and the rest of that class do.
@@ -77,12 +121,28 @@ Decision read_only_transaction_error() {
   return {.action = Action::kReadOnlyTransactionError, .reason = "write in a read-only transaction"};
 }
 
+// Where a READ ONLY transaction runs. What it may ask for at any time has to be there from the beginning.
+Target target_of_read_only(const SessionView& session) {
+  return session.pinned_to_writer || session.has_user_variables ? Target::kWriter : Target::kReplica;
+}
+
 // Another BEGIN commits the open transaction. If the new one runs on the same server, that server does both.
 Decision decide_begin_in_transaction(const Statement& statement, const SessionView& session) {
-  const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
-  const Target next = read_only ? Target::kReplica : Target::kWriter;
+  const Target next = starts_read_only(statement, session) ? target_of_read_only(session) : Target::kWriter;
   if (next == session.transaction) return {.action = Action::kRun, .target = next, .reason = "transaction"};
   return {.action = Action::kCommitThenBegin, .target = session.transaction, .reason = "begin elsewhere"};
+}
+
+// In a transaction on a replica. One that has read something stays there.
+Decision decide_for_writer(const Statement& statement, const SessionView& session) {
+  if (session.snapshot_due) {
+    Decision decision = run_on_writer("transaction goes to the writer");
+    decision.takes_transaction_along = true;
+    return decision;
+  }
+  const bool of_the_writer = statement.calls_writer_function || speaks_of_the_last_insert(statement, session);
+  if (of_the_writer && reads_no_table(statement)) return run_beside(Target::kWriter, "of the writer");
+  return run_on_replica("read-only transaction", false);
 }
 
 Decision decide_in_transaction(const Statement& statement, const SessionView& session) {
@@ -90,8 +150,27 @@ Decision decide_in_transaction(const Statement& statement, const SessionView& se
   if (session.transaction == Target::kWriter) return run_on_writer("transaction");
   if (refused_when_read_only(statement)) return read_only_transaction_error();
   if (commits_implicitly(statement)) return leave_read_only();
-  if (is_set(statement)) return run_on_writer("administration");
+  if (is_set(statement)) return run_beside(Target::kWriter, "administration");
+  if (belongs_on_writer(statement, session)) return decide_for_writer(statement, session);
+  const bool of_the_writer = speaks_of_the_last_statement(statement) && reads_no_table(statement) &&
+                             server_of_the_last(statement, session) == Target::kWriter;
+  if (of_the_writer) return run_beside(Target::kWriter, "speaks of the last statement");
   return run_on_replica("read-only transaction", session.snapshot_due);
+}
+
+// Its BEGIN goes ahead.
+Decision decide_first_in_transaction(const Statement& statement, const SessionView& session) {
+  if (speaks_of_the_last_statement(statement) && reads_no_table(statement)) {
+    const Target last = server_of_the_last(statement, session);
+    if (last != Target::kNone) return run_beside(last, "speaks of the last statement");
+  }
+  if (!session.deferred_read_only) return run_on_writer("transaction");
+  if (target_of_read_only(session) == Target::kWriter) return run_on_writer("read-only transaction");
+  if (refused_when_read_only(statement)) return read_only_transaction_error();
+  if (commits_implicitly(statement)) return leave_read_only();
+  if (is_set(statement)) return run_on_writer("administration");
+  if (belongs_on_writer(statement, session)) return run_on_writer("transaction goes to the writer");
+  return run_on_replica("read-only transaction", true);
 }
 
 Decision decide_in_deferred_transaction(const Statement& statement, const SessionView& session) {
@@ -103,11 +182,7 @@ Decision decide_in_deferred_transaction(const Statement& statement, const Sessio
       return {.action = statement.chain ? Action::kDeferBegin : Action::kEndDeferred,
               .reason = "nothing was sent"};
     default:
-      if (!session.deferred_read_only || session.pinned_to_writer) return run_on_writer("transaction");
-      if (refused_when_read_only(statement)) return read_only_transaction_error();
-      if (commits_implicitly(statement)) return leave_read_only();
-      if (is_set(statement)) return run_on_writer("administration");
-      return run_on_replica("read-only transaction", true);
+      return decide_first_in_transaction(statement, session);
   }
   return {.action = Action::kDeferBegin, .reason = "begin"};
 }
@@ -121,17 +196,24 @@ bool may_be_answered_here(const SessionView& session) {
 }
 
 Decision decide_begin(const Statement& statement, const SessionView& session) {
-  const bool read_only = starts_read_only(statement, session) && !session.pinned_to_writer;
   if (!statement.consistent_snapshot && may_be_answered_here(session))
     return {.action = Action::kDeferBegin, .reason = "begin"};
-  if (read_only) return run_on_replica("read-only transaction", true);
+  if (starts_read_only(statement, session) && target_of_read_only(session) == Target::kReplica)
+    return run_on_replica("read-only transaction", true);
   return run_on_writer("transaction that begins at once");
 }
 
 // A statement of a session with autocommit=0 and no open transaction begins one.
-Decision decide_implicit_transaction(const SessionView& session) {
+Decision decide_implicit_transaction(const Statement& statement, const SessionView& session) {
+  if (speaks_of_the_last_statement(statement) && reads_no_table(statement)) {
+    const bool of_the_writer = server_of_the_last(statement, session) == Target::kWriter;
+    if (of_the_writer || session.pinned_to_writer) return run_on_writer("speaks of the last statement");
+    return run_on_replica("speaks of the last statement", false);
+  }
   const bool read_only = session.next_transaction_read_only || session.transaction_read_only;
-  if (read_only && !session.pinned_to_writer) return run_on_replica("read-only transaction", true);
+  const bool on_replica = read_only && target_of_read_only(session) == Target::kReplica;
+  if (on_replica && !belongs_on_writer(statement, session))
+    return run_on_replica("read-only transaction", true);
   return run_on_writer("autocommit is off");
 }
 
@@ -140,14 +222,14 @@ Decision decide_read(const Statement& statement, const SessionView& session) {
   if (statement.assigns_user_variables) return run_on_writer("assigns a user variable");
   if (statement.uses_user_variables && session.has_user_variables)
     return run_on_writer("uses user variables");
-  if ((statement.uses_last_insert_id || session.auto_is_null) && session.has_last_insert_id)
-    return run_on_writer("speaks of the last insert");
+  if (speaks_of_the_last_insert(statement, session)) return run_on_writer("speaks of the last insert");
   if (statement.calls_sql_calc_found_rows || !statement.uses_diagnostics) {
     Decision decision = run_on_replica("read", true);
     decision.may_rerun_on_writer = true;
     return decision;
   }
-  if (session.last_target == Target::kWriter) return run_on_writer("speaks of the last statement");
+  if (server_of_the_last(statement, session) == Target::kWriter)
+    return run_on_writer("speaks of the last statement");
   return run_on_replica("speaks of the last statement", true);
 }
 
@@ -187,12 +269,13 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       // USE of a schema that was created a moment ago needs the wait; SET may hold a subquery.
       return run_set_on_replica(statement);
     case StatementClass::kDiagnostics:
-      if (session.last_target == Target::kWriter) return run_on_writer("speaks of the last statement");
+      if (server_of_the_last(statement, session) == Target::kWriter)
+        return run_on_writer("speaks of the last statement");
       return run_on_replica("speaks of the last statement", false);
     case StatementClass::kEmpty:
       return run_on_replica("empty statement", false);
     case StatementClass::kRead:
-      if (!session.autocommit) return decide_implicit_transaction(session);
+      if (!session.autocommit) return decide_implicit_transaction(statement, session);
       return decide_read(statement, session);
     default:
       break;

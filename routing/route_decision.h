@@ -40,6 +40,8 @@ struct SessionView {
       false;  // session_track_transaction_info is on: what BEGIN is answered is the server's
   bool begin_keeps_access_mode = false;  // MySQL: BEGIN in a transaction begins another of the same mode
   Target last_target = Target::kNone;    // where the last statement ran that reached a server
+  Target warned_by = Target::kNone;      // ... and the one that SHOW WARNINGS speaks of
+  Target counted_by = Target::kNone;     // ... and the one that FOUND_ROWS() speaks of
 };
 
 enum class Action : uint8_t {
@@ -62,8 +64,13 @@ struct Decision {
   Target target = Target::kNone;
   bool wait = false;                 // the read-consistency wait applies
   bool may_rerun_on_writer = false;  // a read-only error of the replica means that the text hid a write
-  std::string_view operation;        // kReject
-  std::string_view reason;           // static text, for logs and metrics
+  // The transaction is elsewhere, or waits for its first statement, and so it stays: the statement reads
+  // nothing that it could see.
+  bool beside_transaction = false;
+  // The transaction on a replica has read nothing: it begins once more, on the target.
+  bool takes_transaction_along = false;
+  std::string_view operation;  // kReject
+  std::string_view reason;     // static text, for logs and metrics
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };

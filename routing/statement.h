@@ -61,6 +61,13 @@ struct Hints {
   friend bool operator==(const Hints&, const Hints&) = default;
 };
 
+enum class LockKind : uint8_t {
+  kNone,
+  kTables,     // LOCK TABLES, FLUSH TABLES t WITH READ LOCK, ... FOR EXPORT: BEGIN releases them
+  kAllTables,  // FLUSH TABLES WITH READ LOCK: UNLOCK TABLES, which is of kind kTables, releases it too
+  kBackup,     // LOCK INSTANCE FOR BACKUP, BACKUP STAGE, BACKUP LOCK: only their own end releases them
+};
+
 // Views point into the classified text.
 struct Statement {
   StatementClass cls = StatementClass::kEmpty;
@@ -86,6 +93,9 @@ struct Statement {
   bool uses_user_variables = false;     // mentions @name at all
   bool assigns_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
   bool uses_diagnostics = false;        // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
+  bool asks_for_row_count = false;      // ... the first
+  bool asks_for_found_rows = false;     // ... the second
+  bool asks_for_warnings = false;       // ... the latter two
   bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
   bool uses_causeway_variables =
       false;  // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
@@ -104,15 +114,16 @@ struct Statement {
   bool is_full = false;                      // ... with FULL
   bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
   bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
-  bool sets_globally = false;     // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
-  bool sets_role = false;         // SET ROLE
-  bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
+  LockKind locks = LockKind::kNone;       // kLockTables, kUnlockTables
+  bool sets_globally = false;             // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
+  bool sets_role = false;                 // SET ROLE
+  bool sets_autocommit = false;           // SET autocommit, or a SET of which a part is not understood
   bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
   bool needs_reported_form = false;       // a SET of which servers do not report all (reported_form())
   bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
   bool has_placeholders = false;          // ?
   bool uses_handler = false;     // HANDLER: an open one belongs to its connection, and locks its table
-  bool only_evaluates = false;   // DO
+  bool only_evaluates = false;   // DO, SIGNAL, RESIGNAL
   bool calls_procedure = false;  // CALL, EXECUTE IMMEDIATE: what it does is not in its text
   bool mentions_kill = false;    // the word KILL, which is reserved, stands somewhere
   bool compound = false;         // has a body, so `text` reaches to the end of the whole text

@@ -14,6 +14,67 @@ bool is_opaque(const Statement& statement) {
   }
 }
 
+bool reads_no_table(const Statement& statement) {
+  if (statement.cls == StatementClass::kPrepare) return true;
+  if (is_opaque(statement) || statement.uses_handler || statement.has_from) return false;
+  switch (statement.cls) {
+    case StatementClass::kRead:
+    case StatementClass::kWriterRead:
+      return statement.has_select && !statement.shows_variables;
+    case StatementClass::kDml:
+      return statement.only_evaluates;
+    case StatementClass::kSet:
+    case StatementClass::kDiagnostics:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool can_be_said_again(const Statement& statement) {
+  const bool leaves_something = statement.assigns_user_variables || statement.sets_connection_bound ||
+                                statement.sets_role || statement.cls == StatementClass::kPrepare;
+  return leaves_something && reads_no_table(statement) && !statement.has_placeholders &&
+         !statement.calls_writer_function;
+}
+
+bool keeps_warnings(const Statement& statement) {
+  switch (statement.cls) {
+    case StatementClass::kEmpty:
+    case StatementClass::kBegin:
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+    case StatementClass::kSetTransaction:
+    case StatementClass::kUse:
+    case StatementClass::kDeallocate:
+      return true;
+    default:
+      return reads_no_table(statement);
+  }
+}
+
+bool keeps_found_rows(const Statement& statement, bool mariadb) {
+  if (statement.has_select || statement.calls_procedure) return false;
+  switch (statement.cls) {
+    case StatementClass::kBegin:
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+    case StatementClass::kSetTransaction:
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+    case StatementClass::kPrepare:
+    case StatementClass::kDeallocate:
+    case StatementClass::kLockTables:
+    case StatementClass::kUnlockTables:
+    case StatementClass::kDdl:
+      return true;
+    case StatementClass::kDml:
+      return mariadb && statement.only_evaluates;
+    default:
+      return false;
+  }
+}
+
 // https://dev.mysql.com/doc/refman/9.0/en/implicit-commit.html,
 // https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
 bool may_commit(const Statement& statement) {

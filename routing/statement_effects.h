@@ -11,6 +11,20 @@ namespace causeway::routing {
 // temporary tables, and set variables.
 bool is_opaque(const Statement& statement);
 
+// What may read no table, nor anything else that a transaction's snapshot has.
+bool reads_no_table(const Statement& statement);
+
+// What it leaves behind on its connection (user variables, a role, a prepared statement), another connection
+// has by the same text, too.
+bool can_be_said_again(const Statement& statement);
+
+// On MariaDB SHOW WARNINGS speaks of the last statement that has used a table, or has warned itself. Whether
+// this one certainly uses none.
+bool keeps_warnings(const Statement& statement);
+
+// FOUND_ROWS() speaks of the last statement that has counted rows. Whether this one certainly counts none.
+bool keeps_found_rows(const Statement& statement, bool mariadb);
+
 // Once it was sent, what its transaction had done before may be committed: COMMIT, statements that commit
 // implicitly on either server, and those that are opaque.
 bool may_commit(const Statement& statement);

@@ -297,13 +297,23 @@ Class classify_end_of_transaction(StatementScanner& scanner, Statement& statemen
   return scanner.at_end() && !contradicts_itself ? cls : Class::kUnknown;
 }
 
-Class classify_lock(StatementScanner& scanner, Class cls) {
-  const Keyword what = scanner.keyword();
-  return what == "TABLE"_kw || what == "TABLES"_kw || what == "INSTANCE"_kw ? cls : Class::kUnknown;
+Class classify_lock(StatementScanner& scanner, Statement& statement, Class cls) {
+  switch (scanner.keyword()) {
+    case "TABLE"_kw:
+    case "TABLES"_kw:
+      statement.locks = LockKind::kTables;
+      return cls;
+    case "INSTANCE"_kw:
+      statement.locks = LockKind::kBackup;
+      return cls;
+    default:
+      return Class::kUnknown;
+  }
 }
 
 // MariaDB: BACKUP LOCK t, BACKUP UNLOCK, BACKUP STAGE START, ..., END
-Class classify_backup(StatementScanner& scanner) {
+Class classify_backup(StatementScanner& scanner, Statement& statement) {
+  statement.locks = LockKind::kBackup;
   if (scanner.accept("STAGE"_kw)) {
     return scanner.keyword() == "END"_kw ? Class::kUnlockTables : Class::kLockTables;
   }
@@ -320,13 +330,19 @@ Class classify_flush(StatementScanner& scanner, Statement& statement) {
       if (scanner.keyword() == "STATUS"_kw) statement.sets_connection_bound = true;
     return Class::kAdmin;
   }
+  scanner.advance();
+  const bool all = scanner.keyword() == "WITH"_kw;
   Keyword second_last = kNoKeyword;
   for (; !scanner.at_end(); scanner.advance()) {
     if (second_last == "WITH"_kw && scanner.previous_keyword() == "READ"_kw &&
         scanner.keyword() == "LOCK"_kw) {
+      statement.locks = all ? LockKind::kAllTables : LockKind::kTables;
       return Class::kLockTables;
     }
-    if (scanner.previous_keyword() == "FOR"_kw && scanner.keyword() == "EXPORT"_kw) return Class::kLockTables;
+    if (scanner.previous_keyword() == "FOR"_kw && scanner.keyword() == "EXPORT"_kw) {
+      statement.locks = LockKind::kTables;
+      return Class::kLockTables;
+    }
     second_last = scanner.previous_keyword();
   }
   return Class::kAdmin;
@@ -432,8 +448,10 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "UPDATE"_kw:
     case "DELETE"_kw:
     case "REPLACE"_kw:
+      return Class::kDml;
     case "SIGNAL"_kw:
     case "RESIGNAL"_kw:
+      statement.only_evaluates = true;
       return Class::kDml;
     case "HANDLER"_kw:
       statement.uses_handler = true;
@@ -498,11 +516,11 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "IMPORT"_kw:
       return Class::kDdl;
     case "LOCK"_kw:
-      return classify_lock(scanner, Class::kLockTables);
+      return classify_lock(scanner, statement, Class::kLockTables);
     case "UNLOCK"_kw:
-      return classify_lock(scanner, Class::kUnlockTables);
+      return classify_lock(scanner, statement, Class::kUnlockTables);
     case "BACKUP"_kw:
-      return classify_backup(scanner);
+      return classify_backup(scanner, statement);
     case "SET"_kw:
       return Class::kSet;
     case "USE"_kw:

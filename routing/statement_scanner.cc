@@ -196,8 +196,12 @@ void StatementScanner::note_call(Keyword function) {
       statement_->uses_last_insert_id = true;
       break;
     case "ROW_COUNT"_kw:
+      statement_->uses_diagnostics = true;
+      statement_->asks_for_row_count = true;
+      break;
     case "FOUND_ROWS"_kw:
       statement_->uses_diagnostics = true;
+      statement_->asks_for_found_rows = true;
       break;
     case "EXTRACTVALUE"_kw:
     case "UPDATEXML"_kw:  // an XPath may name a user variable, $@a
@@ -228,6 +232,7 @@ void StatementScanner::note_system_variable() {
     statement_->uses_last_insert_id = true;
   } else if (equals_ignoring_case(name, "warning_count") || equals_ignoring_case(name, "error_count")) {
     statement_->uses_diagnostics = true;
+    statement_->asks_for_warnings = true;
   } else if (equals_ignoring_case(name, "pseudo_thread_id")) {
     statement_->uses_connection_id = true;
   } else if (is_access_mode(token_) || equals_ignoring_case(name, "session_track_transaction_info")) {

@@ -3,10 +3,11 @@ after COM_RESET_CONNECTION and COM_CHANGE_USER, as on one server."""
 
 import contextlib
 
+import pymysql
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
-from support import attempt, one
+from support import SqlError, attempt, one
 from wire_client import BASIC, CONNECT_WITH_DB, WireClient
 
 WRITER = "/* causeway: route=writer */ "
@@ -110,3 +111,78 @@ def test_init_connect_that_is_set_while_sessions_come_and_go(cluster, start_prox
         for _ in range(5):
             assert zones() == ["+05:00", "+05:00"]
     wait_until(lambda: zones() == ["SYSTEM", "SYSTEM"], 10, "sessions that have it on no leg")
+
+
+# What a session follows of its server, and how a bare server takes it from its global variables, too.
+FOLLOWED = {
+    "completion_type = 1": ["COMMIT; SELECT 1; UPDATE {t} SET value = 'x' WHERE id = 1; ROLLBACK; ROLLBACK AND NO CHAIN; SELECT value FROM {t} WHERE id = 1",
+                                "BEGIN; UPDATE {t} SET value = 'x' WHERE id = 1; COMMIT; UPDATE {t} SET value = 'y' WHERE id = 1; ROLLBACK AND NO CHAIN; "
+                                "SELECT value FROM {t} WHERE id = 1", "START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; COMMIT; SELECT 1; "
+                                "COMMIT AND NO CHAIN; SELECT 1", "SET completion_type = 0; BEGIN; COMMIT; SELECT 1"],
+    "completion_type = 2": ["COMMIT; SELECT 1", "BEGIN; UPDATE {t} SET value = 'x' WHERE id = 1; COMMIT; SELECT 1", "BEGIN; ROLLBACK; SELECT 1",
+                                  "SELECT COUNT(*) FROM {t}; START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; COMMIT; SELECT 1",
+                                  "COMMIT NO RELEASE; SELECT 1", "SET completion_type = DEFAULT; COMMIT; SELECT 1"],
+    "{ro} = 1": ["INSERT INTO {t} VALUES (3, 'x'); SELECT COUNT(*) FROM {t}; SELECT @@{ro}", "BEGIN; SELECT COUNT(*) FROM {t}; DELETE FROM {t}; COMMIT",
+                 "START TRANSACTION READ WRITE; DELETE FROM {t} WHERE id = 7; COMMIT; DELETE FROM {t} WHERE id = 7",
+                 "SET SESSION TRANSACTION READ WRITE; DELETE FROM {t} WHERE id = 7; SELECT @@{ro}", "SET TRANSACTION READ WRITE; DELETE FROM {t} WHERE id = 7",
+                 "SET {ro} = DEFAULT; SELECT 1; SELECT @@{ro}; DELETE FROM {t} WHERE id = 7"],
+    "sql_auto_is_null = 1": ["CREATE TEMPORARY TABLE a (id INT AUTO_INCREMENT PRIMARY KEY); INSERT INTO a VALUES (); SELECT id FROM a WHERE id IS NULL"],
+    "session_track_transaction_info = CHARACTERISTICS": ["SET TRANSACTION READ ONLY; SELECT 1; BEGIN; DELETE FROM {t}; COMMIT; SELECT 1",
+                                                        "SELECT @@session_track_transaction_info; SET TRANSACTION READ ONLY; DO 1; DO 1; "
+                                                        "SELECT @@session_track_transaction_info"],
+}  # fmt: skip
+
+
+def _told(connection, story):
+    """The answers, and whether a transaction is open then; "lost" once the connection is closed."""
+    answers = []
+    for statement in story.split("; "):
+        try:
+            answer = attempt(connection, statement)
+        except pymysql.Error:
+            answer = "lost"
+        if isinstance(answer, SqlError):
+            answer = "lost" if answer.errno in (0, 2006, 2013) else answer.errno
+        answers.append((answer, connection.server_status & 1))
+    return answers
+
+
+@pytest.mark.parametrize("how", ["global", "init_connect"])
+@pytest.mark.parametrize("followed", FOLLOWED)
+def test_what_a_session_begins_with_is_followed(cluster, start_proxy, connect, table, followed, how):
+    names = {"{t}": table, "{ro}": "transaction_read_only" if cluster.kind == "mysql" else "tx_read_only"}
+
+    def named(text):
+        for name, value in names.items():
+            text = text.replace(name, value)
+        return text
+
+    name, value = named(followed).split(" = ")
+    default = cluster.query(0, f"SELECT @@GLOBAL.{name} AS value")[0]["value"]
+    default = default if isinstance(default, int) else f"'{default}'"
+    setting = _global(cluster, name, value, default) if how == "global" else _init_connect(cluster, f"SET {name} = {value}")
+    differences = []
+    with setting:
+        proxy = start_proxy(cluster, {"workers": 1})
+        for story in map(named, FOLLOWED[followed]):
+            told = []
+            for opened in (lambda: connect(to=proxy, autocommit=None), lambda: cluster.connect(0, accounts.APP, database="app", autocommit=None)):
+                connection = opened()
+                told.append(_told(connection, story))
+                with contextlib.suppress(pymysql.Error):
+                    connection.close()
+            if told[0] != told[1]:
+                differences.append(f"{story}\n    Causeway: {told[0]}\n    a server: {told[1]}")
+    assert not differences, "\n".join(differences)
+
+
+def test_the_writers_defaults_count_where_servers_differ(cluster, start_proxy, connect, table):
+    cluster.query(0, "SET GLOBAL completion_type = CHAIN")
+    try:
+        connection = connect(to=start_proxy(cluster, {"workers": 1}), autocommit=None)
+        run(connection, "COMMIT")
+        run(connection, f"INSERT INTO {table} VALUES (3, 'x')")
+        run(connection, "ROLLBACK AND NO CHAIN")
+        assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
+    finally:
+        cluster.query(0, "SET GLOBAL completion_type = NO_CHAIN")

@@ -7,7 +7,7 @@ import pymysql
 import pytest
 from cluster import accounts
 from conftest import run
-from support import LONG, GeneralLogs, SqlError, attempt, scaled, server_of
+from support import LONG, GeneralLogs, SqlError, attempt, lagging, one, scaled, server_of
 
 # {t}: a table with a row of id 2. {ro}, {iso}: the servers' names of two variables.
 STORIES = """
@@ -60,6 +60,14 @@ SET autocommit = 0; SET TRANSACTION READ ONLY; SELECT 1; COMMIT
 SET autocommit = 0; SET TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}
 SET autocommit = 0; SET TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; COMMIT
 SET autocommit = 0; BEGIN; ROLLBACK
+SET autocommit = 0; START TRANSACTION READ ONLY; SET autocommit = 1
+SET autocommit = 0; START TRANSACTION READ ONLY; SET autocommit = 1; SELECT 1; BEGIN
+SET autocommit = 0; START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET autocommit = 1; SELECT COUNT(*) > 0 FROM {t}
+SET autocommit = 0; START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET autocommit = 1; COMMIT
+SET SESSION TRANSACTION READ ONLY; SET autocommit = 0; START TRANSACTION READ WRITE; SET autocommit = 1
+SET TRANSACTION READ ONLY; SET autocommit = 0; SELECT COUNT(*) > 0 FROM {t}; SET autocommit = 1
+SET TRANSACTION READ ONLY; SET autocommit = 0; SET autocommit = 1; SELECT 1
+SET autocommit = 0; SET TRANSACTION READ ONLY; SET autocommit = 1; SELECT 1; BEGIN
 START TRANSACTION READ ONLY; BEGIN
 START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; BEGIN
 START TRANSACTION READ ONLY; START TRANSACTION READ WRITE
@@ -92,6 +100,9 @@ LOCK TABLES {t} READ; ROLLBACK
 LOCK TABLES {t} WRITE; BEGIN; COMMIT
 LOCK TABLES {t} READ; START TRANSACTION READ ONLY; COMMIT
 LOCK TABLES {t} READ; COMMIT AND CHAIN
+LOCK TABLES {t} READ; BEGIN; COMMIT; SELECT COUNT(*) > 0 FROM {t}
+LOCK TABLES {t} READ; START TRANSACTION nonsense
+FLUSH TABLES {t} FOR EXPORT; BEGIN; COMMIT
 FLUSH TABLES {t} WITH READ LOCK; BEGIN; ROLLBACK
 SET completion_type = 1; BEGIN; ROLLBACK
 SET completion_type = 1; COMMIT
@@ -104,6 +115,42 @@ SET completion_type = 2; COMMIT; SELECT 1
 SET completion_type = 2; BEGIN; ROLLBACK; SELECT 1
 SET completion_type = 2; BEGIN; ROLLBACK NO RELEASE; SELECT 1
 SET completion_type = 2; SET completion_type = 0; COMMIT; SELECT 1
+START TRANSACTION READ ONLY; SET @a = 5; SELECT @a; COMMIT; SELECT @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET @a = 5; COMMIT; SELECT @a
+SET @a = 5; START TRANSACTION READ ONLY; SELECT @a
+SET @a = 5; START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SELECT @a, COUNT(*) > 0 FROM {t}
+SET @a = 5; START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT @a
+SET @a = 5; SET SESSION TRANSACTION READ ONLY; SET autocommit = 0; SELECT @a
+SET SESSION TRANSACTION READ ONLY; SET autocommit = 0; SELECT @a := 5; SELECT @a; COMMIT; SELECT @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SELECT @a := 5; COMMIT; SELECT @a; SET @b = @a; SELECT @b
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET @a = 1; SELECT id FROM {t} WHERE id = @a; COMMIT; UPDATE {t} SET value = @a WHERE id = 1; SELECT value, @a FROM {t} WHERE id = @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET timestamp = 5; SELECT NOW() < '2000-01-01'; COMMIT; SELECT NOW() < '2000-01-01'
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SET timestamp = 5; COMMIT; UPDATE {t} SET value = YEAR(NOW()) WHERE id = 1; SELECT value FROM {t}
+START TRANSACTION READ ONLY; DO @a := 5; COMMIT; SELECT @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; DO @a := 5; SELECT @a; COMMIT; SELECT @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) INTO @a FROM {t} WHERE id = 1; COMMIT; SELECT @a
+START TRANSACTION READ ONLY; DO GET_LOCK('{t}', 0); SELECT RELEASE_LOCK('{t}')
+START TRANSACTION READ ONLY; SELECT GET_LOCK('{t}', 0); COMMIT; SELECT RELEASE_LOCK('{t}')
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SELECT GET_LOCK('{t}', 0); COMMIT; SELECT RELEASE_LOCK('{t}')
+START TRANSACTION READ ONLY; SET @s = 'SELECT 1'; PREPARE p FROM @s; EXECUTE p; COMMIT; EXECUTE p
+START TRANSACTION READ ONLY; SELECT 1; SET @s = 'SELECT 1'; PREPARE p FROM @s; EXECUTE p; COMMIT; EXECUTE p
+START TRANSACTION READ ONLY; SIGNAL SQLSTATE '45000'
+START TRANSACTION READ ONLY; EXECUTE IMMEDIATE 'SELECT 1'
+START TRANSACTION READ ONLY; HANDLER {t} OPEN; HANDLER {t} READ FIRST; COMMIT; HANDLER {t} CLOSE
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; HANDLER {t} OPEN; HANDLER {t} READ FIRST; HANDLER {t} CLOSE
+SELECT LAST_INSERT_ID(7); START TRANSACTION READ ONLY; SELECT LAST_INSERT_ID(); COMMIT; SELECT LAST_INSERT_ID()
+SELECT LAST_INSERT_ID(7); START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SELECT LAST_INSERT_ID(); SELECT LAST_INSERT_ID() FROM {t} WHERE id = 1
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; SELECT LAST_INSERT_ID(7); SELECT LAST_INSERT_ID(); COMMIT; SELECT LAST_INSERT_ID()
+START TRANSACTION READ ONLY; CALL {t}_reads()
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; CALL {t}_reads(); COMMIT
+START TRANSACTION READ ONLY; CALL {t}_writes()
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; CALL {t}_writes(); SELECT 1
+START TRANSACTION READ ONLY; CALL {t}_sets(); SELECT @v; COMMIT; SELECT @v
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; CALL {t}_sets(); SELECT @v; COMMIT; SELECT @v
+START TRANSACTION READ ONLY; CALL {t}_commits(); SELECT 1
+START TRANSACTION READ ONLY; SELECT COUNT(*) > 0 FROM {t}; CALL {t}_commits(); SELECT 1
+START TRANSACTION READ ONLY; PREPARE p FROM 'CALL {t}_reads()'; EXECUTE p
+SET SESSION TRANSACTION READ ONLY; SET autocommit = 0; SELECT COUNT(*) > 0 FROM {t}; CALL {t}_reads(); COMMIT
 """.strip().splitlines()  # fmt: skip
 
 
@@ -147,17 +194,30 @@ def _in_both(cluster, connect, story, table):
     return answers
 
 
+PROCEDURES = {
+    "reads": "SELECT value FROM {t} WHERE id = 1",
+    "writes": "UPDATE {t} SET value = 'written' WHERE id = 1",
+    "sets": "SET @v = 7",
+    "commits": "BEGIN COMMIT; SELECT 1; END",
+}
+
+
 @pytest.fixture
 def twins(cluster, table):
-    """Two tables alike, of which the first is for Causeway; their common name."""
+    """Two tables alike with their procedures, of which the first is for Causeway; their common name."""
     name = table[:40]
     for suffix in ("_c", "_s"):
+        for procedure, body in PROCEDURES.items():
+            cluster.query(0, f"DROP PROCEDURE IF EXISTS app.{name}{suffix}_{procedure}")
+            cluster.query(0, f"CREATE PROCEDURE app.{name}{suffix}_{procedure}() {body.format(t=name + suffix)}")
         cluster.query(0, f"DROP TABLE IF EXISTS app.{name}{suffix}")
         cluster.query(0, f"CREATE TABLE app.{name}{suffix} (id INT PRIMARY KEY, value VARCHAR(255))")
         cluster.query(0, f"INSERT INTO app.{name}{suffix} VALUES (1, 'one'), (2, 'two')")
     cluster.wait_synced()
     yield name
     for suffix in ("_c", "_s"):
+        for procedure in PROCEDURES:
+            cluster.query(0, f"DROP PROCEDURE IF EXISTS app.{name}{suffix}_{procedure}")
         cluster.query(0, f"DROP TABLE IF EXISTS app.{name}{suffix}")
 
 
@@ -183,6 +243,7 @@ ALPHABET = [
     "START TRANSACTION WITH CONSISTENT SNAPSHOT", *["COMMIT"] * 2, *["ROLLBACK"] * 2, "COMMIT AND CHAIN", "ROLLBACK AND CHAIN",
     "COMMIT AND NO CHAIN", "SET completion_type = 1", *["SET completion_type = 0"] * 2, "LOCK TABLES {t} READ", *["UNLOCK TABLES"] * 2,
     "PREPARE p FROM 'SELECT COUNT(*) FROM {t}'", "EXECUTE p", "PREPARE q FROM 'BEGIN'", "EXECUTE q",
+    "SET autocommit = 0", *["SET autocommit = 1"] * 2, "SELECT @b := 7", "SELECT @b", "CALL {t}_reads()", "CALL {t}_sets()", "SELECT @v",
 ]  # fmt: skip
 
 
@@ -247,6 +308,91 @@ def test_what_was_set_for_one_transaction_stays_on_no_connection(connect, table)
     run(connection, "BEGIN")
     run(connection, f"INSERT INTO {table} VALUES (4, 'x')")
     run(connection, "COMMIT")
+
+
+@pytest.mark.parametrize("before", [
+    "SELECT COUNT(*) FROM {t}; COMMIT AND CHAIN", "SELECT COUNT(*) FROM {t}; COMMIT AND CHAIN; COMMIT AND CHAIN", "SHOW WARNINGS",
+    "SET sort_buffer_size = 300000"])  # fmt: skip
+def test_isolation_level_goes_to_the_writer_with_the_transaction(cluster, start_proxy, connect, table, before):
+    """One that was begun on a replica, has read nothing there, and begins anew since the wait is in vain."""
+    connection = connect(to=start_proxy(cluster, {"forwarding.read_wait_timeout": "200ms"}), level="GLOBAL")
+    run(connection, f"SELECT COUNT(*) FROM {table}")
+    run(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    run(connection, "START TRANSACTION READ ONLY")
+    for statement in before.format(t=table).split("; "):
+        run(connection, statement)
+    with lagging(cluster, table):
+        for rows in (3, 4):
+            cluster.query(0, f"INSERT INTO app.{table} VALUES ({rows}, 'x')")
+            assert one(connection, f"SELECT COUNT(*) FROM {table}") == rows
+        assert attempt(connection, f"DELETE FROM {table}").errno == 1792
+        run(connection, "COMMIT")
+
+
+def test_what_a_transaction_that_only_reads_finds_of_its_session(cluster, connect, table):
+    """It runs on a replica; what is on the writer it has all the same, and once it needs that, it runs there."""
+    connection = connect()
+    run(connection, f"CREATE TABLE {table}_n (id INT AUTO_INCREMENT PRIMARY KEY, value INT)")
+    run(connection, f"INSERT INTO {table}_n (value) VALUES (1), (2)")
+    run(connection, "START TRANSACTION READ ONLY")
+    assert server_of(connection, f"FROM {table} WHERE id = 1") in (1, 2)
+    assert run(connection, f"SELECT id, LAST_INSERT_ID() FROM {table}_n WHERE id = LAST_INSERT_ID()") == ((1, 1),)
+    run(connection, "COMMIT")
+    run(connection, f"INSERT INTO {table}_n (value) VALUES (3)")
+    run(connection, "START TRANSACTION READ ONLY")
+    assert run(connection, f"SELECT id, LAST_INSERT_ID() FROM {table}_n WHERE id = LAST_INSERT_ID()") == ((3, 3),)
+    run(connection, "COMMIT")
+    run(connection, f"DROP TABLE {table}_n")
+    run(connection, "START TRANSACTION READ ONLY")
+    run(connection, "SHOW WARNINGS")
+    run(connection, "SET @a = 1")
+    assert server_of(connection, f"FROM {table} WHERE id = @a") == 0
+    run(connection, "COMMIT")
+    run(connection, "START TRANSACTION READ ONLY")
+    assert server_of(connection, f"FROM {table} WHERE id = 1") == 0
+    run(connection, "COMMIT")
+    assert server_of(connection, f"FROM {table} WHERE id = 1") in (1, 2)
+
+
+def test_user_lock_of_a_transaction_that_only_reads_is_everybodys(connect, table):
+    first, second = connect(), connect()
+    for before in ("SHOW WARNINGS", f"SELECT COUNT(*) FROM {table}"):
+        run(first, "START TRANSACTION READ ONLY")
+        run(first, before)
+        assert one(first, f"SELECT GET_LOCK('{table}', 0)") == 1
+        assert one(second, f"SELECT GET_LOCK('{table}', 0)") == 0
+        run(first, "COMMIT")
+        assert one(second, f"SELECT GET_LOCK('{table}', 0)") == 0
+        assert one(first, f"SELECT RELEASE_LOCK('{table}')") == 1
+
+
+def test_begin_releases_tables_and_the_session(connect, table):
+    connection = connect()
+    for lock in (f"LOCK TABLES {table} READ", f"FLUSH TABLES {table} WITH READ LOCK", f"FLUSH TABLES {table} FOR EXPORT"):
+        run(connection, lock)
+        assert server_of(connection, f"FROM {table} WHERE id = 1") == 0
+        run(connection, "BEGIN")
+        run(connection, "COMMIT")
+        assert server_of(connection, f"FROM {table} WHERE id = 1") in (1, 2), lock
+
+
+def test_begin_does_not_release_what_locks_more_than_tables(cluster, connect, table):
+    connection = connect(account=accounts.ADMIN)
+    locks = [("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES")]
+    if cluster.kind == "mysql":
+        locks.append(("LOCK INSTANCE FOR BACKUP", "UNLOCK INSTANCE"))
+    else:
+        locks.append(("BACKUP STAGE START", "BACKUP STAGE END"))
+    for lock, unlock in locks:
+        run(connection, lock)
+        run(connection, "BEGIN")
+        run(connection, "COMMIT")
+        assert server_of(connection, f"FROM {table} WHERE id = 1") == 0, lock
+        if "TABLES" not in lock:
+            run(connection, "UNLOCK TABLES")
+            assert server_of(connection, f"FROM {table} WHERE id = 1") == 0, lock
+        run(connection, unlock)
+        assert server_of(connection, f"FROM {table} WHERE id = 1") in (1, 2), lock
 
 
 def test_set_transaction_costs_one_question_at_the_most(cluster, connect, table):

@@ -162,6 +162,66 @@ TEST(RouteDecision, AnOpenTransactionTakesEverything) {
   EXPECT_EQ(decide_sql("DROP TABLE t", on_replica).action, Action::kLeaveReadOnly);
 }
 
+TEST(RouteDecision, WhatIsOnTheWriterAReadOnlyTransactionGetsThere) {
+  const SessionView waits{.begin_deferred = true, .deferred_read_only = true};
+  const SessionView has_read_nothing{.transaction = Target::kReplica, .snapshot_due = true};
+  const SessionView has_read{.transaction = Target::kReplica, .has_last_insert_id = true};
+  const struct {
+    const char* sql;
+    bool beside;  // a transaction that has read something
+  } table[] = {{"SELECT GET_LOCK('a', 0)", true},
+               {"DO GET_LOCK('a', 0)", true},
+               {"SELECT LAST_INSERT_ID()", true},
+               {"SELECT LAST_INSERT_ID() FROM t", false},
+               {"SET @a = 1", false},
+               {"SELECT @a := 1", false},
+               {"SELECT 1 INTO @a", false},
+               {"SET ROLE r", false},
+               {"SET timestamp = 5", false},
+               {"CALL p()", false},
+               {"HANDLER t OPEN", false},
+               {"EXECUTE IMMEDIATE 'SELECT 1'", false}};
+  for (const auto& row : table) {
+    SessionView view = waits;
+    view.has_last_insert_id = true;
+    EXPECT_EQ(where(row.sql, view), "writer") << row.sql;
+    EXPECT_FALSE(decide_sql(row.sql, view).beside_transaction) << row.sql;
+    view = has_read_nothing;
+    view.has_last_insert_id = true;
+    EXPECT_EQ(where(row.sql, view), "writer") << row.sql;
+    EXPECT_TRUE(decide_sql(row.sql, view).takes_transaction_along) << row.sql;
+    EXPECT_EQ(where(row.sql, has_read), row.beside ? "writer" : "replica") << row.sql;
+    EXPECT_EQ(decide_sql(row.sql, has_read).beside_transaction, row.beside) << row.sql;
+  }
+  const SessionView has_variables{
+      .begin_deferred = true, .deferred_read_only = true, .has_user_variables = true};
+  EXPECT_EQ(where("SELECT * FROM t", has_variables), "writer");
+  EXPECT_EQ(
+      where("SELECT 1", {.autocommit = false, .transaction_read_only = true, .has_user_variables = true}),
+      "writer");
+  EXPECT_EQ(where("SIGNAL SQLSTATE '45000'", has_read), "replica");
+}
+
+TEST(RouteDecision, AQuestionAboutTheLastStatementBeginsNoTransaction) {
+  for (const Target last : {Target::kWriter, Target::kReplica}) {
+    for (const bool read_only : {true, false}) {
+      SessionView view{.begin_deferred = true, .deferred_read_only = read_only, .last_target = last};
+      view.warned_by = last;
+      view.counted_by = last;
+      for (const char* sql : {"SELECT FOUND_ROWS()", "SHOW WARNINGS", "SELECT @@warning_count"}) {
+        EXPECT_EQ(decide_sql(sql, view).target, last) << sql;
+        EXPECT_TRUE(decide_sql(sql, view).beside_transaction) << sql;
+      }
+      EXPECT_FALSE(decide_sql("SELECT FOUND_ROWS() FROM t", view).beside_transaction);
+    }
+    EXPECT_EQ(decide_sql("SELECT FOUND_ROWS()", {.autocommit = false, .counted_by = last}).target, last);
+  }
+  const SessionView warned{.last_target = Target::kReplica, .warned_by = Target::kWriter};
+  for (const char* sql : {"SHOW WARNINGS", "SHOW COUNT(*) ERRORS", "SELECT @@error_count"})
+    EXPECT_EQ(where(sql, warned), "writer") << sql;
+  EXPECT_EQ(where("SELECT ROW_COUNT()", warned), "replica, wait");
+}
+
 TEST(RouteDecision, ABeginInATransactionCommitsItWhereItIs) {
   const SessionView on_writer{.transaction = Target::kWriter};
   const SessionView on_replica{.transaction = Target::kReplica};
@@ -185,9 +245,12 @@ TEST(RouteDecision, APinnedSessionStaysOnTheWriter) {
 }
 
 TEST(RouteDecision, DiagnosticsAreAnsweredByTheServerTheySpeakOf) {
-  EXPECT_EQ(where("SHOW WARNINGS", {.last_target = Target::kWriter}), "writer");
+  EXPECT_EQ(where("SHOW WARNINGS", {.last_target = Target::kReplica, .warned_by = Target::kWriter}),
+            "writer");
   EXPECT_EQ(where("SELECT ROW_COUNT()", {.last_target = Target::kWriter}), "writer");
-  EXPECT_EQ(where("SELECT FOUND_ROWS()", {.last_target = Target::kReplica}), "replica, wait");
+  const SessionView counted{.last_target = Target::kWriter, .counted_by = Target::kReplica};
+  EXPECT_EQ(where("SELECT FOUND_ROWS()", counted), "replica, wait");
+  EXPECT_EQ(where("SELECT FOUND_ROWS(), ROW_COUNT()", counted), "writer");
   const SessionView is_null_finds_it{.has_last_insert_id = true, .auto_is_null = true};
   const SessionView nothing_to_find{.auto_is_null = true};
   const SessionView inserted_then_read{.has_last_insert_id = true, .last_target = Target::kReplica};

@@ -128,5 +128,52 @@ TEST(StatementEffects, WhatSeesNothingBehindItsOwnCommit) {
     EXPECT_FALSE(sees_nothing_behind_its_commit(first_of(sql, kMariadb))) << sql;
 }
 
+TEST(StatementEffects, WhatLeavesWarningsAsTheyAreOnMariadb) {
+  for (const char* sql :
+       {"SELECT 1", "SELECT @@version", "SET @a = 1", "SET NAMES utf8mb4", "USE app", "DO 1", "BEGIN",
+        "COMMIT", "EXPLAIN SELECT 1", "SET TRANSACTION READ ONLY", "SHOW WARNINGS", ""})
+    EXPECT_TRUE(keeps_warnings(first_of(sql, kMariadb))) << sql;
+  for (const char* sql : {"SELECT 1 FROM t", "SELECT (SELECT COUNT(*) FROM t)", "SHOW TABLES",
+                          "SHOW VARIABLES", "INSERT INTO t VALUES (1)", "CALL p()",
+                          "DO (SELECT COUNT(*) FROM t)", "SET @a = (SELECT COUNT(*) FROM t)", "EXECUTE p",
+                          "HANDLER t READ FIRST", "CREATE TABLE t (a INT)", "what is this"})
+    EXPECT_FALSE(keeps_warnings(first_of(sql, kMariadb))) << sql;
+}
+
+TEST(StatementEffects, WhatLeavesFoundRowsAsTheyAre) {
+  for (const char* sql :
+       {"SET @a = 1", "USE app", "BEGIN", "COMMIT", "CREATE TABLE t (a INT)", "LOCK TABLES t READ"})
+    EXPECT_TRUE(keeps_found_rows(first_of(sql, kMysql), false)) << sql;
+  for (const char* sql : {"SELECT 1", "SHOW TABLES", "DO 1", "UPDATE t SET a = 1", "SET @a = (SELECT 1)",
+                          "CALL p()", "CREATE TABLE t SELECT 1", "SHOW WARNINGS"})
+    EXPECT_FALSE(keeps_found_rows(first_of(sql, kMysql), false)) << sql;
+  EXPECT_TRUE(keeps_found_rows(first_of("DO 1", kMariadb), true));
+}
+
+TEST(StatementEffects, WhatLocksMoreThanTablesIsToldApart) {
+  const auto locks = [](const char* sql, const LexMode& mode) { return first_of(sql, mode).locks; };
+  for (const char* sql :
+       {"LOCK TABLES t READ", "FLUSH TABLES t WITH READ LOCK", "FLUSH LOCAL TABLES t, u WITH READ LOCK",
+        "FLUSH TABLES t FOR EXPORT", "UNLOCK TABLES", "FLUSH TABLES `with` WITH READ LOCK"})
+    EXPECT_EQ(locks(sql, kMysql), LockKind::kTables) << sql;
+  for (const char* sql : {"FLUSH TABLES WITH READ LOCK", "FLUSH NO_WRITE_TO_BINLOG TABLE WITH READ LOCK"})
+    EXPECT_EQ(locks(sql, kMysql), LockKind::kAllTables) << sql;
+  for (const char* sql : {"LOCK INSTANCE FOR BACKUP", "UNLOCK INSTANCE"})
+    EXPECT_EQ(locks(sql, kMysql), LockKind::kBackup) << sql;
+  for (const char* sql : {"BACKUP STAGE START", "BACKUP STAGE END", "BACKUP LOCK t", "BACKUP UNLOCK"})
+    EXPECT_EQ(locks(sql, kMariadb), LockKind::kBackup) << sql;
+  EXPECT_EQ(locks("FLUSH TABLES t", kMysql), LockKind::kNone);
+}
+
+TEST(StatementEffects, WhatCanBeSaidAgainToAnotherServer) {
+  for (const char* sql :
+       {"SET @a = 1", "SELECT @a := 1", "SET timestamp = 5", "SET ROLE r", "PREPARE p FROM @s", "DO @a := 1"})
+    EXPECT_TRUE(can_be_said_again(first_of(sql, kMysql))) << sql;
+  for (const char* sql :
+       {"SET sql_mode = ''", "SELECT 1", "SELECT @a := a FROM t", "SET @a = (SELECT 1 FROM t)", "SET @a = ?",
+        "SET @a = GET_LOCK('a', 0)", "CALL p(@a)"})
+    EXPECT_FALSE(can_be_said_again(first_of(sql, kMysql))) << sql;
+}
+
 }  // namespace
 }  // namespace causeway::routing
