@@ -100,6 +100,7 @@ class Run {
   bool hold_error(Bytes payload);
   void on_result_end(const ScanStep& scan, size_t& packet_bytes);
   void server_lost(ErrorCode error);
+  bool on_writer() const { return target_of(session_, connection_) == routing::Target::kWriter; }
   void end(ExchangeOutcome outcome) {
     result_.outcome = outcome;
     ended_ = true;
@@ -183,8 +184,11 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       break;
     case PrefixStep::kLastInsertId:
       // A replica is told each time.
-      if (target_of(session_, connection_) == routing::Target::kWriter)
-        connection_.last_insert_id = session_.last_insert_id;
+      if (on_writer()) connection_.last_insert_id = session_.last_insert_id;
+      break;
+    case PrefixStep::kUserVariables:
+      session_.carried_variables.clear();
+      session_.pins.user_variables = true;
       break;
     case PrefixStep::kTrackStateChange:
       connection_.tracks_state_change = true;
@@ -443,9 +447,12 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   const bool inserted = scan.event == ScanEvent::kOk && ok.last_insert_id != 0;
   if (inserted) session_.last_insert_id->value = ok.last_insert_id;
   const routing::Statement& statement = *exchange_.statement;
+  // The rows of INSERT ... RETURNING end without an insert id.
+  const bool returning =
+      scan.event == ScanEvent::kResultSetEnd && statement.cls == routing::StatementClass::kDml;
   const bool may_have_set =
-      exchange_.tell_last_insert_id && target_of(session_, connection_) == routing::Target::kWriter &&
-      (statement.uses_last_insert_id || statement.calls_procedure || statement.compound);
+      exchange_.tell_last_insert_id && on_writer() &&
+      (statement.uses_last_insert_id || statement.calls_procedure || statement.compound || returning);
   if (inserted || may_have_set) {
     session_.last_insert_id->certain = false;
     connection_.last_insert_id = session_.last_insert_id;

@@ -186,10 +186,13 @@ class FormerContext {
 
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
-  const bool known_there = target_of(session, connection) == routing::Target::kWriter &&
-                           session.last_insert_id == connection.last_insert_id;
-  return exchange.tell_last_insert_id && session.last_insert_id->value != 0 && !known_there;
+  if (!exchange.tell_last_insert_id) return false;
+  const bool is_set = session.last_insert_id->value != 0;
+  if (target_of(session, connection) != routing::Target::kWriter) return is_set;
+  return (is_set || connection.last_insert_id != nullptr) &&
+         session.last_insert_id != connection.last_insert_id;
 }
+
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
   return routing::is_opaque(*exchange.statement) &&
@@ -200,6 +203,12 @@ bool must_track_state_change(const BackendConnection& connection, const Exchange
 bool speaks_of_the_last_statement(const Exchange& exchange) {
   return exchange.statement->cls == routing::StatementClass::kDiagnostics ||
          exchange.statement->uses_diagnostics;
+}
+
+bool brings_user_variables(const ClientSession& session, const BackendConnection& connection,
+                           const Exchange& exchange) {
+  return !session.carried_variables.empty() && target_of(session, connection) == routing::Target::kWriter &&
+         (!speaks_of_the_last_statement(exchange) || exchange.statement->uses_user_variables);
 }
 
 bool says_again(const ClientSession& session, const BackendConnection& connection, const Exchange& exchange) {
@@ -274,6 +283,13 @@ bool must_forget_transaction(const ClientSession& session, const BackendConnecti
          session.deferred.next_sent_to != target_of(session, connection);
 }
 
+void append_user_variables(Prefix& prefix, const ClientSession& session, const BackendConnection& connection,
+                           protocol::Buffer& out) {
+  append_command(out, Command::kQuery, session.carried_variables, connection.capabilities);
+  prefix.push_back(PrefixStep::kUserVariables);
+  prefix.must_succeed_first = true;
+}
+
 void append_access_mode_sql(std::string& sql, const ClientSession& session,
                             const BackendConnection& connection) {
   sql.append("SET SESSION ").append(access_mode_variable(connection)).append("=");
@@ -321,8 +337,9 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
          exchange.begin || exchange.set_transaction ||
          connection.applied_version != session.variables.version() ||
-         says_again(session, connection, exchange) || tells_last_insert_id(session, connection, exchange) ||
-         schema_differs(session, connection) || must_track_state_change(connection, exchange) ||
+         brings_user_variables(session, connection, exchange) || says_again(session, connection, exchange) ||
+         tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
+         must_track_state_change(connection, exchange) ||
          exchange.track_next || must_forget_transaction(session, connection, exchange) ||
          needs_stand_in(session, exchange) || access_mode_differs(session, connection, exchange);
 }
@@ -401,11 +418,18 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kSchema);
   }
+  // A PREPARE that is said again may name them, and a SET may assign some that have changed since.
+  if (brings_user_variables(session, connection, exchange)) {
+    append_user_variables(prefix, session, connection, out);
+    metrics.replay(ReplayedState::kVariables);
+  }
   if (says_again(session, connection, exchange)) {
     for (const std::string& statement : session.to_be_said_again) {
       append_command(out, Command::kQuery, statement, capabilities);
       prefix.push_back(PrefixStep::kSaidAgain);
     }
+    if (brings_user_variables(session, connection, exchange))
+      append_user_variables(prefix, session, connection, out);
   }
   if (tells_last_insert_id(session, connection, exchange)) {
     sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));

@@ -78,7 +78,8 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
   co_return outcome;
 }
 
-// Several statements that all just run on one server go there as they came.
+// Several statements that all just run on the writer go there as they came. What a replica refuses of one has
+// to be run on the writer, which is too late where the answer to another has gone out.
 std::optional<Decision> common_decision(ClientSession& session) {
   const routing::SessionView view = session_view(session);
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
@@ -95,8 +96,8 @@ std::optional<Decision> common_decision(ClientSession& session) {
     const bool apart = decision.beside_transaction || decision.takes_transaction_along;
     if (decision.action != Action::kRun || !plain || apart) return std::nullopt;
     if (decision.target == Target::kWriter) common.target = Target::kWriter;
-    common.wait = common.wait || decision.wait;
   }
+  if (common.target == Target::kReplica) return std::nullopt;
   return common;
 }
 

@@ -103,6 +103,8 @@ void forget_state(ClientSession& session) {
   session.wait_timeout = std::chrono::seconds{0};
   session.pins = Pins{};
   session.to_be_said_again.clear();
+  session.replica_variables.clear();
+  session.carried_variables.clear();
   session.temporary_tables.clear();
   session.deferred = DeferredTransaction{};
   session.transaction = routing::Target::kNone;

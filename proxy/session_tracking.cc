@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include "protocol/session_track.h"
+#include "proxy/exchange_prefix.h"
 #include "proxy/worker.h"
 #include "routing/set_statement.h"
 #include "routing/statement_effects.h"
@@ -48,6 +51,7 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
 void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
   lex_mode.ansi_quotes = sql_mode.find("ANSI_QUOTES") != std::string_view::npos;
   lex_mode.no_backslash_escapes = sql_mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+  lex_mode.oracle = lex_mode.mariadb && sql_mode.find("ORACLE") != std::string_view::npos;
 }
 
 void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
@@ -68,10 +72,11 @@ void keep_variable(ClientSession& session, BackendConnection& connection, std::s
 
 // SET last_insert_id, or identity: what LAST_INSERT_ID() is from now on.
 void set_last_insert_id(ClientSession& session, BackendConnection& connection, std::string_view value) {
-  LastInsertId& id = *session.last_insert_id;
-  std::from_chars(value.data(), value.data() + value.size(), id.value);
-  id.certain = false;
-  connection.last_insert_id = session.last_insert_id;
+  // Another one than the writer's connection has, which is told.
+  auto id = std::make_shared<LastInsertId>();
+  std::from_chars(value.data(), value.data() + value.size(), id->value);
+  session.last_insert_id = id;
+  if (target_of(session, connection) == routing::Target::kWriter) connection.last_insert_id = std::move(id);
 }
 
 void apply_variable(ClientSession& session, BackendConnection& connection, const SessionTrackItem& item) {

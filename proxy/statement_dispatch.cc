@@ -10,6 +10,7 @@
 #include "proxy/local_answers.h"
 #include "proxy/next_transaction.h"
 #include "proxy/processlist.h"
+#include "proxy/replica_variables.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
@@ -232,6 +233,29 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
                                   {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
 }
 
+// Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
+bool needs_replica_variables(const ClientSession& session, const Statement& statement,
+                             const Decision& decision) {
+  if (session.replica_variables.empty()) return false;
+  if (decision.action == Action::kLeaveReadOnly) return true;
+  if (session.transaction == Target::kReplica)
+    return decision.takes_transaction_along ||
+           (decision.beside_transaction && decision.target == Target::kWriter && statement.uses_user_variables);
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  return !speaks_of_the_last && session.level != consistency::ReadConsistency::kOff;
+}
+
+// A server would have closed the connection with them.
+Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace place) {
+  const std::string node = session.replica_node == kNoNode
+                               ? std::string()
+                               : session.worker.view().nodes[session.replica_node].name;
+  const ClientError error = connection_to_node_lost(node, "the connection was closed");
+  RunOutcome outcome = co_await local_error(session, place, error);
+  outcome.close = true;
+  co_return outcome;
+}
+
 // COMMIT and ROLLBACK as completion_type has them; else the statement itself.
 const Statement& completed(const ClientSession& session, const Statement& statement,
                            std::optional<Statement>& changed) {
@@ -263,6 +287,10 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   const Decision decision = hidden_rejection(session, statement, policy)
                                 .value_or(routing::decide(statement, session_view(session), policy));
+  if (needs_replica_variables(session, statement, decision)) {
+    const bool taken = co_await take_replica_variables(session);
+    if (!taken) co_return co_await lose_replica_variables(session, place);
+  }
   switch (decision.action) {
     case Action::kRun:
       break;

@@ -20,7 +20,10 @@ routing::SessionView session_view(const ClientSession& session) {
   view.next_transaction_read_only = session.deferred.next_read_only();
   view.pinned_to_writer = view.forwarding && session.pins.whole_session_on(Target::kWriter);
   view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
-  view.has_user_variables = session.pins.user_variables || !session.to_be_said_again.empty();
+  // A transaction begins on a replica in sessions without any, so that all are there, except these.
+  view.has_user_variables = view.transaction == Target::kReplica && view.forwarding
+                                ? session.variables_beside
+                                : session.pins.user_variables || !session.carried_variables.empty();
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
   view.auto_is_null = session.auto_is_null;
   view.tracks_transactions = session.trackers.transactions;

@@ -201,7 +201,8 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
   const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
                                            : connection_to_node_lost(node_name(node), reason);
   RunOutcome outcome = co_await fail(error);
-  if (session_.pins.whole_session_on(Target::kReplica)) outcome.close = true;
+  if (session_.pins.whole_session_on(Target::kReplica) || !session_.replica_variables.empty())
+    outcome.close = true;
   co_return outcome;
 }
 
@@ -312,7 +313,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.access = access_on_replica();
     const bool needs_last_insert_id =
-        in_transaction && (run_.statement->uses_last_insert_id || session_.auto_is_null);
+        run_.statement->uses_last_insert_id || (in_transaction && session_.auto_is_null);
     if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
     exchange.tell_last_insert_id = needs_last_insert_id;
     // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused

@@ -5,11 +5,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "protocol/packet_header.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_tracking.h"
 #include "routing/statement_effects.h"
+#include "routing/user_variables.h"
 
 namespace causeway::proxy {
 
@@ -196,7 +198,13 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   }
   if (statement.takes_user_lock) pins.user_lock = true;
   if (statement.uses_handler && !result.is_error) pins.untrackable = true;
-  if (statement.assigns_user_variables && target == Target::kWriter) pins.user_variables = true;
+  if (statement.assigns_user_variables && target == Target::kWriter) {
+    pins.user_variables = true;
+    session_.variables_beside |= run_.decision.beside_transaction;
+  }
+  if (statement.assigns_user_variables && target == Target::kReplica &&
+      session_.level != ReadConsistency::kOff)
+    note_replica_variables(statement);
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
   const bool forwards = session_.level != ReadConsistency::kOff;
   const bool has_room =
@@ -204,6 +212,13 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
   if (leaves && has_room && routing::can_be_said_again(statement))
     session_.to_be_said_again.emplace_back(statement.text);
+}
+
+void RunningStatement::note_replica_variables(const routing::Statement& statement) {
+  for (std::string& name : routing::user_variables_of(statement.text, session_.lex_mode)) {
+    std::vector<std::string>& names = session_.replica_variables;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
 }
 
 // It does not parse: nothing of it has run.
@@ -275,7 +290,8 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   // After a USE that failed the connection may be in a schema that is not the session's.
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
   connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
-                    (target == Target::kWriter && session_.pins.user_variables);
+                    (target == Target::kWriter && session_.pins.user_variables) ||
+                    (target == Target::kReplica && !session_.replica_variables.empty());
   if (session_.deferred.next_sent_to == target) {
     session_.deferred.next_connection_kept = connection.keep;
     connection.keep = true;
@@ -317,6 +333,7 @@ void RunningStatement::follow_transaction(BackendConnection& connection, const E
   if (in_transaction) {
     session_.characteristics = characteristics(was_open);
     session_.transaction = target;
+    if (!was_open) session_.variables_beside = false;
   } else if (was_open) {
     left = std::exchange(session_.characteristics, {});
     session_.transaction = Target::kNone;
@@ -348,6 +365,7 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
     if (session_.variables.find("sql_mode") == nullptr) {
       session_.lex_mode.ansi_quotes = mode.find("ANSI_QUOTES") != std::string::npos;
       session_.lex_mode.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
+      session_.lex_mode.oracle = session_.lex_mode.mariadb && mode.find("ORACLE") != std::string::npos;
     }
     if (connection.ran_init_connect && session_.variables.find("character_set_client") == nullptr) {
       session_.lex_mode.multibyte_backslash =

@@ -86,6 +86,7 @@ class RunningStatement {
                           routing::Target target);
   routing::NextTransaction characteristics(bool was_open) const;
   protocol::StatusFlags transaction_elsewhere() const;
+  void note_replica_variables(const routing::Statement& statement);
   void update_pins(const ExchangeResult& result, routing::Target target);
   bool was_not_understood(const ExchangeResult& result) const;
   void assume_transaction(BackendConnection& connection, const ExchangeResult& result,

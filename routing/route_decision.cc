@@ -55,13 +55,19 @@ bool speaks_of_the_last_insert(const Statement& statement, const SessionView& se
   return (statement.uses_last_insert_id || session.auto_is_null) && session.has_last_insert_id;
 }
 
-// What the session has on the writer and on no replica, or is to have there: user variables, locks, what a
-// procedure leaves behind, the last insert.
+bool uses_user_variables_of(const SessionView& session, const Statement& statement) {
+  return statement.uses_user_variables && session.has_user_variables;
+}
+
+// What the session has on the writer and on no replica, or is to have there: user variables, locks, temporary
+// tables, what a procedure leaves behind, the last insert.
 bool belongs_on_writer(const Statement& statement, const SessionView& session) {
   switch (statement.cls) {
-    case StatementClass::kRead:
     case StatementClass::kWriterRead:
     case StatementClass::kLockingRead:
+    case StatementClass::kCreateTemporary:
+      return true;
+    case StatementClass::kRead:
     case StatementClass::kDml:
     case StatementClass::kSet:
     case StatementClass::kPrepare:
@@ -71,8 +77,7 @@ bool belongs_on_writer(const Statement& statement, const SessionView& session) {
     default:
       return false;
   }
-  const bool variables =
-      statement.assigns_user_variables || (statement.uses_user_variables && session.has_user_variables);
+  const bool variables = statement.assigns_user_variables || uses_user_variables_of(session, statement);
   const bool state = statement.sets_connection_bound || statement.sets_role || statement.uses_handler ||
                      statement.calls_writer_function || is_opaque(statement);
   return variables || state || speaks_of_the_last_insert(statement, session);
@@ -140,7 +145,10 @@ Decision decide_for_writer(const Statement& statement, const SessionView& sessio
     decision.takes_transaction_along = true;
     return decision;
   }
-  const bool of_the_writer = statement.calls_writer_function || speaks_of_the_last_insert(statement, session);
+  const bool last_insert_id = statement.uses_last_insert_id && statement.calls_writer_function;
+  const bool of_the_writer = statement.uses_user_lock || last_insert_id ||
+                             uses_user_variables_of(session, statement) ||
+                             speaks_of_the_last_insert(statement, session);
   if (of_the_writer && reads_no_table(statement)) return run_beside(Target::kWriter, "of the writer");
   return run_on_replica("read-only transaction", false);
 }
@@ -220,8 +228,7 @@ Decision decide_implicit_transaction(const Statement& statement, const SessionVi
 Decision decide_read(const Statement& statement, const SessionView& session) {
   if (session.pinned_to_writer) return run_on_writer("session is pinned");
   if (statement.assigns_user_variables) return run_on_writer("assigns a user variable");
-  if (statement.uses_user_variables && session.has_user_variables)
-    return run_on_writer("uses user variables");
+  if (uses_user_variables_of(session, statement)) return run_on_writer("uses user variables");
   if (speaks_of_the_last_insert(statement, session)) return run_on_writer("speaks of the last insert");
   if (statement.calls_sql_calc_found_rows || !statement.uses_diagnostics) {
     Decision decision = run_on_replica("read", true);
@@ -259,7 +266,7 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
     case StatementClass::kSet:
     case StatementClass::kUse:
       if (session.pinned_to_writer) return run_on_writer("session is pinned");
-      if (statement.assigns_user_variables || (statement.uses_user_variables && session.has_user_variables)) {
+      if (statement.assigns_user_variables || uses_user_variables_of(session, statement)) {
         return run_on_writer("user variables");
       }
       if (statement.calls_writer_function || statement.has_locking_clause)

@@ -19,6 +19,8 @@ struct LexMode {
   bool no_backslash_escapes = false;  // sql_mode NO_BACKSLASH_ESCAPES
   uint32_t server_version = 0;        // 80036, 90700, 101106; 0: unknown, every version comment is executed
   bool mariadb = false;
+  bool oracle =
+      false;  // MariaDB's sql_mode ORACLE: BEGIN is that of a block, and declarations stand before it
   MultibyteBackslash multibyte_backslash = MultibyteBackslash::kNone;
 
   friend bool operator==(const LexMode&, const LexMode&) = default;
@@ -66,6 +68,8 @@ struct Token {
 class SqlLexer {
  public:
   SqlLexer(std::string_view sql, const LexMode& mode) : sql_(sql), mode_(mode) {}
+
+  const LexMode& mode() const { return mode_; }
 
   // The next token; at the end one of kind kEnd with an empty text at the end of the text.
   Token next();

@@ -99,13 +99,15 @@ struct Statement {
   bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
   bool uses_causeway_variables =
       false;  // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
-  bool uses_connection_id = false;     // CONNECTION_ID(), @@pseudo_thread_id
-  bool takes_user_lock = false;        // GET_LOCK()
-  bool releases_user_lock = false;     // RELEASE_LOCK(), RELEASE_ALL_LOCKS()
-  bool calls_writer_function = false;  // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co.
-  bool has_locking_clause = false;     // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
-  bool has_select = false;             // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
-  bool shows_variables = false;        // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool uses_connection_id = false;  // CONNECTION_ID(), @@pseudo_thread_id
+  bool takes_user_lock = false;     // GET_LOCK()
+  bool releases_user_lock = false;  // RELEASE_LOCK(), RELEASE_ALL_LOCKS()
+  bool uses_user_lock = false;      // the two above, and IS_FREE_LOCK(), IS_USED_LOCK()
+  // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co., LAST_INSERT_ID(n), @@last_gtid
+  bool calls_writer_function = false;
+  bool has_locking_clause = false;  // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
+  bool has_select = false;          // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
+  bool shows_variables = false;     // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
   // @@transaction_read_only, @@session_track_transaction_info, tables of session variables: what Causeway may
   // have set on the connection for itself.
   bool shows_access_mode = false;

@@ -32,8 +32,8 @@ bool reads_no_table(const Statement& statement) {
 }
 
 bool can_be_said_again(const Statement& statement) {
-  const bool leaves_something = statement.assigns_user_variables || statement.sets_connection_bound ||
-                                statement.sets_role || statement.cls == StatementClass::kPrepare;
+  const bool leaves_something =
+      statement.sets_connection_bound || statement.sets_role || statement.cls == StatementClass::kPrepare;
   return leaves_something && reads_no_table(statement) && !statement.has_placeholders &&
          !statement.calls_writer_function;
 }

@@ -146,6 +146,7 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
 // the statements of its body as soon as a word was met that only compound bodies have, or almost: CASE and
 // THEN are words of expressions too. In doubt the text is not split, it goes to the writer as a whole.
 void read_stored_program(StatementScanner& scanner, Statement& statement) {
+  if (scanner.mode().oracle) statement.compound = true;
   Keyword second_last = kNoKeyword;
   for (; !scanner.at_end(); scanner.advance()) {
     switch (scanner.keyword()) {
@@ -263,9 +264,10 @@ Class classify_start(StatementScanner& scanner, Statement& statement) {
   }
 }
 
-// BEGIN [WORK] starts a transaction, BEGIN NOT ATOMIC a compound statement (MariaDB).
+// BEGIN [WORK] starts a transaction, BEGIN NOT ATOMIC a compound statement (MariaDB), as does any BEGIN in
+// sql_mode ORACLE.
 Class classify_begin(StatementScanner& scanner, Statement& statement) {
-  if (scanner.keyword() == "NOT"_kw) {
+  if (scanner.keyword() == "NOT"_kw || scanner.mode().oracle) {
     statement.compound = true;
     return Class::kDml;
   }
@@ -552,7 +554,8 @@ StatementClass classify_head(StatementScanner& scanner, Statement& statement) {
     case "DECLARE"_kw:
       statement.compound = true;
       return Class::kDml;
-    case kNoKeyword:  // label: BEGIN NOT ATOMIC
+    case kNoKeyword:  // label: BEGIN NOT ATOMIC, <<label>> BEGIN
+      statement.compound = scanner.mode().oracle;
       if (!scanner.is_operator(':')) return Class::kUnknown;
       statement.compound = true;
       return Class::kDml;

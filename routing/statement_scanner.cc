@@ -1,5 +1,7 @@
 #include "routing/statement_scanner.h"
 
+#include <utility>
+
 #include "routing/causeway_variables.h"
 
 namespace causeway::routing {
@@ -33,6 +35,7 @@ void StatementScanner::start(Statement& statement) {
   statement_ = &statement;
   depth_ = 0;
   has_set_bare_variable_ = false;
+  awaits_argument_ = false;
   for (Keyword& keyword : previous_)
     keyword = kNoKeyword;
   previous_kind_ = TokenKind::kEnd;
@@ -72,6 +75,8 @@ void StatementScanner::skip_to_end() {
 void StatementScanner::fetch() {
   lexer_.next(token_);
   keyword_ = kNoKeyword;
+  // With one it sets what the function has from then on.
+  if (std::exchange(awaits_argument_, false) && !is_operator(')')) statement_->calls_writer_function = true;
   switch (token_.kind) {
     case TokenKind::kWord:
       keyword_ = keyword_of(token_);
@@ -172,15 +177,20 @@ void StatementScanner::note_call(Keyword function) {
   switch (function) {
     case "GET_LOCK"_kw:
       statement_->takes_user_lock = true;
+      statement_->uses_user_lock = true;
       statement_->calls_writer_function = true;
       break;
     case "RELEASE_LOCK"_kw:
     case "RELEASE_ALL_LOCKS"_kw:
       statement_->releases_user_lock = true;
+      statement_->uses_user_lock = true;
       statement_->calls_writer_function = true;
       break;
     case "IS_FREE_LOCK"_kw:
     case "IS_USED_LOCK"_kw:
+      statement_->uses_user_lock = true;
+      statement_->calls_writer_function = true;
+      break;
     case "NEXTVAL"_kw:
     case "SETVAL"_kw:
     case "LASTVAL"_kw:
@@ -194,6 +204,7 @@ void StatementScanner::note_call(Keyword function) {
       break;
     case "LAST_INSERT_ID"_kw:
       statement_->uses_last_insert_id = true;
+      awaits_argument_ = true;
       break;
     case "ROW_COUNT"_kw:
       statement_->uses_diagnostics = true;
@@ -230,6 +241,8 @@ void StatementScanner::note_system_variable() {
   const std::string_view name = token_.name;
   if (equals_ignoring_case(name, "identity") || equals_ignoring_case(name, "last_insert_id")) {
     statement_->uses_last_insert_id = true;
+  } else if (equals_ignoring_case(name, "last_gtid")) {
+    statement_->calls_writer_function = true;
   } else if (equals_ignoring_case(name, "warning_count") || equals_ignoring_case(name, "error_count")) {
     statement_->uses_diagnostics = true;
     statement_->asks_for_warnings = true;

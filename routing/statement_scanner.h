@@ -27,6 +27,7 @@ class StatementScanner {
   }
   bool at_text_end() const { return token_.kind == TokenKind::kEnd; }
 
+  const LexMode& mode() const { return lexer_.mode(); }
   const Token& token() const { return token_; }
   // The current token's keyword; kNoKeyword for names, and for all that is no word.
   Keyword keyword() const { return keyword_; }
@@ -63,6 +64,7 @@ class StatementScanner {
   std::string_view previous_name_;  // of a quoted identifier that could be a function's name, else empty
   Keyword previous_[3] = {};        // keywords of the tokens before the current one, the nearest first
   int depth_ = 0;
+  bool awaits_argument_ = false;  // LAST_INSERT_ID( was met
   bool has_set_bare_variable_ = false;
 };
 

@@ -138,3 +138,21 @@ def test_a_promoted_replica_takes_writes_on_connections_that_read(own_cluster, s
     run(connection, "INSERT INTO t VALUES (2)")
     run(connection, "COMMIT")
     assert [row["id"] for row in cluster.query(promoted, "SELECT id FROM app.t ORDER BY id")] == [1, 2]
+
+
+SEVERAL = [
+    "SELECT {f}(3); SELECT 2", "SELECT 1; SELECT {f}(3)", "SELECT 1; SELECT {f}(3); SELECT 2", "SELECT * FROM {t}_2; SELECT {f}(3) FROM {t}_2",
+    "SELECT {f}(3); DELETE FROM {t} WHERE id = 4", "SET @a = 1; SELECT {f}(3); SELECT @a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("account", [accounts.APP, accounts.ADMIN], ids=["app", "admin"])
+def test_a_function_among_several_statements_writes_on_the_writer(cluster, connect, table, function, account):
+    connection = connect(account=account, client_flag=1 << 16)
+    for packet in SEVERAL:
+        cluster.query(0, f"DELETE FROM app.{table} WHERE id > 2")
+        with connection.cursor() as cursor:
+            cursor.execute(packet.format(f=function, t=table))
+            while cursor.nextset():
+                pass
+        assert _written(cluster, table) == [[3]] * 3, packet

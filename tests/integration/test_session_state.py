@@ -232,6 +232,44 @@ def test_last_insert_id_that_was_set(connect, counted):
     assert one(connection, "SELECT LAST_INSERT_ID()") == 11
 
 
+# {t}: an empty table whose next key is 50.
+INSERT_IDS = [
+    "INSERT INTO {t} (v) VALUES ('a'); SET last_insert_id = 5",
+    "INSERT INTO {t} (v) VALUES ('a'); SET @@last_insert_id = 5",
+    "INSERT INTO {t} (v) VALUES ('a'); SET @@session.identity = 5",
+    "INSERT INTO {t} (v) VALUES ('a'); SELECT LAST_INSERT_ID(); SET last_insert_id = 5; SET last_insert_id = 6",
+    "INSERT INTO {t} (v) VALUES ('a'); SET last_insert_id = 0",
+    "SET last_insert_id = 5; INSERT INTO {t} (v) VALUES ('a')",
+    "SELECT LAST_INSERT_ID(5)",
+    "SELECT LAST_INSERT_ID( 5 ) + 1 FROM {t} RIGHT JOIN (SELECT 1) AS one ON TRUE",
+    "PREPARE p FROM 'SELECT LAST_INSERT_ID(?)'; SET @five = 5; EXECUTE p USING @five",
+    "INSERT INTO {t} (v) VALUES ('a'); SELECT LAST_INSERT_ID(5); SELECT 1",
+    "INSERT INTO {t} (id, v) VALUES (3, 'a') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id); "
+    "INSERT INTO {t} (id, v) VALUES (3, 'a') ON DUPLICATE KEY UPDATE id = LAST_INSERT_ID(id)",
+]  # fmt: skip
+RETURNING = ["INSERT INTO {t} (v) VALUES ('a'), ('b') RETURNING id", "REPLACE INTO {t} (v) VALUES ('a') RETURNING id, v"]
+
+
+def test_last_insert_id_is_as_on_a_server(cluster, connect, counted):
+    differences = []
+    stories = INSERT_IDS + (RETURNING if cluster.kind == "mariadb" else [])
+    for story in stories:
+        answers = []
+        for open_session in (connect, lambda: cluster.connect(0, accounts.APP, database="app")):
+            connection = open_session()
+            run(connection, f"TRUNCATE {counted}")
+            run(connection, f"ALTER TABLE {counted} AUTO_INCREMENT = 50")
+            for statement in story.split("; "):
+                run(connection, statement.format(t=counted))
+            answer = [run(connection, "SELECT LAST_INSERT_ID(), @@last_insert_id, @@identity")]
+            run(connection, f"INSERT INTO {counted} (id, v) VALUES (200, LAST_INSERT_ID())")
+            answers.append([*answer, run(connection, f"SELECT v FROM {counted} WHERE id = 200")])
+            connection.close()
+        if answers[0] != answers[1]:
+            differences.append(f"{story}: {answers[0]}, on a server {answers[1]}")
+    assert not differences, "\n".join(differences)
+
+
 def test_last_insert_id_outlives_the_server_connection(cluster, start_proxy, connect, counted):
     """Sessions that share one connection to the writer each keep their own."""
     proxy = start_proxy(cluster, {"workers": 1, "forwarding.aurora_fwd_writer_max_connections_pct": 1})
@@ -613,3 +651,33 @@ def test_bodies_keep_their_semicolons(connect):
         assert results("SELECT 3; CALL of_a_body()") == [3, 4, 5]
     finally:
         run(connection, "DROP PROCEDURE IF EXISTS of_a_body")
+
+
+@pytest.mark.kinds("mariadb")
+def test_sql_mode_oracle(connect, table):
+    """BEGIN is that of a block there, and declarations stand before it."""
+    connection = connect(client_flag=1 << 16)
+    run(connection, "SET sql_mode = 'ORACLE'")
+    run(connection, f"BEGIN INSERT INTO {table} VALUES (10, 'a'); INSERT INTO {table} VALUES (11, 'a'); END")
+    assert attempt(connection, "BEGIN").errno == 1064
+    run(connection, f"INSERT INTO {table} VALUES (12, 'a')")
+    run(connection, "ROLLBACK")
+    run(connection, f"CREATE OR REPLACE PROCEDURE {table}_p(a INT) AS x INT; BEGIN x := a; INSERT INTO {table} VALUES (x, 'a'); END")
+    try:
+        run(connection, f"CALL {table}_p(13)")
+        run(connection, f"BEGIN {table}_p(14); END")
+        run(connection, f"DECLARE x INT; BEGIN x := 15; INSERT INTO {table} VALUES (x, 'a'); END")
+        run(connection, "SET sql_mode = DEFAULT")
+        run(connection, "BEGIN")
+        run(connection, f"INSERT INTO {table} VALUES (20, 'a')")
+        run(connection, "ROLLBACK")
+        assert run(connection, f"SELECT GROUP_CONCAT(id ORDER BY id) FROM {table} WHERE id > 2") == (("10,11,12,13,14,15",),)
+    finally:
+        run(connection, f"DROP PROCEDURE IF EXISTS {table}_p")
+
+
+@pytest.mark.kinds("mariadb")
+def test_last_gtid_is_that_of_the_last_write(cluster, connect, table):
+    connection = connect()
+    run(connection, f"INSERT INTO {table} VALUES (3, 'a')")
+    assert one(connection, "SELECT @@last_gtid") == cluster.query(0, "SELECT @@gtid_binlog_pos AS p")[0]["p"]

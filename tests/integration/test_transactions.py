@@ -88,6 +88,56 @@ def test_write_as_the_first_statement_of_a_read_only_transaction(connect, table)
     assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
 
 
+@pytest.mark.parametrize("first", [None, "SELECT COUNT(*) FROM {t}"], ids=["first", "after a read"])
+def test_user_lock_of_a_read_only_transaction_is_one_for_all(connect, table, first):
+    """On one server: not on the replica, where those who ask the writer would not meet it."""
+    holder, other = connect(), connect()
+    run(holder, "START TRANSACTION READ ONLY")
+    if first:
+        run(holder, first.format(t=table))
+    assert one(holder, f"SELECT GET_LOCK('{table}', 0)") == 1
+    assert holder.server_status & 1
+    assert one(other, f"SELECT GET_LOCK('{table}', 0)") == 0
+    assert one(holder, f"SELECT COUNT(*) FROM {table}") == 2
+    run(holder, "COMMIT")
+    assert one(other, f"SELECT GET_LOCK('{table}', 0)") == 0
+    assert one(holder, f"SELECT RELEASE_LOCK('{table}')") == 1
+    assert one(other, f"SELECT GET_LOCK('{table}', 5)") == 1
+
+
+def test_locking_read_that_begins_a_read_only_transaction_locks_on_the_writer(connect, table):
+    holder, other = connect(), connect()
+    run(holder, "SET SESSION TRANSACTION READ ONLY")
+    run(holder, "BEGIN")
+    assert run(holder, f"SELECT id FROM {table} WHERE id = 1 LOCK IN SHARE MODE") == ((1,),)
+    run(other, "SET innodb_lock_wait_timeout = 1")
+    answer = attempt(other, f"UPDATE {table} SET value = 'other' WHERE id = 1")
+    assert isinstance(answer, SqlError) and answer.errno == 1205, answer
+    run(holder, "COMMIT")
+    run(other, f"UPDATE {table} SET value = 'other' WHERE id = 1")
+
+
+def test_user_variable_of_a_read_only_transaction_keeps_its_type(cluster, connect, table):
+    """It was set on the replica, and is used on the writer."""
+    values = ["5", "-7", "18446744073709551615", "1.50", "2.5e0", "1e300", "'it''s \\\\'", "_latin1 X'E9'", "X'00FF'", "NULL", "_utf8mb4'\u00e9' COLLATE utf8mb4_bin"]
+    ask = "SELECT @v, HEX(@v), COLLATION(@v)"
+    for value in values:
+        connection, server = connect(), cluster.connect(0)
+        run(connection, "START TRANSACTION READ ONLY")
+        run(connection, f"SELECT COUNT(*) FROM {table}")
+        for session in (connection, server):
+            run(session, f"SET @v = {value}")
+        run(connection, "COMMIT")
+        run(connection, "SET @other = 1")
+        assert run(connection, ask) == run(server, ask), value
+        for session, name in ((connection, "c"), (server, "s")):
+            run(session, f"CREATE TEMPORARY TABLE app.{table}_{name} AS SELECT @v AS v")
+        types = [run(session, f"SHOW COLUMNS FROM app.{table}_{name}") for session, name in ((connection, "c"), (server, "s"))]
+        assert types[0] == types[1], value
+        connection.close()
+        server.close()
+
+
 def test_read_only_transaction_waits_before_its_snapshot(cluster, start_proxy, connect, table):
     connection = connect(to=start_proxy(cluster, {"forwarding.read_wait_timeout": "300ms"}))
     run(connection, f"INSERT INTO {table} VALUES (3, 'x')")

@@ -304,5 +304,29 @@ TEST(RouteDecision, WhatTurnsTheBinaryLogOffRunsOnTheWriter) {
   EXPECT_TRUE(classified.statements.front().sets_unreplicated_writes);
 }
 
+TEST(RouteDecision, AReadOnlyTransactionThatNeedsTheWritersConnectionBeginsThere) {
+  const SessionView deferred{.begin_deferred = true, .deferred_read_only = true, .has_last_insert_id = true};
+  for (const char* sql : {"SELECT GET_LOCK('x', 0)", "SELECT COUNT(*) INTO @n FROM t", "SET @n = 1",
+                          "DO @n := 1", "CALL p()", "SELECT * FROM t FOR UPDATE", "SELECT LAST_INSERT_ID()",
+                          "CREATE TEMPORARY TABLE x (a INT)", "HANDLER t OPEN", "EXPLAIN DELETE FROM t"}) {
+    EXPECT_EQ(where(sql, deferred), "writer") << sql;
+  }
+  for (const char* sql : {"SELECT @n", "DO 1", "SET sql_mode = ''"})
+    EXPECT_EQ(where(sql, deferred), "replica, wait") << sql;
+  SessionView with_variables = deferred;
+  with_variables.has_user_variables = true;
+  EXPECT_EQ(where("SELECT 1", with_variables), "writer");
+}
+
+TEST(RouteDecision, WhatReadsNoTableRunsBesideAReadOnlyTransaction) {
+  const SessionView open{.transaction = Target::kReplica, .has_last_insert_id = true};
+  for (const char* sql : {"SELECT GET_LOCK('x', 0)", "DO RELEASE_LOCK('x')", "SELECT LAST_INSERT_ID()"})
+    EXPECT_EQ(where(sql, open), "writer") << sql;
+  EXPECT_EQ(where("SELECT v FROM t WHERE id = LAST_INSERT_ID()", open), "replica");
+  EXPECT_EQ(where("SELECT NEXTVAL(s)", open), "replica");
+  EXPECT_EQ(decide_sql("INSERT INTO t VALUES (LAST_INSERT_ID())", open).action,
+            Action::kReadOnlyTransactionError);
+}
+
 }  // namespace
 }  // namespace causeway::routing

@@ -1,0 +1,40 @@
+#include "routing/user_variables.h"
+
+#include <gtest/gtest.h>
+
+namespace causeway::routing {
+namespace {
+
+TEST(UserVariables, AreFoundAsTheyAreWritten) {
+  const auto found = user_variables_of("SELECT @a, @`b c`, 'x@y', @@sort_buffer_size, @a INTO @n", {});
+  EXPECT_EQ(found, (std::vector<std::string>{"@a", "@`b c`", "@n"}));
+}
+
+TEST(UserVariables, AreAskedForAllAtOnce) {
+  const std::vector<std::string> names = {"@a", "@b"};
+  EXPECT_EQ(user_variables_query(names), "SELECT @a,HEX(@a),COLLATION(@a),@b,HEX(@b),COLLATION(@b)");
+}
+
+TEST(UserVariables, KeepTypeBytesAndCollation) {
+  using Type = UserVariableType;
+  const struct {
+    UserVariableValue value;
+    std::string_view sql;
+  } table[] = {
+      {{.is_null = true}, "@a=NULL"},
+      {{.type = Type::kExactNumber, .value = "-7"}, "@a=-7"},
+      {{.type = Type::kExactNumber, .value = "1.50"}, "@a=1.50"},
+      {{.type = Type::kFloat, .value = "2.5"}, "@a=2.5e0"},
+      {{.type = Type::kFloat, .value = "1e300"}, "@a=1e300"},
+      {{.hex = "C3A9", .collation = "utf8mb4_bin"}, "@a=_utf8mb4 X'C3A9' COLLATE utf8mb4_bin"},
+      {{.hex = "00FF", .collation = "binary"}, "@a=_binary X'00FF'"},
+  };
+  for (const auto& row : table) {
+    std::string sql;
+    append_user_variable(sql, "@a", row.value);
+    EXPECT_EQ(sql, row.sql);
+  }
+}
+
+}  // namespace
+}  // namespace causeway::routing
