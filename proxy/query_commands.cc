@@ -107,6 +107,11 @@ std::string_view with_those_behind(const Statement& empty, const Statement& last
   return {empty.text.data(), static_cast<size_t>(last.text.data() + last.text.size() - empty.text.data())};
 }
 
+// Two hyphens begin a comment at the end of a text, but not ahead of a `;`: there they are a syntax error.
+bool ends_with_hyphens(const Statement& statement, bool followed) {
+  return followed && statement.text.ends_with("--") && statement.text.data()[statement.text.size()] == ';';
+}
+
 // One by one: the first error ends it, as on a server.
 Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
   const routing::Classified classified = session.classified;
@@ -122,7 +127,9 @@ Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
       continue;
     }
     protocol::Buffer wire;
-    const bool refused = statement.cls == StatementClass::kEmpty && place.more_results_follow;
+    const bool followed = i + 1 < count;
+    const bool is_empty = statement.cls == StatementClass::kEmpty && place.more_results_follow;
+    const bool refused = is_empty || ends_with_hyphens(statement, followed);
     make_query_packet(
         session, refused ? with_those_behind(statement, classified.statements[count - 1]) : statement.text,
         wire);
@@ -135,7 +142,8 @@ Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
 Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPlace place) {
   if (session.deferred.next_sent_to != Target::kNone) co_await settle_next_transaction(session);
   const std::optional<Decision> decision = common_decision(session);
-  if (!decision || session.transaction_timed_out) co_return co_await run_each(session, place);
+  const bool each = !decision || session.transaction_timed_out || !session.replica_variables.empty();
+  if (each) co_return co_await run_each(session, place);
   // For what happens afterwards the most consequential statement stands for all.
   Statement together = session.classified.statements.front();
   for (const Statement& statement : session.classified.statements) {

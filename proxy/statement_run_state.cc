@@ -202,9 +202,7 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
     pins.user_variables = true;
     session_.variables_beside |= run_.decision.beside_transaction;
   }
-  if (statement.assigns_user_variables && target == Target::kReplica &&
-      session_.level != ReadConsistency::kOff)
-    note_replica_variables(statement);
+  if (statement.assigns_user_variables && target == Target::kReplica) note_replica_variables(statement);
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
   const bool forwards = session_.level != ReadConsistency::kOff;
   const bool has_room =
@@ -256,8 +254,9 @@ SchemaUse RunningStatement::schema_use() const {
 }
 
 bool RunningStatement::bound_to(Target target) const {
+  const bool variables = target == Target::kReplica && !session_.replica_variables.empty();
   return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
-         session_.pins.whole_session_on(target);
+         session_.pins.whole_session_on(target) || variables;
 }
 
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
@@ -290,8 +289,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   // After a USE that failed the connection may be in a schema that is not the session's.
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
   connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
-                    (target == Target::kWriter && session_.pins.user_variables) ||
-                    (target == Target::kReplica && !session_.replica_variables.empty());
+                    (target == Target::kWriter && session_.pins.user_variables);
   if (session_.deferred.next_sent_to == target) {
     session_.deferred.next_connection_kept = connection.keep;
     connection.keep = true;

@@ -339,7 +339,8 @@ Decision decide(const Statement& statement, const SessionView& session, const Ro
   const bool reads = statement.cls == StatementClass::kRead ||
                      statement.cls == StatementClass::kLockingRead ||
                      statement.cls == StatementClass::kWriterRead;
-  if (statement.hints.route == RouteHint::kReplica && reads && session.autocommit &&
+  const bool variables = statement.uses_user_variables && session.has_user_variables;
+  if (statement.hints.route == RouteHint::kReplica && reads && session.autocommit && !variables &&
       !session.pinned_to_writer) {
     // All that a replica refuses, a locking read say, is better done than not.
     Decision decision = run_on_replica("hint", true);

@@ -188,6 +188,41 @@ def test_user_variables_are_carried_over(connect, table):
     assert one(connection, "SELECT @n") == 43
 
 
+def test_user_variable_of_a_read_only_transaction_in_the_next_packet(connect, table):
+    connection = connect(client_flag=1 << 16)
+    for statement in ("START TRANSACTION READ ONLY", f"SELECT COUNT(*) FROM {table}", "SET @n = 5", "COMMIT"):
+        run(connection, statement)
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} VALUES (@n, 'x'); INSERT INTO {table} VALUES (@n + 1, 'y')")
+        while cursor.nextset():
+            pass
+    assert run(connection, f"SELECT id FROM {table} WHERE id > 2 ORDER BY id") == ((5,), (6,))
+
+
+def test_user_variables_of_sessions_that_do_not_forward(cluster, start_proxy, connect):
+    """They live on the replica, whoever else wants a connection there, and come along when the session forwards again."""
+    proxy = start_proxy(cluster, {"workers": 1, "limits.max_server_connections": 2})
+    holders = [connect(to=proxy, level="") for _ in range(2)]
+    others = [connect(to=proxy, level="") for _ in range(4)]
+    for number, connection in enumerate(holders):
+        run(connection, f"SET @a = {number}")
+    for connection in others:
+        attempt(connection, "SELECT 1")
+    for number, connection in enumerate(holders):
+        assert one(connection, "SELECT @a") == number
+        run(connection, "SET aurora_replica_read_consistency = 'SESSION'")
+        assert one(connection, "SELECT @a") == number
+        assert one(connection, f"{WRITER}SELECT @a") == number
+
+
+def test_a_hint_does_not_take_user_variables_away(connect, table):
+    connection = connect()
+    run(connection, "/* causeway: route=replica */ SELECT @a := 4")
+    run(connection, f"INSERT INTO {table} VALUES (@a, 'x')")
+    assert one(connection, "/* causeway: route=replica */ SELECT @a") == 4
+    assert run(connection, f"/* causeway: route=replica */ SELECT id FROM {table} WHERE id >= @a") == ((4,),)
+
+
 # --- what speaks of the last statement --------------------------------------------------------------------------------
 
 
@@ -629,6 +664,13 @@ def test_more_statements_than_are_looked_at_at_once(connect, table, count):
         while cursor.nextset():
             pass
     assert one(connection, f"{WRITER}SELECT COUNT(*) FROM {table}") == count + 2
+
+
+def test_two_hyphens_ahead_of_a_semicolon_are_no_comment(connect, table):
+    connection = connect(client_flag=1 << 16)
+    answer = attempt(connection, f"DELETE FROM {table} WHERE id = 1 --; SET @a = 1")
+    assert isinstance(answer, SqlError) and answer.errno == 1064, answer
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
 
 
 @pytest.mark.kinds("mariadb")
