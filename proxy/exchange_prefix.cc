@@ -285,7 +285,7 @@ bool must_forget_transaction(const ClientSession& session, const BackendConnecti
 
 void append_user_variables(Prefix& prefix, const ClientSession& session, const BackendConnection& connection,
                            protocol::Buffer& out) {
-  append_command(out, Command::kQuery, session.carried_variables, connection.capabilities);
+  append_command(out, protocol::Command::kQuery, session.carried_variables, connection.capabilities);
   prefix.push_back(PrefixStep::kUserVariables);
   prefix.must_succeed_first = true;
 }
