@@ -164,8 +164,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   uint16_t last_warnings = 0;
   LocalAnswer last_local;
   Pins pins;
-  // User variables that were set on the replica, and are there only; the SET that brings the writer's connection
-  // those of before; and whether, beside a transaction on a replica, some were set on the writer.
+  // User variables that were set on the replica, and are there only; the SET that brings the writer's
+  // connection those of before; and whether, beside a transaction on a replica, some were set on the writer.
   std::vector<std::string> replica_variables;
   std::string carried_variables;
   bool variables_beside = false;

@@ -193,7 +193,6 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
          session.last_insert_id != connection.last_insert_id;
 }
 
-
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
   return routing::is_opaque(*exchange.statement) &&
          (connection.needs_reset || !connection.tracks_state_change);
@@ -339,9 +338,9 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          connection.applied_version != session.variables.version() ||
          brings_user_variables(session, connection, exchange) || says_again(session, connection, exchange) ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
-         must_track_state_change(connection, exchange) ||
-         exchange.track_next || must_forget_transaction(session, connection, exchange) ||
-         needs_stand_in(session, exchange) || access_mode_differs(session, connection, exchange);
+         must_track_state_change(connection, exchange) || exchange.track_next ||
+         must_forget_transaction(session, connection, exchange) || needs_stand_in(session, exchange) ||
+         access_mode_differs(session, connection, exchange);
 }
 
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange) {

@@ -240,7 +240,8 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
   if (decision.action == Action::kLeaveReadOnly) return true;
   if (session.transaction == Target::kReplica)
     return decision.takes_transaction_along ||
-           (decision.beside_transaction && decision.target == Target::kWriter && statement.uses_user_variables);
+           (decision.beside_transaction && decision.target == Target::kWriter &&
+            statement.uses_user_variables);
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
   return !speaks_of_the_last && session.level != consistency::ReadConsistency::kOff;
 }
