@@ -20,9 +20,9 @@
 #include "protocol/packet_header.h"
 #include "protocol/proxy_protocol.h"
 #include "protocol/response_scanner.h"
-#include "protocol/text_resultset.h"
 #include "proxy/build_info.h"
 #include "proxy/exchange_prefix.h"
+#include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/server_identity.h"
 #include "proxy/worker.h"
@@ -136,10 +136,6 @@ protocol::Buffer own_attributes() {
   return attributes;
 }
 
-std::string value_or_null(const protocol::TextValue& value) {
-  return value ? std::string(*value) : std::string("NULL");
-}
-
 // What a server says for the client: an ERR packet of the login, or of the questions behind it (a password
 // that has expired).
 void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
@@ -154,42 +150,6 @@ void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
 
 bool is_error(protocol::Bytes payload) {
   return !payload.empty() && payload[0] == protocol::kErrHeader;
-}
-
-// The answer of a server that is one row.
-struct OneRow {
-  std::vector<std::string> values;  // empty if the server has answered with an error: `refusal`
-  protocol::BackendFailure refusal;
-  std::string failure;  // the connection is of no use any more
-};
-
-Awaitable<OneRow> read_one_row(BackendConnection& connection, size_t columns) {
-  OneRow answer;
-  ErrorCode error;
-  protocol::Buffer in;
-  const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
-  const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
-  for (size_t i = 0; i < row_at + 2; ++i) {
-    const auto packet = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
-    if (error) {
-      answer.failure = error.message();
-      co_return answer;
-    }
-    if (is_error(packet.payload)) {
-      answer.refusal = protocol::BackendAuthExchange::refusal(packet.payload);
-      answer.values.clear();
-      co_return answer;
-    }
-    if (i != row_at) continue;
-    const auto row = protocol::parse_text_row(packet.payload, columns);
-    if (!row) {
-      answer.failure = "malformed answer of the server";
-      co_return answer;
-    }
-    for (const protocol::TextValue& value : *row)
-      answer.values.push_back(value_or_null(value));
-  }
-  co_return answer;
 }
 
 template <class T>

@@ -7,6 +7,7 @@
 #include "protocol/err_packet.h"
 #include "protocol/ok_packet.h"
 #include "protocol/session_track.h"
+#include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/worker.h"
 
@@ -16,8 +17,6 @@ namespace {
 using routing::AccessMode;
 using routing::NextTransaction;
 using routing::Target;
-
-constexpr std::chrono::seconds kAnswerTimeout{10};
 
 // The connection that may hold it; null if it has gone, or is somebody else's by now.
 BackendConnection* holder(ClientSession& session) {

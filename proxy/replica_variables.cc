@@ -11,6 +11,7 @@
 #include "protocol/command.h"
 #include "protocol/err_packet.h"
 #include "protocol/text_resultset.h"
+#include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/worker.h"
 #include "routing/user_variables.h"
@@ -20,8 +21,6 @@ namespace {
 
 using protocol::FieldType;
 using routing::UserVariableType;
-
-constexpr std::chrono::seconds kAnswerTimeout{10};
 
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
 std::optional<FieldType> type_of_column(protocol::Bytes definition, const BackendConnection& connection) {

@@ -314,7 +314,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     exchange.access = access_on_replica();
     const bool needs_last_insert_id =
         run_.statement->uses_last_insert_id || (in_transaction && session_.auto_is_null);
-    if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
+    if (needs_last_insert_id) co_await learn_last_insert_id();
     exchange.tell_last_insert_id = needs_last_insert_id;
     // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
     // elsewhere.

@@ -43,6 +43,7 @@ class RunningStatement {
   Awaitable<RunOutcome> fail(ClientError error);
   bool may_run_again(const ExchangeResult& result);
   Awaitable<void> await_last_insert_id();
+  Awaitable<void> learn_last_insert_id();
   Exchange make_exchange() const;
   bool sends_next_transaction() const;
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,

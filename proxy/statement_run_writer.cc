@@ -1,10 +1,13 @@
 #include "proxy/statement_run_state.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 #include <utility>
 
+#include "protocol/command.h"
 #include "protocol/protocol_error.h"
+#include "proxy/one_row.h"
 #include "proxy/session_token.h"
 #include "routing/statement_effects.h"
 
@@ -123,6 +126,36 @@ Awaitable<void> RunningStatement::await_last_insert_id() {
     const DeadlineScope scope(session_, Clock::now());
     co_await worker_.wait_for_change(session_);
   }
+}
+
+// For another server: what only the session's connection to the writer knows exactly. If that is gone, the
+// guess counts.
+Awaitable<void> RunningStatement::learn_last_insert_id() {
+  if (session_.last_insert_id->pending) co_await await_last_insert_id();
+  LastInsertId& id = *session_.last_insert_id;
+  if (id.certain || !session_.writer || session_.writer.connection->needs_reset ||
+      session_.writer.connection->last_insert_id != session_.last_insert_id)
+    co_return;
+  BackendPool& pool = worker_.pool(session_.writer.connection->node);
+  BackendConnection* const connection = pool.take_own(session_.writer);
+  if (connection == nullptr) co_return;
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID()",
+                           connection->capabilities);
+  ErrorCode error;
+  const DeadlineScope scope(session_, Clock::now() + kAnswerTimeout);
+  session_.in_flight = connection;
+  co_await connection->stream.write_all(out, {}, error);
+  const OneRow answer = co_await read_one_row(*connection, 1);
+  session_.in_flight = nullptr;
+  if (!answer.failure.empty() || answer.values.empty()) {
+    pool.close(*connection);
+    co_return;
+  }
+  const std::string& value = answer.values.front();
+  std::from_chars(value.data(), value.data() + value.size(), id.value);
+  id.certain = true;
+  pool.put_back(*connection);
 }
 
 // A writer that was demoted a moment ago lacks what the new one has committed since. A read at SESSION misses
