@@ -87,15 +87,17 @@ bool is_about_rights(const NativeError& error) {
          error.code == kColumnAccessDenied || error.code == kSpecificAccessDenied;
 }
 
-// What a channel leaves out, by the names of the columns.
-std::string read_filters(const RowView& row) {
-  constexpr std::array<std::string_view, 9> kFilters = {
-      "Replicate_Do_DB",         "Replicate_Ignore_DB",         "Replicate_Do_Table",
-      "Replicate_Ignore_Table",  "Replicate_Wild_Do_Table",     "Replicate_Wild_Ignore_Table",
-      "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB"};
+constexpr std::array<std::string_view, 9> kReplicationFilters = {
+    "Replicate_Do_DB",         "Replicate_Ignore_DB",         "Replicate_Do_Table",
+    "Replicate_Ignore_Table",  "Replicate_Wild_Do_Table",     "Replicate_Wild_Ignore_Table",
+    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB"};
+constexpr std::array<std::string_view, 2> kBinaryLogFilters = {"Binlog_Do_DB", "Binlog_Ignore_DB"};
+
+// What is left out, by the names of the columns.
+std::string read_filters(const RowView& row, std::span<const std::string_view> names) {
   constexpr size_t kMaxBytes = 300;
   std::string filters;
-  for (const std::string_view name : kFilters) {
+  for (const std::string_view name : names) {
     const std::string value = row.text({name});
     if (value.empty()) continue;
     filters.append(filters.empty() ? "" : "; ").append(name).append(": ").append(value);
@@ -122,7 +124,7 @@ ReplicaChannel read_channel(const RowView& row) {
     channel.lag = std::chrono::seconds(std::min(*seconds, kYears));
   channel.executed = coordinates(row, {"Relay_Source_Log_File", "Relay_Master_Log_File"},
                                  {"Exec_Source_Log_Pos", "Exec_Master_Log_Pos"});
-  channel.filters = read_filters(row);
+  channel.filters = read_filters(row, kReplicationFilters);
   const uint64_t applier_error = row.number({"Last_SQL_Errno"}).value_or(0);
   channel.last_error =
       applier_error != 0 ? "error " + std::to_string(applier_error) : row.text({"Last_IO_Error"});
@@ -233,6 +235,11 @@ std::vector<ReplicaChannel> read_replica_status(const NativeRows& rows) {
 std::optional<BinlogCoordinates> read_binlog_status(const NativeRows& rows) {
   if (rows.rows.empty()) return std::nullopt;
   return coordinates(RowView(rows.columns, rows.rows.front()), {"File"}, {"Position"});
+}
+
+std::string read_binlog_filters(const NativeRows& rows) {
+  if (rows.rows.empty()) return {};
+  return read_filters(RowView(rows.columns, rows.rows.front()), kBinaryLogFilters);
 }
 
 std::optional<GroupMembership> read_group_members(const NativeRows& rows, std::string_view server_uuid) {

@@ -92,7 +92,7 @@ struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered
 enum class ProbeStatement : uint8_t {
   kVariables,      // one row; first
   kReplicaStatus,  // a row per channel
-  kBinlogStatus,   // at most one row; where coordinates may be needed
+  kBinlogStatus,   // at most one row
   kGroupMembers,   // a row per member; MySQL with the plugin active
 };
 
@@ -107,6 +107,10 @@ using ProbeResult = boost::system::result<T, std::string>;
 ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe);
 std::vector<ReplicaChannel> read_replica_status(const NativeRows& rows);
 std::optional<consistency::BinlogCoordinates> read_binlog_status(const NativeRows& rows);
+
+// What the server does not write to its binary log (binlog_do_db, binlog_ignore_db), in the same answer; at
+// most 300 bytes, empty if it leaves nothing out.
+std::string read_binlog_filters(const NativeRows& rows);
 std::optional<GroupMembership> read_group_members(const NativeRows& rows, std::string_view server_uuid);
 
 // Of the `variables` answer: whether group_members is worth asking.

@@ -27,10 +27,13 @@ class ProbeRun {
     probe_.channels = read_replica_status(*replicas);
     warn_of_filters();
 
-    if (needs_binlog_position()) {
+    if (may_be_the_writer()) {
       auto status = ask(ProbeStatement::kBinlogStatus);
       if (!status && !forgivable(status.error())) return status.error();
-      if (status) probe_.binlog_position = read_binlog_status(*status);
+      if (status) {
+        if (!probe_.gtid_mode) probe_.binlog_position = read_binlog_status(*status);
+        warn_of_binlog_filters(read_binlog_filters(*status));
+      }
     }
     if (has_group_replication(*variables)) {
       auto members = ask(ProbeStatement::kGroupMembers);
@@ -60,18 +63,25 @@ class ProbeRun {
     }
   }
 
+  void warn_of_binlog_filters(const std::string& filters) {
+    if (filters.empty()) return;
+    warn("its binary log leaves out what no replica will ever have, and reads there miss, at every level (" +
+         filters + ")");
+  }
+
   void warn(const std::string& text) {
     probe_.warning.append(probe_.warning.empty() ? "" : "; ").append(text);
   }
 
-  // Coordinates of a replica are its source's: only who may be the writer is asked for its own.
-  bool needs_binlog_position() const {
-    return probe_.binary_log && !probe_.gtid_mode && (probe_.channels.empty() || !probe_.read_only);
+  // Coordinates of a replica are its source's: only who may be the writer is asked for its own binary log.
+  bool may_be_the_writer() const {
+    return probe_.binary_log && (probe_.channels.empty() || !probe_.read_only);
   }
 
-  // A MariaDB whose replicas use GTIDs does without its coordinates, and only the replicas know.
+  // With GTIDs coordinates are not needed; of a MariaDB only the replicas know whether they use these.
   bool forgivable(const NativeError& error) {
-    if (is_connection_error(error) || probe_.flavor != ServerFlavor::kMariadb) return false;
+    if (is_connection_error(error) || (probe_.flavor != ServerFlavor::kMariadb && !probe_.gtid_mode))
+      return false;
     warn(error.text);
     return true;
   }

@@ -223,3 +223,13 @@ def test_replication_filters_are_said(own_cluster, start_proxy):
     run(admin, "CREATE TABLE t (a INT)")
     assert attempt(admin, "SELECT * FROM t") == ()  # 1146 of the replica
     admin.close()
+
+
+@with_and_without_gtids
+def test_filters_of_the_binary_log_are_said(own_cluster, start_proxy, gtid):
+    cluster = own_cluster(replicas=1, gtid=gtid, options=["--binlog-ignore-db=left_out"])
+    proxy = start_proxy(cluster)
+    writer = f"127.0.0.1:{cluster.servers[0].port}"
+    wait_until(lambda: "Binlog_Ignore_DB: left_out" in proxy.log(), 10, "the filter is said")
+    said = [line for line in proxy.log().splitlines() if "Binlog_Ignore_DB: left_out" in line]
+    assert len(said) == 1 and f"node={writer}" in said[0], said

@@ -162,6 +162,9 @@ TEST(NodeProbe, ReadsTheBinaryLogStatus) {
   EXPECT_EQ(read_binlog_status(captured("mysql_9_7_binlog_status"))->to_string(), "binlog.000001:2934");
   EXPECT_EQ(read_binlog_status(captured("mariadb_10_11_binlog_status"))->to_string(), "bin.000001:2893");
   EXPECT_FALSE(read_binlog_status({}));
+  EXPECT_EQ(read_binlog_filters(captured("mysql_9_7_binlog_status")), "");
+  EXPECT_EQ(read_binlog_filters({.columns = {"Binlog_Do_DB", "Binlog_Ignore_DB"}, .rows = {{"", "a,b"}}}),
+            "Binlog_Ignore_DB: a,b");
   EXPECT_FALSE(read_binlog_status({.columns = {"File", "Position"}, .rows = {{"", "4"}}}));
 }
 
