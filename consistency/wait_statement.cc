@@ -9,6 +9,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr milliseconds kShortestWait{1};
 constexpr milliseconds kLongestWait = std::chrono::hours{24};
 
 // Two of the functions take 0 for "for ever". So does MariaDB's MASTER_POS_WAIT(..., 0.25), as it rounds to
@@ -20,7 +21,7 @@ bool takes_fractions(PositionKind kind, const WaitDialect& dialect) {
 }
 
 void append_timeout(std::string& out, milliseconds timeout, bool fractions) {
-  timeout = std::clamp(timeout, milliseconds{1}, kLongestWait);
+  timeout = std::clamp(timeout, kShortestWait, kLongestWait);
   if (!fractions) {
     append_number(out, static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(timeout).count()));
     return;
@@ -49,17 +50,8 @@ std::string_view wait_function(PositionKind kind, const WaitDialect& dialect) {
   return {};
 }
 
-}  // namespace
-
-bool can_wait(PositionKind kind, const WaitDialect& dialect) {
-  return !wait_function(kind, dialect).empty();
-}
-
-bool append_wait_statement(std::string& out, const Position& position, milliseconds timeout,
-                           const WaitDialect& dialect) {
-  const std::string_view function = wait_function(position.kind(), dialect);
-  if (function.empty()) return false;
-  out += "SELECT ";
+void append_call(std::string& out, std::string_view function, const Position& position, milliseconds timeout,
+                 const WaitDialect& dialect) {
   out += function;
   out += "(_utf8mb4'";  // under any collation of the connection
   if (const GtidSet* set = position.gtid_set()) set->append_to(out);
@@ -72,6 +64,26 @@ bool append_wait_statement(std::string& out, const Position& position, milliseco
   }
   append_timeout(out, timeout, takes_fractions(position.kind(), dialect));
   out += ')';
+}
+
+}  // namespace
+
+bool can_wait(PositionKind kind, const WaitDialect& dialect) {
+  return !wait_function(kind, dialect).empty();
+}
+
+bool append_wait_statement(std::string& out, const Position& position, milliseconds timeout,
+                           const WaitDialect& dialect) {
+  const std::string_view function = wait_function(position.kind(), dialect);
+  if (function.empty()) return false;
+  out += "SELECT ";
+  const bool twice = position.kind() == PositionKind::kBinlogCoordinates;
+  if (twice) out += "CASE ";
+  append_call(out, function, position, timeout, dialect);
+  if (!twice) return true;
+  out += ">=0 WHEN 1 THEN -(";
+  append_call(out, function, position, kShortestWait, dialect);
+  out += "<>0) WHEN 0 THEN -1 END";
   return true;
 }
 

@@ -1,6 +1,7 @@
 """DESIGN 2: what reads see at each level, on replicas that are behind, with GTIDs and by file and position."""
 
 import random
+import re
 import threading
 import time
 
@@ -222,6 +223,56 @@ def test_a_write_with_a_position_needs_no_question_to_the_writer(cluster, proxy,
         run(connection, f"UPDATE {table} SET value = 'y' WHERE id = {number}")
         assert _count(connection, table)[0] == number
     assert proxy.metric("causeway_probe_reads_total") == before
+
+
+def _wait_statement(cluster, connection):
+    """The wait that Causeway sends to the replica, for a position that will never come."""
+    cluster.query(1, "SET GLOBAL log_output = 'TABLE', GLOBAL general_log = 1")
+    sent = []
+
+    def is_sent():
+        run(connection, "INSERT INTO app.waited_for VALUES (1)")
+        run(connection, "SELECT * FROM app.waited_for")
+        log = "SELECT CONVERT(argument USING utf8mb4) AS text FROM mysql.general_log WHERE argument LIKE 'SELECT%POS_WAIT(%'"
+        sent[:] = [row for row in cluster.query(1, log) if "general_log" not in row["text"]]
+        return bool(sent)
+
+    wait_until(is_sent, 20, "a read has waited")
+    cluster.query(1, "SET GLOBAL general_log = 0")
+    return re.sub(r"(POS_WAIT\(_utf8mb4'[^']+'),\d+", r"\1,999999999", sent[0]["text"])
+
+
+@pytest.mark.gtid(False)
+def test_no_wait_is_over_because_the_applier_is_started(own_cluster, start_proxy):
+    """Both servers answer such a wait as if its position had been reached, once in a while."""
+    cluster = own_cluster(replicas=1, gtid=False)
+    proxy = start_proxy(cluster, {"forwarding.read_wait_timeout": "300ms"})
+    connection = proxy.connect(autocommit=True)
+    run(connection, "CREATE TABLE app.waited_for (a INT)")
+    run(connection, "SET aurora_replica_read_consistency = 'GLOBAL'")  # at SESSION MariaDB waits for GTIDs
+    statement = _wait_statement(cluster, connection)
+    word = "REPLICA" if cluster.kind == "mysql" else "SLAVE"
+    ended, answers = threading.Event(), []
+
+    def wait_again_and_again():
+        waiting = cluster.connect(1)
+        while not ended.is_set():
+            answers.append(one(waiting, statement))
+        waiting.close()
+
+    waiters = [threading.Thread(target=wait_again_and_again) for _ in range(8)]
+    for waiter in waiters:
+        waiter.start()
+    applier = cluster.connect(1)
+    try:
+        for _ in range(scaled("CAUSEWAY_TEST_APPLIER_RESTARTS", 400 if cluster.kind == "mysql" else 1500, 20000)):
+            run(applier, f"STOP {word} SQL_THREAD")
+            run(applier, f"START {word} SQL_THREAD")
+    finally:
+        ended.set()
+        for waiter in waiters:
+            waiter.join()
+    assert answers and [answer for answer in answers if answer is not None and answer >= 0] == [], statement
 
 
 # --- GLOBAL and EVENTUAL ----------------------------------------------------------------------------------------------
