@@ -476,6 +476,8 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         if (needs_tls()) {
           const ClientError refusal = secure_transport_required();
           worker_.metrics().reject(RejectReason::kTlsRequired);
+          worker_.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
+                                {{"user", phase.user()}, {"client", session_.host}});
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }

@@ -140,6 +140,8 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   try {
     if (open >= config().limits.max_connections) {
       metrics_.reject(RejectReason::kTooManyConnections);
+      logger().error("a client was refused: limits.max_connections is reached",
+                     {{"max_connections", config().limits.max_connections}});
       co_await answer_error(*session, 0, too_many_connections());
     } else {
       co_await run_client_session(*session);

@@ -240,6 +240,13 @@ def test_too_many_clients(cluster, start_proxy, connect):
     with pytest.raises(pymysql.Error) as error:
         connect(to=proxy)
     assert (error.value.args[0], error.value.sqlstate) in ((1040, "08004"), (1040, None))
+    told = 'level=error event="a client was refused: limits.max_connections is reached" max_connections=3'
+    proxy.wait_for_log(told)
+    for _ in range(9):
+        assert not _can_connect(proxy)
+    assert proxy.metric("causeway_connections_rejected_total", reason="too_many_connections") == 10
+    wait_until(lambda: "max_connections=3 repeated=5" in proxy.log(), 20, "the log says how often it was")
+    assert proxy.log().count(told) == 6
     held[0].close()
     wait_until(lambda: _can_connect(proxy), 5, "there is room again")
 
