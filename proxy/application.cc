@@ -18,6 +18,7 @@
 
 #include "proxy/admin_server.h"
 #include "proxy/build_info.h"
+#include "proxy/certificate_dates.h"
 #include "proxy/cluster_monitor.h"
 #include "proxy/connection_share.h"
 #include "proxy/descriptor_limit.h"
@@ -42,6 +43,9 @@ constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
 
 // How often memory that is free is given back to the system.
 constexpr std::chrono::seconds kGiveBackInterval{5};
+
+// How often it is said again that a certificate is not valid, or not for long.
+constexpr std::chrono::hours kTellOfCertificates{24};
 
 // Until the monitor has heard of a node's max_connections.
 constexpr uint64_t kDefaultMaxConnections = 151;
@@ -94,6 +98,7 @@ class Application {
 
   void check_descriptors();
   void prepare_environment();
+  void look_at_certificates();
   void wait_for_cluster();
   void start_serving();
   void tell_readiness();
@@ -129,6 +134,8 @@ class Application {
   uint64_t budgets_of_view_ = 0;
   std::optional<bool> told_ready_;  // nothing before it was told
   uint64_t told_ready_of_view_ = 0;
+  CertificateWatch certificates_;
+  steady_clock::time_point next_look_at_certificates_;
   FreeMemory free_memory_;
   steady_clock::time_point next_give_back_;
 };
@@ -140,6 +147,7 @@ void Application::prepare_environment() {
   environment_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
   environment_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
   environment_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
+  look_at_certificates();
   if (config_.users.empty()) {
     accounts_ = std::make_unique<AccountStore>(monitor_options(config_, monitor_account_),
                                                AccountStore::Options{}, cluster_, monitor_log(logger_));
@@ -148,6 +156,12 @@ void Application::prepare_environment() {
   for (size_t i = 0; i < config_.workers; ++i) {
     environment_.workers.push_back(std::make_unique<Worker>(environment_, i));
   }
+}
+
+void Application::look_at_certificates() {
+  next_look_at_certificates_ = steady_clock::now() + kTellOfCertificates;
+  certificates_.set(certificates_in_use(config_, environment_.client_tls, environment_.server_tls));
+  certificates_.tell(logger_, std::chrono::system_clock::now());
 }
 
 // The writer's share is Aurora's, over all workers; a replica's leaves something for others. Several
@@ -207,6 +221,7 @@ AdminHandlers Application::admin_handlers() {
   handlers.metrics = [this] {
     auto families = metrics_.Collect();
     families.push_back(dropped_log_lines(logger_));
+    families.push_back(certificates_.expiry_metric());
     return families;
   };
   handlers.readiness = [this] { return readiness(); };
@@ -279,6 +294,7 @@ void Application::on_tick() {
     next_give_back_ = now + kGiveBackInterval;
     free_memory_.give_back();
   }
+  if (steady_clock::now() >= next_look_at_certificates_) look_at_certificates();
   logger_.tell_repeated();
   if (drain_until_) {
     const bool empty = environment_.sessions.load() == 0;
@@ -331,6 +347,7 @@ void Application::reload() {
   }
   for (const auto& worker : environment_.workers)
     worker->set_tls(environment_.client_tls, environment_.server_tls);
+  look_at_certificates();
   if (!config_.monitor.password_file.empty()) {
     const auto changed = monitor_account_->read_again();
     if (!changed) {

@@ -1,6 +1,7 @@
 #include "proxy/node_check.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <ostream>
 #include <stdexcept>
@@ -8,6 +9,7 @@
 #include <variant>
 
 #include "proxy/account_table.h"
+#include "proxy/certificate_dates.h"
 #include "proxy/cluster_monitor.h"
 #include "proxy/descriptor_limit.h"
 #include "proxy/listener.h"
@@ -51,6 +53,17 @@ class Check {
     if (const auto* problem = std::get_if<std::string>(&client)) fail(*problem);
     const TlsContextResult server = make_server_tls_context(config_.server_tls);
     if (const auto* problem = std::get_if<std::string>(&server)) fail(*problem);
+    const auto made = [](const TlsContextResult& result) {
+      const auto* context = std::get_if<TlsContext>(&result);
+      return context == nullptr ? TlsContext() : *context;
+    };
+    const auto now = std::chrono::system_clock::now();
+    for (const CertificateInUse& certificate : certificates_in_use(config_, made(client), made(server))) {
+      const CertificateState state = state_of(certificate.dates, now);
+      if (state == CertificateState::kExpiresSoon) err_ << describe_certificate(certificate, state) << "\n";
+      if (state == CertificateState::kExpired || state == CertificateState::kNotYetValid)
+        fail(describe_certificate(certificate, state));
+    }
   }
 
   void check_listeners() {

@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 import pymysql
-from cluster import accounts, free_port
+from cluster import Causeway, accounts, free_port
 from cluster.paths import cache_dir
 
 # CI runs the short form; the long one is asked for by CAUSEWAY_TEST_LONG=1 (or the variable of one test, see README).
@@ -188,6 +188,12 @@ def kill_connections(cluster, *nodes, user=accounts.APP.name):
             if row["User"] == user:
                 with contextlib.suppress(pymysql.Error):  # it may just have ended
                     cluster.query(node, f"KILL {row['Id']}")
+
+
+def check(cluster, *arguments):
+    """`causeway check` on free ports; later arguments win."""
+    command = Causeway(cluster).command()
+    return subprocess.run([command[0], "check", *command[1:], *arguments], capture_output=True, text=True, timeout=60)
 
 
 # --- replicas that are behind -----------------------------------------------------------------------------------------

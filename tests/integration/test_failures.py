@@ -18,7 +18,7 @@ import pytest
 from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
-from support import SqlError, attempt, in_parallel, kill_connections, one, run_client, scaled, server_of
+from support import SqlError, attempt, check, in_parallel, kill_connections, one, run_client, scaled, server_of
 
 
 @pytest.fixture
@@ -451,12 +451,6 @@ def test_ready_means_that_a_statement_can_be_served(own_cluster, start_proxy):
 # --- causeway check ---------------------------------------------------------------------------------------------------
 
 
-def check(cluster, *arguments):
-    """`causeway check` on free ports; later arguments win."""
-    command = Causeway(cluster).command()
-    return subprocess.run([command[0], "check", *command[1:], *arguments], capture_output=True, text=True, timeout=60)
-
-
 def test_check_says_who_is_who(cluster):
     done = check(cluster)
     assert (done.returncode, done.stderr) == (0, "")
@@ -504,15 +498,6 @@ def test_check_of_a_port_in_use(cluster, flag):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = check(cluster, flag, address)
     assert done.returncode == 1 and f"cannot listen on {address}" in done.stderr and "in use" in done.stderr.lower()
-
-
-@pytest.mark.parametrize("settings", [("--tls.certificate=/no/such.pem", "--tls.key=/no/such.key"), ("--tls.ca=/no/such.pem",),
-                                      ("--server_tls.ca=/no/such.pem", "--server_tls.mode=verify_ca")])  # fmt: skip
-def test_check_of_missing_files(cluster, settings):
-    done = check(cluster, *settings)
-    assert done.returncode == 1 and "/no/such.pem" in done.stderr
-
-
 def test_check_tries_the_nodes(cluster):
     command = Causeway(cluster).command()
     good = subprocess.run([command[0], "check", *command[1:]], capture_output=True, text=True, timeout=30)

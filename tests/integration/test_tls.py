@@ -8,10 +8,10 @@ import ssl
 
 import pymysql
 import pytest
-from certificates import authority_of, new_authority
+from certificates import authority_of, expiry, new_authority
 from cluster import accounts, wait_until
 from conftest import run
-from support import attempt, one
+from support import attempt, check, one
 from test_accounts import create_user, denied, outcome, tls  # noqa: F401 (create_user is a fixture)
 
 
@@ -140,6 +140,58 @@ def test_reload_without_files_changes_nothing(cluster, start_proxy):
     assert shown_certificate(proxy) == before
 
 
+# --- certificates that expire -----------------------------------------------------------------------------------------
+
+TOLD = "a certificate is not valid, or not for long"
+
+
+@pytest.mark.parametrize(("days", "state"), [((-9, -1), "expired"), ((1, 90), '"not yet valid"'), ((-9, 13), '"expires soon"'),
+                                             ((-9, 15), None)])  # fmt: skip
+def test_a_certificate_that_is_not_valid_or_not_for_long_is_told(cluster, start_proxy, authority, days, state):
+    pair = authority.redate(authority.issue("own", "/CN=causeway"), *days)
+    settings = {"tls.certificate": pair.certificate, "tls.key": pair.key}
+    proxy = start_proxy(cluster, settings)
+    assert proxy.metric("causeway_certificate_expiry_timestamp_seconds", setting="tls.certificate") == expiry(pair)
+    lines = [line for line in proxy.log().splitlines() if TOLD in line]
+    checked = check(cluster, *(f"--{name}={value}" for name, value in settings.items()))
+    if state is None:
+        assert (lines, checked.returncode, checked.stderr) == ([], 0, "")
+        return
+    assert len(lines) == 1 and "level=warning" in lines[0] and f"state={state} " in lines[0], lines
+    assert f"setting=tls.certificate file={pair.certificate} " in lines[0] and "subject" in lines[0]
+    assert f"tls.certificate: {pair.certificate}: " + state.strip('"') in checked.stderr
+    assert checked.returncode == (0 if "soon" in state else 1)
+    assert outcome(proxy.port, accounts.APP, ssl=context_of()) == "in"  # who does not verify does not care
+
+
+def test_a_certificate_that_expires_is_told_at_a_reload(cluster, start_proxy, authority):
+    """And so is one that replaces it no more."""
+    pair = authority.issue("own", "/CN=causeway")
+    proxy = start_proxy(cluster, {"tls.certificate": pair.certificate, "tls.key": pair.key})
+    before = proxy.metric("causeway_certificate_expiry_timestamp_seconds")
+    assert TOLD not in proxy.log()
+    authority.redate(pair, -9, -1)
+    reload(proxy, "tls.certificate, tls.key")
+    proxy.wait_for_log(TOLD)
+    assert proxy.metric("causeway_certificate_expiry_timestamp_seconds") < before
+    authority.redate(pair, -9, 90)
+    reload(proxy, "tls.certificate, tls.key")
+    assert proxy.metric("causeway_certificate_expiry_timestamp_seconds") > before
+    assert proxy.log().count(TOLD) == 1
+
+
+def test_authorities_and_what_servers_are_shown_expire_too(cluster, start_proxy, authority, tmp_path):
+    own = authority.redate(authority.issue("own", "/CN=ann"), -9, 3)
+    foreign = new_authority(tmp_path / "foreign")
+    foreign.redate(foreign.pair, -9, -1)
+    bundle = tmp_path / "authorities.pem"  # one of them has expired, which is how they are renewed
+    bundle.write_bytes(pathlib.Path(authority.pair.certificate).read_bytes() + pathlib.Path(foreign.pair.certificate).read_bytes())
+    proxy = start_proxy(cluster, {"tls.ca": foreign.pair.certificate, "server_tls.ca": str(bundle),
+                                  "server_tls.certificate": own.certificate, "server_tls.key": own.key})  # fmt: skip
+    told = {line.split(" setting=")[1].split()[0] for line in proxy.log().splitlines() if TOLD in line}
+    assert told == {"tls.ca", "server_tls.certificate"}
+
+
 # --- towards servers --------------------------------------------------------------------------------------------------
 
 
@@ -171,22 +223,50 @@ def expect_no_server(proxy, reason):
     assert proxy.http("/readyz")[0] != 200
 
 
+@contextlib.contextmanager
+def servers_showing(cluster, issue):
+    """The servers of the cluster show certificates that issue(authority) makes."""
+    statement = "FLUSH SSL" if cluster.kind == "mariadb" else "ALTER INSTANCE RELOAD TLS"
+    kept = {}
+    try:
+        for node, server in enumerate(cluster.servers):
+            kept[node] = {name: (server.datadir / name).read_bytes() for name in ("server-cert.pem", "server-key.pem")}
+            pair = issue(authority_of(cluster, server.datadir))
+            shutil.move(pair.certificate, server.datadir / "server-cert.pem")
+            shutil.move(pair.key, server.datadir / "server-key.pem")
+            cluster.query(node, statement)
+        yield
+    finally:
+        for node, files in kept.items():
+            for name, contents in files.items():
+                (cluster.servers[node].datadir / name).write_bytes(contents)
+            cluster.query(node, statement)
+
+
 @pytest.fixture
 def misnamed(cluster):
     """The servers of the cluster show certificates of the right authority for another name."""
-    statement = "FLUSH SSL" if cluster.kind == "mariadb" else "ALTER INSTANCE RELOAD TLS"
-    kept = {}
-    for node, server in enumerate(cluster.servers):
-        kept[node] = {name: (server.datadir / name).read_bytes() for name in ("server-cert.pem", "server-key.pem")}
-        pair = authority_of(cluster, server.datadir).issue("misnamed", "/CN=elsewhere", "DNS:elsewhere")
-        shutil.move(pair.certificate, server.datadir / "server-cert.pem")
-        shutil.move(pair.key, server.datadir / "server-key.pem")
-        cluster.query(node, statement)
-    yield
-    for node, files in kept.items():
-        for name, contents in files.items():
-            (cluster.servers[node].datadir / name).write_bytes(contents)
-        cluster.query(node, statement)
+    with servers_showing(cluster, lambda authority: authority.issue("misnamed", "/CN=elsewhere", "DNS:elsewhere")):
+        yield
+
+
+def test_check_says_why_a_servers_certificate_is_not_accepted(cluster, authority, tmp_path):
+    def verify(ca):
+        done = check(cluster, "--server_tls.mode=verify_ca", f"--server_tls.ca={ca}")
+        return done.returncode, done.stderr
+
+    assert verify(authority.pair.certificate) == (0, "")
+    status, text = verify(new_authority(tmp_path / "foreign").pair.certificate)
+    assert status == 1 and "self-signed certificate in certificate chain" in text and "expired" not in text
+    if cluster.kind == "mysql":
+        return  # it loads no certificate that is not valid
+    with servers_showing(cluster, lambda ca: ca.redate(ca.issue("late", "/CN=localhost"), -9, -1)):
+        status, text = verify(authority.pair.certificate)
+        assert status == 1 and all(f"{address}: " in text for address in cluster.addresses())
+        assert text.count("certificate has expired") == 3, text
+    with servers_showing(cluster, lambda ca: ca.redate(ca.issue("early", "/CN=localhost"), 1, 90)):
+        status, text = verify(authority.pair.certificate)
+        assert status == 1 and text.count("certificate is not yet valid") == 3, text
 
 
 def test_servers_of_another_name(cluster, misnamed, start_proxy, authority):

@@ -10,6 +10,8 @@
 #include <regex>
 #include <set>
 
+#include "proxy/certificate_dates.h"
+
 namespace causeway::proxy {
 namespace {
 
@@ -158,7 +160,7 @@ TEST(MetricsRegistry, NamesFollowPrometheus) {
 // The dashboard and the alert rules ask for nothing that is not there.
 TEST(MetricsRegistry, HasEveryMetricThatDeployAsksFor) {
   const MetricsRegistry registry(1, {"a:1"}, [] { return std::vector<NodeGauges>(1); });
-  std::set<std::string> names;
+  std::set<std::string> names = {CertificateWatch().expiry_metric().name};
   for (const prometheus::MetricFamily& family : registry.Collect()) {
     names.insert(family.name);
     if (family.type != prometheus::MetricType::Histogram) continue;
