@@ -85,6 +85,7 @@ function drawNodes(nodes, seconds) {
     const card = element("div", "card " + (node.up ? node.role : "down"));
     card.append(element("div", "name", node.name));
     card.append(element("div", node.up ? "good" : "bad", node.up ? node.role + (node.usable === false ? ", not used" : "") : "down"));
+    if (node.monitor_refused) card.append(element("div", "bad", "does not let the monitor in" + (node.last_error ? ": " + node.last_error : "")));
     const before = previous && (previous.nodes || []).find(n => n.name === node.name);
     const rate = before && seconds > 0 ? Math.max(0, (node.statements || 0) - (before.statements || 0)) / seconds : 0;
     card.append(element("div", "", format(rate) + " statements/s, " + (node.leases || 0) + " of " + (node.connections || 0) + " connections in use"));

@@ -26,8 +26,9 @@ struct AdminHandlers {
   std::function<Readiness()> readiness;
   // A JSON object. The page shows of it, all optional:
   // {"version", "uptime_seconds", "ready", "reason", "sessions", "forwarding_sessions",
-  //  "nodes": [{"name", "role", "up", "usable", "lag_seconds", "position", "statements", "connections",
-  //  "leases"}], "statements": {"writer": n, "replica": n, "local": n, "rejected": n}, "read_waits":
+  //  "nodes": [{"name", "role", "up", "monitor_refused", "last_error", "usable", "lag_seconds", "position",
+  //  "statements", "connections", "leases"}], "statements": {"writer": n, "replica": n, "local": n,
+  //  "rejected": n}, "read_waits":
   //  {"count", "seconds", "timeouts"}, "pins": {"REASON": n}}
   std::function<std::string()> status;
 };

@@ -1,9 +1,9 @@
 #include "proxy/cluster_monitor.h"
 
 #include <algorithm>
-#include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -35,17 +35,8 @@ std::string describe_connect_error(const NativeError& error, const std::string& 
   return doing + to_string(error);
 }
 
-// 0 if the server does not tell. What is wrong with the connection the poll will tell.
-int64_t ask_start_time(NativeClient& client) {
-  const auto rows =
-      client.query(start_time_sql(flavor_of(client.server_version()) == ServerFlavor::kMariadb));
-  int64_t started_at = 0;
-  if (rows && rows->rows.size() == 1 && rows->columns.size() == 1 && rows->rows[0][0]) {
-    const std::string& text = *rows->rows[0][0];
-    std::from_chars(text.data(), text.data() + text.size(), started_at);
-  }
-  return started_at;
-}
+using NodePair = std::pair<size_t, size_t>;
+using NodePairs = std::set<NodePair>;
 
 // What a poll came to.
 struct Outcome {
@@ -53,6 +44,7 @@ struct Outcome {
   std::string error = {};
   bool refused = false;        // the server is there and said no
   bool about_account = false;  // because of who we are: is_about_account()
+  Clock::time_point begun = {};
 };
 
 }  // namespace
@@ -106,7 +98,8 @@ struct ClusterMonitor::Impl {
         reconnect(options.nodes.size()),
         ahead(options.nodes.size()),
         last_errors(options.nodes.size()),
-        shut_out(options.nodes.size()) {
+        shut_out(options.nodes.size()),
+        refuses(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
       clients.push_back(std::make_unique<NativeClient>());
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
@@ -151,6 +144,7 @@ struct ClusterMonitor::Impl {
       const auto started = Clock::now();
       if (is_to_reconnect(i)) clients[i]->close();
       Outcome outcome = poll(i, server_started_at);
+      outcome.begun = started;
       if (outcome.probe) {
         count_connections(*clients[i], connections);
         outcome.probe->connections = connections;
@@ -210,6 +204,8 @@ struct ClusterMonitor::Impl {
     NodeRecord& record = records[i];
     if (stopping) return record.health;
     const Health before = record.health;
+    refuses[i] = outcome.about_account;
+    if (outcome.about_account) record.refused_at = outcome.begun;
     if (outcome.about_account && in_service(before)) {
       stay_as_known(i, std::move(outcome.error));
       return record.health;
@@ -222,7 +218,11 @@ struct ClusterMonitor::Impl {
     log_node(i, before, outcome);
     last_errors[i] = std::move(outcome.error);
     if (outcome.probe) note_incarnation(i, *outcome.probe);
-    if (outcome.probe) record.probe = std::move(outcome.probe);
+    if (outcome.probe) {
+      note_promotion(record, *outcome.probe);
+      record.probe = std::move(outcome.probe);
+      record.refused_at.reset();
+    }
     publish_once_all_are_known();
     return record.health;
   }
@@ -251,6 +251,7 @@ struct ClusterMonitor::Impl {
       writer_incarnation = incarnation;
     }
     if (other_writer) {
+      log_superseded(static_cast<size_t>(election.writer));
       ++writer_epoch;
       history.clear();
       // The first writer of all is taken at its word.
@@ -266,6 +267,30 @@ struct ClusterMonitor::Impl {
     if (!other_kind && !other_log) return;
     for (NodeRecord& record : records)
       ++record.position_era;
+  }
+
+  // Nobody has seen the former writer give up its role.
+  void log_superseded(size_t writer) const {
+    if (memory.writer < 0 || memory.writer == static_cast<int>(writer)) return;
+    const NodeRecord& former = records[static_cast<size_t>(memory.writer)];
+    if (!former.refused_at || !in_service(former.health)) return;
+    log(Level::kError,
+        "a node was promoted while the writer does not let the monitor in: it is the writer now",
+        {{"node", records[writer].name}, {"former_writer", former.name}});
+  }
+
+  void log_twins() {
+    NodePairs now;
+    for (const Twins& twins : find_twins(records)) {
+      const NodePair pair(twins.first, twins.second);
+      now.insert(pair);
+      if (told_twins.contains(pair)) continue;
+      log(Level::kWarning, "two nodes cannot be told apart",
+          {{"node", records[twins.first].name},
+           {"other", records[twins.second].name},
+           {"reason", twins.why}});
+    }
+    told_twins = std::move(now);
   }
 
   // What has been found out so far is to be known for the servers of now, soon.
@@ -362,6 +387,7 @@ struct ClusterMonitor::Impl {
     const auto speaker = view->writer >= 0 ? view->nodes.begin() + view->writer
                                            : std::ranges::find_if(view->nodes, &NodeView::reachable);
     view->flavor = speaker != view->nodes.end() ? speaker->flavor : state.current()->flavor;
+    log_twins();
     log_roles(*state.current(), *view);
     state.publish(std::move(view));
     published.notify_all();
@@ -374,6 +400,7 @@ struct ClusterMonitor::Impl {
     node.port = records[i].port;
     node.unix_socket = options.nodes[i].unix_socket;
     node.reachable = in_service(records[i].health);
+    node.monitor_refused = refuses[i];
     node.role = elected.role;
     node.usable_for_reads = elected.usable_for_reads;
     node.unusable_reason = std::move(elected.unusable_reason);
@@ -508,6 +535,8 @@ struct ClusterMonitor::Impl {
   std::vector<std::string> last_errors;
   // By node: when it was said last that it does not let us in; nothing while it does.
   std::vector<std::optional<Clock::time_point>> shut_out;
+  std::vector<bool> refuses;  // by node: the last poll did not get in
+  NodePairs told_twins;
   WriterMemory memory;
   uint64_t version = 0;
   uint64_t writer_epoch = 0;

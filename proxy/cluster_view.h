@@ -44,6 +44,8 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   std::string unix_socket;
 
   bool reachable = false;  // in service: it answers, or has missed one poll only
+  // It answered the last poll, but did not let the monitor in: what is known of it is of before.
+  bool monitor_refused = false;
   NodeRole role = NodeRole::kUnknown;
 
   // Reads may be sent here. Replicas: the applier runs (the receiver may be down, so that reads go on while

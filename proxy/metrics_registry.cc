@@ -250,6 +250,12 @@ void collect_cluster(FamilyBuilder& builder, const std::vector<NodeGauges>& node
   for (const NodeGauges& node : nodes) {
     builder.value(node.up ? 1 : 0, {label("node", node.node)});
   }
+  builder.begin("causeway_node_monitor_refused",
+                "1 if the node does not let the monitor in: what is known of it is of before.",
+                MetricType::Gauge);
+  for (const NodeGauges& node : nodes) {
+    builder.value(node.monitor_refused ? 1 : 0, {label("node", node.node)});
+  }
   builder.begin("causeway_node_usable", "1 if the node takes statements.", MetricType::Gauge);
   for (const NodeGauges& node : nodes) {
     builder.value(node.usable ? 1 : 0, {label("node", node.node)});

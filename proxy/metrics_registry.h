@@ -24,6 +24,7 @@ struct NodeGauges {
   std::string role;  // "writer", "replica", "unknown"
   std::string version;
   bool up = false;
+  bool monitor_refused = false;                  // it answers, but does not let the monitor in
   bool usable = false;                           // takes part in routing
   std::optional<std::chrono::microseconds> lag;  // of a replica; nothing: unknown
   bool has_source = false;                       // it has a lag, known or not

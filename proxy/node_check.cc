@@ -96,6 +96,7 @@ class Check {
     } else {
       auto probe = probe_node(client, config_.monitor.user);
       if (probe) {
+        probe->started_at = ask_start_time(client);
         record.health = Health::kUp;
         if (!probe->warning.empty()) err_ << record.name << ": " << probe->warning << "\n";
         if (config_.users.empty()) read_accounts_of(client, record.name, *probe);
@@ -148,6 +149,9 @@ std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, con
     }
     flavor = node.probe->flavor;
   }
+  for (const Twins& twins : find_twins(nodes))
+    problems.push_back(nodes[twins.first].name + " and " + nodes[twins.second].name +
+                       " cannot be told apart: " + std::string(twins.why));
   if (election.writer < 0) problems.push_back("there is no writer: " + election.no_writer_reason);
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ElectedNode& node = election.nodes[i];

@@ -11,8 +11,8 @@
 
 namespace causeway::proxy {
 
-// What an operator has to put right about these nodes, one text each: servers of both kinds, no writer or
-// several, replicas that take no reads. Nodes without a probe have been told already.
+// What an operator has to put right about these nodes, one text each: servers of both kinds, two that are
+// one, no writer or several, replicas that take no reads. Nodes without a probe have been told already.
 std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, const Election& election);
 
 // Polls each node once, elects, tries to listen where the configuration says, and reads its TLS files. Prints

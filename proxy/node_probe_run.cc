@@ -1,5 +1,7 @@
 #include "proxy/node_probe_run.h"
 
+#include <charconv>
+#include <string>
 #include <utility>
 
 namespace causeway::proxy {
@@ -92,6 +94,17 @@ class ProbeRun {
 };
 
 }  // namespace
+
+int64_t ask_start_time(NativeClient& client) {
+  const auto rows =
+      client.query(start_time_sql(flavor_of(client.server_version()) == ServerFlavor::kMariadb));
+  int64_t started_at = 0;
+  if (rows && rows->rows.size() == 1 && rows->columns.size() == 1 && rows->rows[0][0]) {
+    const std::string& text = *rows->rows[0][0];
+    std::from_chars(text.data(), text.data() + text.size(), started_at);
+  }
+  return started_at;
+}
 
 NativeResult<NodeProbe> probe_node(NativeClient& client, std::string_view user) {
   return ProbeRun(client, user).run();

@@ -1,6 +1,7 @@
 // Runs one poll on a connection.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "proxy/native_client.h"
@@ -13,5 +14,9 @@ namespace causeway::proxy {
 // sense. The rights: REPLICATION CLIENT (MariaDB 10.5+: REPLICA MONITOR and BINLOG MONITOR), for replication
 // groups SELECT on performance_schema.replication_group_members.
 NativeResult<NodeProbe> probe_node(NativeClient& client, std::string_view user);
+
+// When the server was started, see ServerIdentity; 0 if it does not tell. What is wrong with the connection
+// the poll will tell.
+int64_t ask_start_time(NativeClient& client);
 
 }  // namespace causeway::proxy

@@ -13,6 +13,11 @@ using consistency::PositionKind;
 
 constexpr int kNobody = -1;
 
+bool takes_writes(const NodeProbe& probe) {
+  const auto& group = probe.group;
+  return !probe.read_only && (!group || (group->online && group->primary && group->has_quorum));
+}
+
 // Who is who among the nodes, worked out once per election.
 class Topology {
  public:
@@ -30,10 +35,22 @@ class Topology {
   // none.
   int source(size_t i, size_t channel) const { return sources_[i][channel]; }
 
-  bool is_writable(size_t i) const {
-    if (!serves(i) || probe(i).read_only) return false;
-    const auto& group = probe(i).group;
-    return !group || (group->online && group->primary && group->has_quorum);
+  bool is_writable(size_t i) const { return serves(i) && takes_writes(probe(i)) && !is_superseded(i); }
+
+  // What is known of it is that it was writable, and since then another node has been made the writer.
+  bool is_superseded(size_t i) const {
+    const NodeRecord& node = nodes_[i];
+    if (!node.refused_at || !node.probe) return false;
+    const bool other_promoted = std::ranges::any_of(nodes_, [&](const NodeRecord& other) {
+      const auto& promotion = other.promotion;
+      return promotion && promotion->seen_at > node.probe->answered_at &&
+             promotion->seen_at < *node.refused_at &&
+             promotion->until - promotion->seen_at >= kPromotionSettled;
+    });
+    if (!other_promoted) return false;
+    for (size_t j = 0; j < size(); ++j)
+      if (j != i && serves(j) && !nodes_[j].refused_at && follows(j, i, true)) return false;
+    return true;
   }
 
   // Nodes, but for those in `except`, that have i as their source. `connected`: in service, and their
@@ -103,6 +120,9 @@ class Topology {
   std::vector<std::vector<int>> sources_;
 };
 
+constexpr std::string_view kSuperseded =
+    "does not let the monitor in, and another node has been promoted since it did";
+
 struct Choice {
   int writer = kNobody;
   std::string reason;
@@ -119,7 +139,9 @@ std::string why_not_writable(const Topology& topology) {
   std::string text = "no node can be the writer: ";
   for (size_t i = 0; i < topology.size(); ++i) {
     std::string_view why = "is down";
-    if (topology.serves(i))
+    if (topology.serves(i) && topology.is_superseded(i))
+      why = kSuperseded;
+    else if (topology.serves(i))
       why = topology.probe(i).read_only           ? "is read-only"
             : topology.probe(i).group.has_value() ? "is no primary with a quorum of its replication group"
             : !topology.probe(i).channels.empty() ? "is a replica, though not read-only"
@@ -329,6 +351,8 @@ ElectedNode judge(const Topology& topology, size_t i, int writer, const WriterMe
   } else if (probe.read_only) {
     node.role = NodeRole::kReadOnly;
     node.unusable_reason = "it is read-only, but replicates from nobody";
+  } else if (topology.is_superseded(i)) {
+    node.unusable_reason.append("it ").append(kSuperseded);
   } else {
     node.unusable_reason = "it is writable, but not the writer";
   }
@@ -376,6 +400,30 @@ Health next_health(Health health, const NodeProbe* probe,
     return channel.lag && *channel.lag <= *rejoin_max_lag;
   });
   return within ? Health::kUp : Health::kCatchingUp;
+}
+
+std::vector<Twins> find_twins(std::span<const NodeRecord> nodes) {
+  const auto is_heard = [](const NodeRecord& node) { return in_service(node.health) && node.probe; };
+  std::vector<Twins> twins;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    for (size_t j = i + 1; j < nodes.size() && is_heard(nodes[i]); ++j) {
+      if (!is_heard(nodes[j])) continue;
+      const std::string_view why = what_is_shared(nodes[i].probe->identity(), nodes[j].probe->identity());
+      if (!why.empty()) twins.push_back({.first = i, .second = j, .why = why});
+    }
+  }
+  return twins;
+}
+
+void note_promotion(NodeRecord& record, const NodeProbe& now) {
+  const auto could_be_writer = [](const NodeProbe& probe) {
+    return takes_writes(probe) && probe.channels.empty();
+  };
+  if (!record.probe || !could_be_writer(now)) return;
+  if (!could_be_writer(*record.probe))
+    record.promotion = {.seen_at = now.answered_at, .until = now.answered_at};
+  else if (record.promotion)
+    record.promotion->until = now.answered_at;
 }
 
 Election elect(std::span<const NodeRecord> nodes, const WriterMemory& memory) {

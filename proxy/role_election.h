@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/cluster_view.h"
@@ -23,6 +24,9 @@ enum class Health : uint8_t {
 
 std::string_view to_string(Health health);
 
+// Who takes a replica out and puts it in again leaves it writable, and without a source, for a moment.
+inline constexpr std::chrono::seconds kPromotionSettled{1};
+
 inline bool in_service(Health health) {
   return health == Health::kUp || health == Health::kSuspect;
 }
@@ -34,6 +38,12 @@ inline bool in_service(Health health) {
 Health next_health(Health health, const NodeProbe* probe,
                    std::optional<std::chrono::milliseconds> rejoin_max_lag);
 
+// While a node could be the writer: writable, and replicating from nobody.
+struct Promotion {
+  std::chrono::steady_clock::time_point seen_at;  // when it first could, having been seen as something else
+  std::chrono::steady_clock::time_point until;    // when it was last seen so
+};
+
 // What is known of one node.
 struct NodeRecord {
   std::string name;
@@ -43,7 +53,21 @@ struct NodeRecord {
   std::optional<NodeProbe> probe = std::nullopt;  // the last good one
   uint64_t incarnation = 0;                       // see NodeView
   uint64_t position_era = 0;                      // likewise
+  // Since the last good poll: when the last one was begun that it did not let in. What is known of it is old.
+  std::optional<std::chrono::steady_clock::time_point> refused_at = std::nullopt;
+  std::optional<Promotion> promotion = std::nullopt;  // the last one
 };
+
+// Before the probe of a node is replaced by `now`.
+void note_promotion(NodeRecord& record, const NodeProbe& now);
+
+// Two nodes in service of which both were heard, by their indexes, and what they share: what_is_shared().
+struct Twins {
+  size_t first;
+  size_t second;
+  std::string_view why;
+};
+std::vector<Twins> find_twins(std::span<const NodeRecord> nodes);
 
 // What an election needs to know of the one before.
 struct WriterMemory {
@@ -78,8 +102,10 @@ struct Election {
 // The writer is the writable node in service that replicates from nobody. If there are several, the one that
 // a node in service replicates from; if that does not single one out, none, and the reason says which they
 // are. A writable node that has a source configured can be the writer only if others replicate from it and no
-// plain candidate is followed. In a replication group with several primaries the last writer stays it, else
-// the first one is it. Until every node was polled once there is no writer.
+// plain candidate is followed. A node that does not let the monitor in is no candidate any more once another
+// one has been promoted since it was heard of last, has stayed so for kPromotionSettled, and it has refused
+// since; unless one that is heard of still replicates from it. In a replication group with several primaries
+// the last writer stays it, else the first one is it. Until every node was polled once there is no writer.
 //
 // Position kind: MySQL with gtid_mode=ON: GTID sets, else coordinates. MariaDB: GTID lists, unless there are
 // replicas and none of them uses GTIDs. Coordinates are given for replicas that follow the writer (or, while

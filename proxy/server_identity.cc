@@ -17,6 +17,14 @@ std::string_view difference(const ServerIdentity& before, const ServerIdentity& 
   return same_machine(before, now) ? "it has been started anew" : "it is another server than before";
 }
 
+std::string_view what_is_shared(const ServerIdentity& a, const ServerIdentity& b) {
+  if (a.server_id != 0 && same_server(a, b)) return "both are names of one server";
+  if (!a.uuid.empty() && a.uuid == b.uuid)
+    return "both have the same server_uuid: one is a copy of the other";
+  if (a.server_id != 0 && a.server_id == b.server_id) return "both have the same server_id";
+  return "";
+}
+
 std::string binlog_owner(std::string_view uuid, uint64_t server_id) {
   return uuid.empty() ? std::to_string(server_id) : std::string(uuid);
 }

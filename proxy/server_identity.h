@@ -25,6 +25,10 @@ bool same_server(const ServerIdentity& a, const ServerIdentity& b);
 // What is wrong with `now` where `before` was expected, in people's words; only if they are not the same.
 std::string_view difference(const ServerIdentity& before, const ServerIdentity& now);
 
+// Of two nodes that should be two servers: what they share that no two servers of a cluster may, in people's
+// words. Empty if nothing.
+std::string_view what_is_shared(const ServerIdentity& a, const ServerIdentity& b);
+
 // Whose log it is, for coordinates of its binary log: the UUID, else the id.
 std::string binlog_owner(std::string_view uuid, uint64_t server_id);
 

@@ -24,6 +24,7 @@ boost::json::object node_json(const NodeView& node, size_t index, const MetricsR
   json["name"] = node.name;
   json["role"] = std::string(to_string(node.role));
   json["up"] = node.reachable;
+  json["monitor_refused"] = node.monitor_refused;
   json["usable"] = node.usable_for_reads;
   json["consistent"] = node.consistent;
   if (node.lag) json["lag_seconds"] = seconds(*node.lag);
@@ -77,6 +78,7 @@ std::vector<NodeGauges> node_gauges(const ClusterView& view) {
                       .role = std::string(to_string(node.role)),
                       .version = node.server_version,
                       .up = node.reachable,
+                      .monitor_refused = node.monitor_refused,
                       .usable = node.usable_for_reads,
                       .lag = node.role == NodeRole::kReplica ? node.lag : std::nullopt,
                       .has_source = node.has_source,

@@ -358,6 +358,8 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         wait_until(lambda: proxy.log().count(shut_out) == 3, 20, "all nodes refuse the monitor")
         assert proxy.http("/readyz")[0] == 200
         assert proxy.http("/status")[1].count("Access denied") == 3
+        assert proxy.http("/status")[1].count('"monitor_refused":true') == 3
+        assert proxy.metric("causeway_node_monitor_refused") == proxy.metric("causeway_node_up") == 3
         for session in (before, connect(to=proxy)):
             run(session, f"UPDATE {table} SET value = 'x' WHERE id = 1")
             assert one(session, f"SELECT value FROM {table} WHERE id = 1") == "x"
@@ -367,6 +369,7 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
 
         password.write_text("second\n")
         wait_until(lambda: proxy.log().count("lets the monitor in again") == 3, 20, "the file is read at a refusal")
+        wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 0, 10, "nobody refuses")
         # Questions of GLOBAL reads take the new password too.
         refused = proxy.log().count("cannot ask the writer")
         for _ in range(3):
@@ -385,6 +388,50 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         assert all(secret not in proxy.log() for secret in ("first", "second", "third"))
 
 
+@contextlib.contextmanager
+def full_writer(cluster, proxy):
+    """Node 0, of max_connections=20, has no room, and refuses the monitor first of all; gives a connection to it."""
+    held = [cluster.connect(0, accounts.ADMIN) for _ in range(14)]
+    try:
+        run(held[0], "SET GLOBAL max_connections = 10")  # what is open stays so
+        for (number,) in run(held[0], "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'causeway_monitor'"):
+            attempt(held[0], f"KILL {number}")
+        wait_until(lambda: "does not let the monitor in" in proxy.log(), 20, "the monitor is refused")
+        yield held[0]
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def test_a_server_promoted_while_the_writer_refuses_the_monitor_is_the_writer(own_cluster, start_proxy, connect):
+    """Nobody has seen the old one give up its role: it is full, and there is no third server that follows either."""
+    cluster = own_cluster(replicas=1, max_connections=20)
+    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster)
+    session = connect(to=proxy)
+    run(session, "INSERT INTO t VALUES (1)")
+    with full_writer(cluster, proxy) as manager:
+        old, new = cluster.addresses()
+        assert proxy.metric("causeway_node_role", node=old, role="writer") == 1
+        for variable in ("super_read_only", "read_only") if cluster.kind == "mysql" else ("read_only",):
+            run(manager, f"SET GLOBAL {variable} = 1")
+        cluster.query(1, "STOP REPLICA")
+        cluster.query(1, "RESET REPLICA ALL")
+        cluster.set_read_only(1, False)
+        wait_until(lambda: proxy.metric("causeway_node_role", node=new, role="writer") == 1, 20, "the new one is the writer")
+        assert proxy.metric("causeway_node_role", node=old, role="writer") == 0
+        assert proxy.metric("causeway_node_monitor_refused", node=old) == 1
+        proxy.wait_for_log(f"it is the writer now\" node={new} former_writer={old}")
+        run(session, "INSERT INTO t VALUES (2)")
+        assert one(session, "SELECT @@server_id FROM t WHERE id = 2") == 2
+        assert cluster.query(1, "SELECT COUNT(*) AS n FROM app.t WHERE id = 2")[0]["n"] == 1
+    wait_until(lambda: "lets the monitor in again" in proxy.log(), 20, "there is room again")
+    wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 0, 20, "it is heard again")
+    assert proxy.metric("causeway_node_role", node=new, role="writer") == 1
+    run(session, "INSERT INTO t VALUES (3)")
+
+
 def test_a_full_server_that_has_no_room_for_the_monitor_stays_what_it_was(own_cluster, start_proxy, connect):
     """It says so ahead of TLS, which the monitor's library tells as if nothing listened there."""
     cluster = own_cluster(replicas=1, max_connections=20)
@@ -393,21 +440,13 @@ def test_a_full_server_that_has_no_room_for_the_monitor_stays_what_it_was(own_cl
     proxy = start_proxy(cluster)
     session = connect(to=proxy)
     run(session, "INSERT INTO t VALUES (1)")
-    held = [cluster.connect(0, accounts.ADMIN) for _ in range(14)]
-    try:
-        run(held[0], "SET GLOBAL max_connections = 10")  # what is open stays so
-        for (number,) in run(held[0], "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'causeway_monitor'"):
-            attempt(held[0], f"KILL {number}")
-        wait_until(lambda: "does not let the monitor in" in proxy.log(), 20, "the monitor is refused")
+    with full_writer(cluster, proxy):
         assert re.search(r"does not let the monitor in.* reason=.*Too many connections \(1040\)", proxy.log())
         for number in range(2, 12):
             run(session, f"INSERT INTO t VALUES ({number})")
             assert one(session, "SELECT COUNT(*) FROM t") == number
             time.sleep(0.1)
         assert "out of service" not in proxy.log() and "there is no writer" not in proxy.log()
-    finally:
-        for connection in held:
-            connection.close()
     wait_until(lambda: "lets the monitor in again" in proxy.log(), 20, "there is room again")
 
 
@@ -459,6 +498,20 @@ def test_check_says_who_is_who(cluster):
     assert "writer" in lines[0] and all("replica" in line and "read-only" in line for line in lines[1:])
 
 
+def test_two_names_of_one_server_are_told(cluster, start_proxy):
+    """As they are by a virtual address beside its server's own."""
+    port = cluster.servers[1].port
+    same = f"{cluster.addresses()[1]} and localhost:{port} cannot be told apart: both are names of one server"
+    done = check(cluster, "--node", f"localhost:{port}")
+    assert done.returncode == 1 and done.stderr.splitlines() == [same]
+    proxy = start_proxy(cluster, None, "--node", f"localhost:{port}")
+    told = f"two nodes cannot be told apart\" node={cluster.addresses()[1]} other=localhost:{port} reason="
+    proxy.wait_for_log(told)
+    assert proxy.log().count("cannot be told apart") == 1
+    with proxy.connect(database="app") as connection:
+        assert one(connection, "SELECT 1") == 1
+
+
 def test_check_of_an_account_without_rights(cluster, tmp_path):
     (tmp_path / "password").write_text("first")
     with monitor_account(cluster, "feeble", rights=()):
@@ -498,6 +551,15 @@ def test_check_of_a_port_in_use(cluster, flag):
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = check(cluster, flag, address)
     assert done.returncode == 1 and f"cannot listen on {address}" in done.stderr and "in use" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("settings", [("--tls.certificate=/no/such.pem", "--tls.key=/no/such.key"), ("--tls.ca=/no/such.pem",),
+                                      ("--server_tls.ca=/no/such.pem", "--server_tls.mode=verify_ca")])  # fmt: skip
+def test_check_of_missing_files(cluster, settings):
+    done = check(cluster, *settings)
+    assert done.returncode == 1 and "/no/such.pem" in done.stderr
+
+
 def test_check_tries_the_nodes(cluster):
     command = Causeway(cluster).command()
     good = subprocess.run([command[0], "check", *command[1:]], capture_output=True, text=True, timeout=30)

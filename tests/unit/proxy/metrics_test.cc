@@ -118,6 +118,7 @@ TEST(MetricsRegistry, ShowsTheClusterAsTheMonitorSeesIt) {
          .role = "replica",
          .version = "10.11.6",
          .up = true,
+         .monitor_refused = true,
          .usable = false,
          .has_source = true}};
   });
@@ -127,6 +128,8 @@ TEST(MetricsRegistry, ShowsTheClusterAsTheMonitorSeesIt) {
            "causeway_node_role{node=\"a:1\",role=\"writer\"} 1\n",
            "causeway_node_role{node=\"b:2\",role=\"writer\"} 0\n",
            "causeway_node_up{node=\"b:2\"} 1\n",
+           "causeway_node_monitor_refused{node=\"b:2\"} 0\n",
+           "causeway_node_monitor_refused{node=\"c:3\"} 1\n",
            "causeway_node_usable{node=\"c:3\"} 0\n",
            "causeway_node_lag_seconds{node=\"b:2\"} 1.5\n",
            "causeway_node_lag_seconds{node=\"c:3\"} +Inf\n",

@@ -52,6 +52,13 @@ TEST(ClusterProblems, NoWriterOrSeveral) {
                           HasSubstr("node1:3306 takes no reads")));
 }
 
+TEST(ClusterProblems, TwoNamesOfOneServer) {
+  NodeRecord other_name = replica(2);
+  other_name.probe->server_id = 2;
+  EXPECT_THAT(problems({node(0), replica(1), other_name}),
+              ElementsAre("node1:3306 and node2:3306 cannot be told apart: both are names of one server"));
+}
+
 TEST(ClusterProblems, ReplicasThatStandStill) {
   NodeRecord no_applier = replica(1);
   no_applier.probe->channels[0].applier_running = false;

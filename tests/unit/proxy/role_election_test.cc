@@ -165,6 +165,118 @@ TEST(Election, FindsTheWriter) {
   }
 }
 
+const std::chrono::steady_clock::time_point kStart{std::chrono::hours(1)};
+
+// It answered at the start, and refused later.
+NodeRecord refusing(NodeRecord node, milliseconds at) {
+  node.probe->answered_at = kStart;
+  node.refused_at = kStart + at;
+  return node;
+}
+
+NodeRecord promoted(NodeRecord node, milliseconds at, milliseconds until) {
+  node.promotion = {.seen_at = kStart + at, .until = kStart + until};
+  return node;
+}
+
+TEST(Election, WhoRefusesTheMonitorLosesItsRoleToOneThatWasPromotedSince) {
+  using namespace std::chrono_literals;
+  const NodeRecord refuser = refusing(writable(0), 2000ms);
+  const NodeRecord now_writer = promoted(writable(1), 500ms, 1500ms);
+  const char* none = "do not single one out: node0:3306, node1:3306";
+  const WriterCase cases[] = {
+      {"promoted, for long enough", {refuser, now_writer}, 1},
+      {"nobody was promoted", {refuser, replica(1, 0)}, 0},
+      {"nobody was promoted, all refuse", {refuser, refusing(replica(1, 0), 2000ms)}, 0},
+      {"promoted a moment ago", {refuser, promoted(writable(1), 500ms, 1499ms)}, -1, none},
+      {"not asked since", {refusing(writable(0), 500ms), now_writer}, -1, none},
+      {"was the writer still at the time", {refuser, promoted(writable(1), 0ms, 1500ms)}, -1, none},
+      {"was always writable", {refuser, writable(1)}, -1, none},
+      {"both are heard", {writable(0), now_writer}, -1, none},
+      {"another still replicates from it", {refuser, now_writer, replica(2, 0)}, 0},
+      {"another did so when it was heard of last", {refuser, now_writer, refusing(replica(2, 0), 2000ms)}, 1},
+      {"another follows, and has lost it", {refuser, now_writer, with_receiver_down(replica(2, 0))}, 1},
+      {"the new one is a replica of it again", {refuser, promoted(replica(1, 0), 500ms, 1500ms)}, 0},
+      {"the new one has gone",
+       {refuser, down(now_writer)},
+       -1,
+       "node0:3306 does not let the monitor in, and another node has been promoted"},
+      {"the new one is read-only", {refuser, promoted(read_only(1), 500ms, 1500ms)}, -1, "has been promoted"},
+      {"primary of a group",
+       {refusing(group_member(0, true), 2000ms), promoted(group_member(1, true), 500ms, 1500ms)},
+       1},
+  };
+  for (const WriterCase& c : cases) {
+    const Election election = elect(c.nodes, remembering(0));
+    EXPECT_EQ(election.writer, c.writer) << c.name << ": " << election.no_writer_reason;
+    EXPECT_THAT(election.no_writer_reason, HasSubstr(c.reason)) << c.name;
+    if (c.writer != 1 || c.nodes[0].probe->group) continue;  // in a group it goes on to get all data
+    EXPECT_FALSE(election.nodes[0].usable_for_reads) << c.name;
+    EXPECT_THAT(election.nodes[0].unusable_reason, HasSubstr("does not let the monitor in")) << c.name;
+  }
+}
+
+TEST(Election, NotesWhoIsPromoted) {
+  const auto after = [](NodeRecord before, NodeRecord now, milliseconds at) {
+    now.probe->answered_at = kStart + at;
+    note_promotion(before, *now.probe);
+    now.promotion = before.promotion;
+    return now;
+  };
+  EXPECT_FALSE(after(writable(0), writable(0), milliseconds(1)).promotion) << "it always was writable";
+  EXPECT_FALSE(after(replica(0, 1), not_read_only(replica(0, 1)), milliseconds(1)).promotion)
+      << "it still replicates";
+  EXPECT_FALSE(after({.name = "new"}, writable(0), milliseconds(1)).promotion) << "never heard of";
+  EXPECT_TRUE(after(not_read_only(replica(0, 1)), writable(0), milliseconds(1)).promotion);
+  EXPECT_TRUE(after(group_member(0, false), group_member(0, true), milliseconds(1)).promotion);
+
+  NodeRecord node = after(read_only(0), writable(0), milliseconds(100));
+  node = after(node, writable(0), milliseconds(300));
+  ASSERT_TRUE(node.promotion);
+  EXPECT_EQ(node.promotion->seen_at, kStart + milliseconds(100));
+  EXPECT_EQ(node.promotion->until, kStart + milliseconds(300));
+  node = after(node, read_only(0), milliseconds(400));
+  EXPECT_EQ(node.promotion->until, kStart + milliseconds(300)) << "it is over, and not forgotten";
+  node = after(node, writable(0), milliseconds(500));
+  EXPECT_EQ(node.promotion->seen_at, kStart + milliseconds(500)) << "anew";
+}
+
+TEST(Election, FindsNodesThatAreOneServer) {
+  const auto with = [](NodeRecord node, uint64_t id, const char* uuid, const char* host, int64_t started) {
+    node.probe->server_id = id;
+    node.probe->server_uuid = uuid;
+    node.probe->host_name = host;
+    node.probe->started_at = started;
+    return node;
+  };
+  const NodeRecord one = with(writable(0), 1, "", "db1:3306", 1000);
+  const auto why = [&](const NodeRecord& other) {
+    const std::vector<NodeRecord> nodes = {writable(7), one, other};
+    const std::vector<Twins> twins = find_twins(nodes);
+    if (twins.empty()) return std::string();
+    EXPECT_EQ(twins.size(), 1u);
+    EXPECT_EQ(twins[0].first, 1u);
+    EXPECT_EQ(twins[0].second, 2u);
+    return std::string(twins[0].why);
+  };
+  EXPECT_EQ(why(with(replica(1, 0), 2, "", "db2:3306", 1000)), "");
+  EXPECT_EQ(why(with(writable(1), 1, "", "db1:3306", 1000)), "both are names of one server");
+  EXPECT_EQ(why(with(writable(1), 1, "", "db1:3306", 2000)), "both have the same server_id");
+  EXPECT_EQ(why(with(writable(1), 1, "", "db2:3306", 1000)), "both have the same server_id");
+  EXPECT_EQ(why(down(with(writable(1), 1, "", "db1:3306", 1000))), "");
+  EXPECT_EQ(why({.name = "never heard of", .health = Health::kDown}), "");
+  const NodeRecord mysql = with(writable(0), 1, "uuid-1", "db1:3306", 1000);
+  const auto why_mysql = [&](const NodeRecord& other) {
+    const std::vector<NodeRecord> nodes = {mysql, other};
+    const std::vector<Twins> twins = find_twins(nodes);
+    return std::string(twins.empty() ? "" : twins[0].why);
+  };
+  EXPECT_EQ(why_mysql(with(writable(1), 1, "uuid-1", "db1:3306", 1000)), "both are names of one server");
+  EXPECT_EQ(why_mysql(with(replica(1, 0), 2, "uuid-1", "db2:3306", 1000)),
+            "both have the same server_uuid: one is a copy of the other");
+  EXPECT_EQ(why_mysql(with(replica(1, 0), 2, "uuid-2", "db2:3306", 1000)), "");
+}
+
 TEST(Election, KeepsThePrimaryOfAGroupWithSeveral) {
   const std::vector nodes = {group_member(0, true), group_member(1, true)};
   EXPECT_EQ(elect(nodes, remembering(1)).writer, 1);
