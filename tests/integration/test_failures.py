@@ -357,8 +357,8 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         shut_out = "does not let the monitor in"
         wait_until(lambda: proxy.log().count(shut_out) == 3, 20, "all nodes refuse the monitor")
         assert proxy.http("/readyz")[0] == 200
+        wait_until(lambda: proxy.http("/status")[1].count('"monitor_refused":true') == 3, 10, "it is shown a moment later")
         assert proxy.http("/status")[1].count("Access denied") == 3
-        assert proxy.http("/status")[1].count('"monitor_refused":true') == 3
         assert proxy.metric("causeway_node_monitor_refused") == proxy.metric("causeway_node_up") == 3
         for session in (before, connect(to=proxy)):
             run(session, f"UPDATE {table} SET value = 'x' WHERE id = 1")
