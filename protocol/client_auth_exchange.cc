@@ -86,6 +86,8 @@ void ClientAuthExchange::take_account(const AccountVerifier& account) {
   account_ = account;
   account_exists_ = account.kind != AccountVerifier::Kind::kUnknown;
   if (!account_exists_) account_.kind = kind_of(settings_.default_plugin);
+  next_fallback_ = 0;
+  fallback_.reset();
 }
 
 ClientAction ClientAuthExchange::ask_for_password(Buffer& out) {
@@ -108,7 +110,7 @@ ClientAction ClientAuthExchange::ask_for_password(Buffer& out) {
 
 ClientAction ClientAuthExchange::on_account_refreshed(const AccountVerifier& account, Buffer& out) {
   if (state_ != State::kRefresh) return fail_malformed(out);
-  if (account == given_) return access_denied(out);
+  if (account == given_) return ask_for_fallback(out);
   const std::string_view asked_plugin = plugin_of(account_.kind);
   take_account(account);
   if (plugin_of(account_.kind) != asked_plugin)
@@ -308,10 +310,27 @@ ClientAction ClientAuthExchange::done() {
 }
 
 ClientAction ClientAuthExchange::deny_or_refresh(Buffer& out) {
-  if (was_refreshed_) return access_denied(out);
+  if (was_refreshed_) return ask_for_fallback(out);
   was_refreshed_ = true;
   state_ = State::kRefresh;
   return ClientAction::kRefreshAccount;
+}
+
+// Without a way that the client can be asked for, the password is wrong.
+ClientAction ClientAuthExchange::ask_for_fallback(Buffer& out) {
+  while (has(settings_.capabilities, capability::kPluginAuth) && next_fallback_ < given_.fallbacks.size()) {
+    fallback_ = next_fallback_++;
+    account_ = given_.fallbacks[*fallback_];
+    matched_other_.reset();
+    const std::string_view plugin = plugin_of(account_.kind);
+    const bool is_clear = plugin == auth_plugin::kClearPassword;
+    if (is_clear && !settings_.secure_transport) continue;
+    SecretBytes password = std::exchange(credentials_, Credentials{}).clear_password;
+    if (is_clear && !password.empty()) return check_clear_password(std::move(password), out);
+    nonce_is_spent_ = true;
+    return switch_plugin(plugin, out);
+  }
+  return access_denied(out);
 }
 
 ClientAction ClientAuthExchange::access_denied(Buffer& out) {

@@ -11,7 +11,9 @@
 //   check, others:       clear password over a secure transport -> kVerifyPassword
 //
 // Before a password is called wrong the account is asked for once more (kRefreshAccount): it may have been
-// changed a moment ago. If it was, what the client has sent is checked again.
+// changed a moment ago. If it was, what the client has sent is checked again. Then an account of several
+// plugins has the client asked for the next of them, by another AuthSwitchRequest, until it answers one of
+// them right.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +81,10 @@ struct AccountVerifier {
   std::vector<CachingSha2Hash> other_stored_hashes = {};
   std::vector<Ed25519PublicKey> other_ed25519_keys = {};
 
+  // Ways in by other plugins (MariaDB's IDENTIFIED VIA a OR b), in the order in which the client is asked for
+  // them once it has answered all before wrongly: matched_fallback(). None is unknown, or has fallbacks.
+  std::vector<AccountVerifier> fallbacks = {};
+
   friend bool operator==(const AccountVerifier&, const AccountVerifier&) = default;
 
   static AccountVerifier native(const Sha1Digest& double_hash);
@@ -139,6 +145,10 @@ class ClientAuthExchange {
   // After kDone: which of the account's other passwords the client has; nothing if it has the first one.
   std::optional<size_t> matched_other() const { return matched_other_; }
 
+  // From kVerifyPassword on: by which of the account's fallbacks; nothing if it is by the first way. The
+  // other passwords are those of this way.
+  std::optional<size_t> matched_fallback() const { return fallback_; }
+
   // After kDone: what was learnt of the password; leaves nothing behind. After a fast path of caching_sha2
   // the SHA256, after mysql_native_password the SHA1, after all others the clear password with both.
   Credentials take_credentials();
@@ -176,6 +186,7 @@ class ClientAuthExchange {
   ClientAction switch_plugin(std::string_view plugin, Buffer& out);
   ClientAction done();
   ClientAction deny_or_refresh(Buffer& out);
+  ClientAction ask_for_fallback(Buffer& out);
   ClientAction access_denied(Buffer& out);
   ClientAction fail_malformed(Buffer& out);
   ClientAction fail_insecure(Buffer& out);
@@ -194,6 +205,8 @@ class ClientAuthExchange {
   State state_ = State::kAccount;
   AccountVerifier given_;    // as the shell said
   AccountVerifier account_;  // as it is checked: an unknown one has the kind of the default plugin
+  size_t next_fallback_ = 0;
+  std::optional<size_t> fallback_;  // which of `given_` account_ is
   bool account_exists_ = false;
   bool was_asked_ = false;  // the client was sent something: it cannot be switched to another plugin any more
   bool was_refreshed_ = false;

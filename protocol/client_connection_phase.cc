@@ -96,6 +96,10 @@ std::optional<size_t> ClientConnectionPhase::matched_other() const {
   return auth_ ? auth_->matched_other() : std::nullopt;
 }
 
+std::optional<size_t> ClientConnectionPhase::matched_fallback() const {
+  return auth_ ? auth_->matched_fallback() : std::nullopt;
+}
+
 Credentials ClientConnectionPhase::take_credentials() {
   return auth_ ? auth_->take_credentials() : Credentials{};
 }

@@ -86,6 +86,7 @@ class ClientConnectionPhase {
 
   // As of ClientAuthExchange.
   std::optional<size_t> matched_other() const;
+  std::optional<size_t> matched_fallback() const;
 
   // After kDone: the nonce that the client was asked with last.
   Nonce nonce() const;

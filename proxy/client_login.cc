@@ -103,6 +103,31 @@ std::vector<AuthMethod> others_like(const Account& account, const AuthMethod& me
   return others;
 }
 
+// One way to log in to an account.
+struct Way {
+  AuthMethod method;
+  std::vector<AuthMethod> others;  // of the same plugin, with passwords that are as good
+};
+
+// By other plugins than the best method's, the best first. One that needs the clear password is enough: a
+// server tries all with it.
+std::vector<Way> fallbacks_of(const Account& account, const AuthMethod& best) {
+  std::vector<AuthMethod> methods = account.alternatives;
+  methods.push_back({.plugin = account.plugin, .auth_string = account.auth_string});
+  std::ranges::stable_sort(methods, std::ranges::greater(),
+                           [](const AuthMethod& method) { return preference(method.plugin); });
+  std::vector<Way> ways;
+  int worst = preference(best.plugin);
+  for (const AuthMethod& method : methods) {
+    const int how_well = preference(method.plugin);
+    const bool usable = how_well == 1 || (how_well > 1 && !method.auth_string.empty());
+    if (!usable || how_well >= worst) continue;
+    worst = how_well;
+    ways.push_back({.method = method, .others = others_like(account, method)});
+  }
+  return ways;
+}
+
 // Those that can be read; `others` becomes the list of their methods.
 template <typename Parse>
 auto parse_others(std::vector<AuthMethod>& others, Parse parse) {
@@ -146,6 +171,8 @@ class Login {
   protocol::ServerIdentity identity();
   AccountVerifier find_account(const std::string& user);
   AccountVerifier verifier_of(const Account& account);
+  static AccountVerifier verifier_of(Way& way, const std::optional<Credentials>& known);
+  void take_way(const ClientConnectionPhase& phase);
   std::optional<protocol::CachingSha2Hash> decoy() const;
   bool needs_tls() const {
     return worker_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
@@ -154,7 +181,7 @@ class Login {
   // Whether the servers take this account over TLS only.
   bool requires_server_tls() const {
     return account_ != nullptr &&
-           (account_->required_tls != RequiredTls::kNone || preference(method_.plugin) < 2);
+           (account_->required_tls != RequiredTls::kNone || preference(way_.method.plugin) < 2);
   }
   // What nodes are told of the client, if there is one that is told.
   std::string told_address() const {
@@ -180,8 +207,8 @@ class Login {
   Environment& environment_;
   AccountStore::SnapshotPtr accounts_;
   const Account* account_ = nullptr;        // in accounts_
-  AuthMethod method_;                       // the account's, if there is one
-  std::vector<AuthMethod> others_;          // with passwords that are as good
+  Way way_;                                 // the account's, if there is one
+  std::vector<Way> fallbacks_;              // the next ones of an account of several plugins
   const UserConfig* configured_ = nullptr;  // where the configuration's users are the accounts: its user
   std::optional<Credentials> known_;
 };
@@ -213,36 +240,49 @@ protocol::ServerIdentity Login::identity() {
 }
 
 AccountVerifier Login::verifier_of(const Account& account) {
+  way_.method = method_of(account);
+  way_.others = others_like(account, way_.method);
+  known_ = environment_.credentials.find(account.user, account.host, way_.method.auth_string);
+  AccountVerifier verifier = verifier_of(way_, known_);
+  if (verifier.kind == AccountVerifier::Kind::kUnknown) return verifier;
+  for (Way& way : fallbacks_of(account, way_.method)) {
+    AccountVerifier fallback = verifier_of(way, std::nullopt);
+    if (fallback.kind == AccountVerifier::Kind::kUnknown) continue;
+    verifier.fallbacks.push_back(std::move(fallback));
+    fallbacks_.push_back(std::move(way));
+  }
+  return verifier;
+}
+
+AccountVerifier Login::verifier_of(Way& way, const std::optional<Credentials>& known) {
   using Kind = AccountVerifier::Kind;
-  method_ = method_of(account);
-  others_ = others_like(account, method_);
-  known_ = environment_.credentials.find(account.user, account.host, method_.auth_string);
-  const bool empty = method_.auth_string.empty();
-  if (method_.plugin == protocol::auth_plugin::kNativePassword) {
+  const AuthMethod& method = way.method;
+  const bool empty = method.auth_string.empty();
+  if (method.plugin == protocol::auth_plugin::kNativePassword) {
     if (empty) return AccountVerifier::without_password(Kind::kNative);
-    const auto hash = protocol::parse_native_hash(method_.auth_string);
+    const auto hash = protocol::parse_native_hash(method.auth_string);
     if (!hash) return AccountVerifier::unknown();
     AccountVerifier verifier = AccountVerifier::native(*hash);
-    verifier.other_native_double_hashes = parse_others(others_, protocol::parse_native_hash);
+    verifier.other_native_double_hashes = parse_others(way.others, protocol::parse_native_hash);
     return verifier;
   }
-  if (method_.plugin == kEd25519Account) {
+  if (method.plugin == kEd25519Account) {
     if (empty) return AccountVerifier::without_password(Kind::kEd25519);
-    const auto key = protocol::parse_ed25519_key(method_.auth_string);
+    const auto key = protocol::parse_ed25519_key(method.auth_string);
     if (!key) return AccountVerifier::unknown();
     AccountVerifier verifier = AccountVerifier::ed25519(*key);
-    verifier.other_ed25519_keys = parse_others(others_, protocol::parse_ed25519_key);
+    verifier.other_ed25519_keys = parse_others(way.others, protocol::parse_ed25519_key);
     return verifier;
   }
-  if (method_.plugin == protocol::auth_plugin::kCachingSha2Password) {
+  if (method.plugin == protocol::auth_plugin::kCachingSha2Password) {
     if (empty) return AccountVerifier::without_password(Kind::kCachingSha2);
     std::optional<protocol::Sha256Digest> double_hash;
-    if (known_ && !known_->sha256.empty()) double_hash = protocol::sha256_digest(known_->sha256.view());
+    if (known && !known->sha256.empty()) double_hash = protocol::sha256_digest(known->sha256.view());
     std::optional<protocol::CachingSha2Hash> stored;
-    const auto parsed = protocol::parse_caching_sha2_hash(method_.auth_string);
+    const auto parsed = protocol::parse_caching_sha2_hash(method.auth_string);
     if (parsed) stored = *parsed;
     AccountVerifier verifier = AccountVerifier::caching_sha2(double_hash, stored);
-    if (stored) verifier.other_stored_hashes = parse_others(others_, protocol::parse_caching_sha2_hash);
+    if (stored) verifier.other_stored_hashes = parse_others(way.others, protocol::parse_caching_sha2_hash);
     return verifier;
   }
   return AccountVerifier::clear_password();
@@ -260,8 +300,8 @@ std::optional<protocol::CachingSha2Hash> Login::decoy() const {
 
 AccountVerifier Login::find_account(const std::string& user) {
   account_ = nullptr;
-  method_ = {};
-  others_.clear();
+  way_ = {};
+  fallbacks_.clear();
   known_.reset();
   configured_ = nullptr;
   if (environment_.accounts == nullptr) {
@@ -349,7 +389,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
               .collation = profile.collation,
-              .credentials_version = version_of(method_),
+              .credentials_version = version_of(way_.method),
               .requires_tls = requires_server_tls(),
               .client_address = told_address()});
 }
@@ -358,10 +398,11 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
   Credentials credentials = phase.take_credentials();
   if (configured_ != nullptr)
     return std::make_shared<const Credentials>(Credentials::from_password(configured_->password.text()));
-  // What is remembered is the first password: the others are on their way out.
-  if (phase.matched_other()) return std::make_shared<const Credentials>(std::move(credentials));
+  // What is remembered is the first password, which all of the account's logins begin with.
+  if (phase.matched_other() || phase.matched_fallback())
+    return std::make_shared<const Credentials>(std::move(credentials));
   if (account_ != nullptr)
-    environment_.credentials.put(account_->user, account_->host, method_.auth_string, credentials);
+    environment_.credentials.put(account_->user, account_->host, way_.method.auth_string, credentials);
   if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {
     // The client has proved that it knows all of it; a server may ask for all of it.
     return std::make_shared<const Credentials>(known_->clone());
@@ -431,6 +472,15 @@ void Login::start_compression(const protocol::ClientProfile& profile) {
   }
 }
 
+// The one by which the client was asked last.
+void Login::take_way(const ClientConnectionPhase& phase) {
+  const auto fallback = phase.matched_fallback();
+  if (!fallback || *fallback >= fallbacks_.size()) return;
+  way_ = fallbacks_[*fallback];
+  known_.reset();
+  take_profile(phase.profile());
+}
+
 Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
   ErrorCode error;
   protocol::Buffer in;
@@ -493,7 +543,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
           break;
         }
         const AccountVerifier verifier = find_account(phase.user());
-        if (account_ != nullptr && is_for_local_processes(method_.plugin)) {
+        if (account_ != nullptr && is_for_local_processes(way_.method.plugin)) {
           const ClientError refusal = access_denied_without_password(phase.user(), session_.host);
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
@@ -510,6 +560,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kVerifyPassword: {
+        take_way(phase);
         const PasswordVerdict verdict = co_await verify_password(phase);
         action = verdict.unknown ? phase.refuse(verdict.unknown->code, verdict.unknown->sql_state,
                                                 verdict.unknown->message, out)
@@ -518,8 +569,9 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       }
       case ClientAction::kDone: {
         session_.nonce = phase.nonce();
-        if (const auto other = phase.matched_other(); other && *other < others_.size()) {
-          method_ = others_[*other];
+        take_way(phase);
+        if (const auto other = phase.matched_other(); other && *other < way_.others.size()) {
+          way_.method = way_.others[*other];
           take_profile(phase.profile());
         }
         const bool finished = co_await finish(phase);

@@ -245,6 +245,29 @@ def test_account_with_several_plugins(cluster, ed25519, start_proxy, create_user
     assert outcome(start_proxy(cluster).port, account, ssl_disabled=True) == "in"
 
 
+@pytest.mark.kinds("mariadb")
+@pytest.mark.parametrize("plugins", [("ed25519", "mysql_native_password"), ("mysql_native_password", "ed25519")])
+def test_account_with_a_password_for_each_plugin(cluster, ed25519, start_proxy, create_user, table, plugins):
+    """Each is right, as on the server; that of ed25519 over TLS only."""
+    passwords = {"ed25519": "one", "mysql_native_password": "two"}
+    one_of, two_of = (f"{plugin} USING PASSWORD('{passwords[plugin]}')" for plugin in plugins)
+    name = create_user(f"IDENTIFIED VIA {one_of} OR {two_of}").name
+    one_, two, neither = (accounts.Account(name, password) for password in ("one", "two", "neither"))
+    proxy = start_proxy(cluster)
+    for _ in range(2):
+        for account in (one_, two):
+            assert outcome(proxy.port, account, ssl=tls()) == "in"
+            with contextlib.closing(proxy.connect(account, ssl=tls(), database="app")) as session:
+                assert server_of(session) in (1, 2)
+                run(session, f"REPLACE INTO {table} VALUES (3, '{account.password}')")
+                assert one(session, f"SELECT value FROM {table} WHERE id = 3") == account.password
+        assert outcome(proxy.port, neither, ssl=tls()) == denied(neither)
+        assert outcome(proxy.port, accounts.Account(name, ""), ssl=tls()) == denied(neither, False)
+        kill_connections(cluster, 0, 1, 2, user=name)
+    assert outcome(proxy.port, two, ssl_disabled=True) == "in"
+    assert outcome(proxy.port, one_, ssl_disabled=True) == outcome(proxy.port, neither, ssl_disabled=True) == denied(neither)
+
+
 @pytest.mark.kinds("mariadb")  # MySQL has such a plugin too, but has to be started with it
 def test_account_for_local_processes(cluster, start_proxy, create_user):
     account = create_user("IDENTIFIED VIA unix_socket")

@@ -356,6 +356,48 @@ TEST(ClientConnectionPhase, OtherPasswordsAreAsGoodAsTheFirst) {
   }
 }
 
+TEST(ClientConnectionPhase, ThePasswordOfAnotherPluginIsAskedForNext) {
+  AccountVerifier account = native_account();
+  account.fallbacks = {AccountVerifier::ed25519(ed25519_public_key(as_bytes("other"))),
+                       AccountVerifier::clear_password()};
+  const auto wrong = Credentials::from_password("other");
+  for (const std::string_view typed : {"other", "third"}) {
+    Script script(identity());
+    ASSERT_EQ(script.start_tls(), ClientAction::kReadPacket);
+    script.respond(auth_plugin::kNativePassword, native_answer(script.nonce, wrong), kOffered);
+    ASSERT_EQ(script.account(account), ClientAction::kReadPacket)
+        << "once it is known that nothing has changed";
+    EXPECT_EQ(script.refreshes, 1);
+    const auto request = parse_auth_switch_request(script.answer.payload);
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->plugin, auth_plugin::kClearPassword);
+    const ClientAction action = script.send(std::string(typed) + '\0');
+    if (typed == "other") {
+      EXPECT_EQ(action, ClientAction::kDone);
+      EXPECT_EQ(script.phase.matched_fallback(), 0u);
+      EXPECT_EQ(script.phase.take_credentials().clear_password.text(), typed);
+      continue;
+    }
+    // Not asked for again: what it has given is as good for the next.
+    ASSERT_EQ(action, ClientAction::kVerifyPassword);
+    EXPECT_EQ(script.phase.matched_fallback(), 1u);
+    EXPECT_EQ(script.phase.clear_password().text(), typed);
+    EXPECT_EQ(script.after(script.phase.on_password_verified(false, script.out)), ClientAction::kFailed);
+    EXPECT_EQ(err_text(script.answer), kDeniedYes);
+  }
+
+  Script first(identity());
+  ASSERT_EQ(first.start_tls(), ClientAction::kReadPacket);
+  first.respond(auth_plugin::kNativePassword, native_answer(first.nonce, secret()), kOffered);
+  EXPECT_EQ(first.account(account), ClientAction::kDone);
+  EXPECT_EQ(first.phase.matched_fallback(), std::nullopt);
+
+  Script in_clear(identity());
+  in_clear.respond(auth_plugin::kNativePassword, native_answer(in_clear.nonce, wrong));
+  EXPECT_EQ(in_clear.account(account), ClientAction::kFailed) << "neither can be asked for without TLS";
+  EXPECT_EQ(err_text(in_clear.answer), kDeniedYes);
+}
+
 TEST(ClientConnectionPhase, FullAuthenticationByRsaIsVerifiedByTheShell) {
   Script script(identity(auth_plugin::kCachingSha2Password));
   script.respond(auth_plugin::kCachingSha2Password, sha2_answer(script.nonce));
