@@ -141,7 +141,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;
   consistency::CausalityToken token;
   uint64_t token_satisfied_version = std::numeric_limits<uint64_t>::max();  // of `token`, on `replica_node`
-  uint64_t replica_era = 0;  // NodeView::position_era of `replica_node` when it read there last
+  uint64_t replica_era = 0;  // Worker::position_era() of `replica_node` when it read there last
   bool saw_newer = false;    // its reads have seen another server than replica_node since the last read there
   uint64_t writer_epoch = 0;  // of the cluster view when the token was last checked against the writer
 

@@ -83,7 +83,7 @@ size_t RunningStatement::choose_replica() {
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  const uint64_t era = worker_.view().nodes[node].position_era;
+  const uint64_t era = worker_.position_era(node);
   if (session_.replica_node != kNoNode && (session_.replica_node != node || session_.replica_era != era)) {
     session_.saw_newer = true;
     session_.token_satisfied_version = ~uint64_t{0};
@@ -95,8 +95,8 @@ void RunningStatement::move_to(size_t node) {
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
   tried_.set(session_.replica_node);
-  const size_t node =
-      worker_.replica_with(target, time_left(*session_.listener.read_wait_timeout), max_lag(), tried_);
+  const size_t node = worker_.replica_with(
+      target, time_left(*session_.listener.read_wait_timeout, worker_.tick()), max_lag(), tried_);
   if (node == kNoNode) return false;
   move_to(node);
   return true;
@@ -104,12 +104,16 @@ bool RunningStatement::move_for(const Position& target) {
 
 consistency::ReadRequest RunningStatement::read_request(size_t node) {
   consistency::ReadRequest request;
-  era_ = worker_.view().nodes[node].position_era;
+  const Clock::time_point now = Clock::now();
+  worker_.note_time(now);
+  move_to(node);
+  era_ = session_.replica_era;
   request.level = level();
   request.token = &session_.token;
   request.probed_target = probed_ ? &*probed_ : nullptr;
   request.replica_executed = &worker_.known_position(node);
-  request.token_known_there = session_.token_satisfied_version == session_.token.version();
+  request.token_known_there =
+      session_.token_satisfied_version == session_.token.version() && worker_.is_heard_of(node);
   request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
   request.monotonic_break = session_.saw_newer;
   const bool in_seconds = worker_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
@@ -118,7 +122,7 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   request.expected_in_time =
       worker_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
   request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
-  request.timeout = time_left(*session_.listener.read_wait_timeout);
+  request.timeout = time_left(limit, now);
   request.policy = policy();
   return request;
 }
@@ -171,8 +175,8 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  const bool same_server = era_ == worker_.view().nodes[connection.node].position_era &&
-                           era_ == session_.replica_era && worker_.is_current(connection);
+  const bool same_server = era_ == worker_.position_era(connection.node) && era_ == session_.replica_era &&
+                           worker_.is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
     session_.token_satisfied_version = session_.token.version();
     if (probed_) session_.saw_newer = false;
@@ -302,7 +306,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       continue;
     }
     // The plan was made by what is not known any more.
-    if (!bound && worker_.view().nodes[node].position_era != era_) {
+    if (!bound && worker_.position_era(node) != era_) {
       worker_.pool(node).put_back(*acquired.connection);
       continue;
     }

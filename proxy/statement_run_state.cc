@@ -97,8 +97,8 @@ ReadConsistency RunningStatement::level() const {
   return consistency::parse_read_consistency(hint).value_or(session_.level);
 }
 
-milliseconds RunningStatement::time_left(milliseconds limit) const {
-  const auto spent = duration_cast<milliseconds>(Clock::now() - start_);
+milliseconds RunningStatement::time_left(milliseconds limit, Clock::time_point now) const {
+  const auto spent = duration_cast<milliseconds>(now - start_);
   return spent >= limit ? milliseconds{0} : limit - spent;
 }
 

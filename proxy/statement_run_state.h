@@ -25,6 +25,7 @@ class RunningStatement {
   RunningStatement(ClientSession& session, const StatementRun& run)
       : session_(session), worker_(session.worker), run_(run), start_(Clock::now()) {
     session.query_killed = false;
+    worker_.note_time(start_);
   }
 
   Awaitable<RunOutcome> run();
@@ -66,7 +67,7 @@ class RunningStatement {
     return level() == consistency::ReadConsistency::kSession ||
            level() == consistency::ReadConsistency::kGlobal;
   }
-  std::chrono::milliseconds time_left(std::chrono::milliseconds limit) const;
+  std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
   std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
   SchemaUse schema_use() const;
   // A read that may run on the writer only while that is the writer indeed.
@@ -101,7 +102,7 @@ class RunningStatement {
   Clock::time_point start_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
-  uint64_t era_ = 0;         // NodeView::position_era when the read was planned
+  uint64_t era_ = 0;         // Worker::position_era() when the read was planned
   NodeSet tried_;            // replicas where it came to nothing
   bool sent_again_ = false;  // a replica that had it is gone
   std::optional<ClientError> last_miss_;

@@ -18,6 +18,12 @@ namespace {
 
 // How exact deadlines are.
 constexpr std::chrono::milliseconds kTick{50};
+
+// A worker whose tick is later than this stood still. It costs little to believe so in error.
+constexpr std::chrono::milliseconds kStandstill{250};
+
+// How many polls of a node may fail to come before nothing is known of its position.
+constexpr int kPollsWithoutWord = 3;
 constexpr std::chrono::seconds kIdleSweep{5};
 
 // Statements that are younger are not worth a look whether their client is still there.
@@ -163,6 +169,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
 }
 
 Awaitable<void> Worker::watch() {
+  tick_ = Clock::now();
   while (!stopping_) {
     watch_timer_.expires_after(kTick);
     ErrorCode error;
@@ -171,8 +178,20 @@ Awaitable<void> Worker::watch() {
   }
 }
 
+void Worker::note_time(Clock::time_point now) {
+  if (now - tick_ > kStandstill) {
+    heard_since_ = now;
+    ++standstills_;
+    const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(now - tick_);
+    logger().info("a worker stood still: what it knows of the servers is found out anew",
+                  {{"worker", std::to_string(index_)}, {"ms", std::to_string(stood.count())}});
+    if (environment_.monitor != nullptr) environment_.monitor->poll_now();
+  }
+  tick_ = std::max(tick_, now);
+}
+
 void Worker::on_tick(Clock::time_point now) {
-  tick_ = now;
+  note_time(now);
   if (cluster_.view().version != seen_view_version_) on_view_change();
   give_up_on_dead_nodes(now);
   look_for_lost_clients(now);
@@ -370,28 +389,39 @@ consistency::WaitDialect Worker::wait_dialect(size_t node) {
           .server_version = of.server_version_number};
 }
 
+bool Worker::is_heard_of(size_t node) {
+  const Clock::time_point polled_at = view().nodes[node].polled_at;
+  const MonitorConfig& monitor = config().monitor;
+  return polled_at >= heard_since_ &&
+         tick_ - polled_at <= kPollsWithoutWord * monitor.interval + monitor.connect_timeout;
+}
+
 const consistency::Position& Worker::known_position(size_t node) {
+  if (known_[node].view_version != view().version) update_known(node);
+  return is_heard_of(node) ? known_[node].position : nothing_known_;
+}
+
+void Worker::update_known(size_t node) {
   const ClusterView& current = view();
   KnownPosition& known = known_[node];
-  if (known.view_version == current.version) return known.position;
   known.view_version = current.version;
   const NodeView& of = current.nodes[node];
+  const uint64_t era = position_era(node);
   // What a wait has shown may be ahead of the poll, but not of one that was asked for later.
   const bool poll_counts =
-      known.era != of.position_era || of.polled_at >= known.learned_at || !known.position.merge(of.executed);
-  if (known.era != of.position_era) progress_[node].forget();
-  known.era = of.position_era;
+      known.era != era || of.polled_at >= known.learned_at || !known.position.merge(of.executed);
+  if (known.era != era) progress_[node].forget();
+  known.era = era;
   if (poll_counts) known.position = of.executed;
   if (!of.reachable) known.position = consistency::Position();
   note_progress(node, known.position);
-  return known.position;
 }
 
 void Worker::learned_position(const BackendConnection& connection, uint64_t era,
                               const consistency::Position& position) {
   known_position(connection.node);
   KnownPosition& known = known_[connection.node];
-  if (known.era != era || !is_current(connection)) return;
+  if (known.era != era || position_era(connection.node) != era || !is_current(connection)) return;
   if (!known.position.merge(position)) known.position = position;
   known.learned_at = Clock::now();
   progress_[connection.node].reached(position);

@@ -81,10 +81,22 @@ class Worker {
   const ClusterView& view() { return cluster_.view(); }
   consistency::WaitDialect wait_dialect(size_t node);
 
+  // What time it is, for what is about to be decided by what is known of the cluster: as long as the worker
+  // stood still (its process was stopped, or got no processor) nothing was heard of it.
+  void note_time(Clock::time_point now);
+
+  // Rises when what was learned of the node's position before means nothing any more: NodeView::position_era,
+  // or the worker stood still.
+  uint64_t position_era(size_t node) { return view().nodes[node].position_era + standstills_; }
+
+  // The monitor has heard of the node within its time, and since the worker stood still last. Else the node
+  // may have lost what it was known to have.
+  bool is_heard_of(size_t node);
+
   // What a node is known to have executed: the monitor's poll, or what a wait on it has shown since that was
-  // asked for.
+  // asked for. Nothing while it is not heard of.
   const consistency::Position& known_position(size_t node);
-  // A wait on this connection has shown it. `era` is the node's position_era when the wait was planned.
+  // A wait on this connection has shown it. `era` is position_era() when the wait was planned.
   void learned_position(const BackendConnection& connection, uint64_t era,
                         const consistency::Position& position);
 
@@ -171,6 +183,7 @@ class Worker {
   void on_free(size_t node);
   void wake_in_line(size_t node, uint64_t ticket);
   void note_progress(size_t node, const consistency::Position& known);
+  void update_known(size_t node);
   static void cancel(ClientSession& session);
 
   Environment& environment_;
@@ -188,11 +201,12 @@ class Worker {
   std::vector<std::unique_ptr<BackendPool>> pools_;  // by node
   struct KnownPosition {
     uint64_t view_version = 0;
-    uint64_t era = 0;  // NodeView::position_era
+    uint64_t era = 0;  // position_era()
     Clock::time_point learned_at;
     consistency::Position position;
   };
-  std::vector<KnownPosition> known_;                    // by node
+  std::vector<KnownPosition> known_;  // by node
+  const consistency::Position nothing_known_;
   std::vector<consistency::ReplicaProgress> progress_;  // by node
   std::vector<NodeRefusals> refusals_;                  // by node
   std::vector<Clock::time_point> unreachable_since_;    // by node; max() while it is reachable
@@ -209,6 +223,8 @@ class Worker {
   uint64_t incarnation_ = 0;
   Clock::time_point next_idle_sweep_;
   Clock::time_point tick_ = Clock::now();
+  Clock::time_point heard_since_;  // what is older than this was known before the worker stood still
+  uint64_t standstills_ = 0;
   std::atomic<uint32_t> assigned_{0};
   bool stopping_ = false;
   std::thread thread_;

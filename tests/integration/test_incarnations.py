@@ -2,14 +2,18 @@
 one takes its address, and, without GTIDs, when another one becomes the writer."""
 
 import contextlib
+import pathlib
 import select
 import shutil
+import signal
 import socket
 import threading
+import time
 
 import pytest
 from cluster import accounts, wait_until
 from conftest import run
+from pymysql.constants import COMMAND
 from support import SqlError, attempt, kill_connections, one, server_of
 
 with_and_without_gtids = pytest.mark.parametrize("gtid", [True, False], ids=["gtid", "no-gtid"])
@@ -91,6 +95,110 @@ def restore(cluster, node, copy, *, replicates):
     if replicates:
         cluster.query(node, cluster.flavor.delay_source(3600))
         cluster.query(node, "START REPLICA")
+
+
+@contextlib.contextmanager
+def stopped(proxy):
+    """A process that does not run, as in a paused virtual machine, or a container that is frozen."""
+    proxy.signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: {thread_state(task) for task in tasks(proxy)} == {"T"}, 10, "all its threads are stopped")
+        yield
+    finally:
+        proxy.signal(signal.SIGCONT)
+
+
+def tasks(proxy):
+    return list(pathlib.Path(f"/proc/{proxy.pid}/task").iterdir())
+
+
+def thread_state(task):
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def send(connection, statement):
+    """The answer is fetched by received()."""
+    connection._execute_command(COMMAND.COM_QUERY, statement)
+
+
+def received(connection):
+    connection._read_query_result()
+    return connection._result.rows
+
+
+def lose_last_transactions(cluster, node, lost, coordinates):
+    """The node goes on running, and has not got the last transactions of its source any more, nor fetches them. `coordinates`
+    are the source's before them."""
+    cluster.query(node, "STOP REPLICA")
+    cluster.set_read_only(node, False)
+    with cluster.connect(node) as direct:
+        run(direct, "SET sql_log_bin = 0")
+        run(direct, "UPDATE app.kv SET v = 0 WHERE k = 1")
+        if not cluster.gtid:
+            run(direct, cluster.flavor.change_source(cluster.servers[0].port, False, coordinates))
+        elif cluster.kind == "mysql":
+            source, _, last = one(direct, "SELECT @@gtid_executed").partition(",")[0].rpartition("-")
+            run(direct, "RESET BINARY LOGS AND GTIDS")
+            run(direct, f"SET GLOBAL gtid_purged = '{source}-{int(last) - lost}'")
+        else:
+            domain_and_server, _, last = one(direct, "SELECT @@gtid_slave_pos").rpartition("-")
+            run(direct, "RESET MASTER")
+            run(direct, f"SET GLOBAL gtid_slave_pos = '{domain_and_server}-{int(last) - lost}'")
+    cluster.set_read_only(node, True)
+
+
+@with_and_without_gtids
+def test_a_replica_that_loses_something_while_causeway_stands_still_is_not_taken_for_up_to_date(own_cluster, start_proxy, gtid):
+    """The statements are there before the monitor has heard of it."""
+    cluster = own_cluster(replicas=1, gtid=gtid)
+    make_table(cluster)
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    sessions = {"own": session(proxy), "GLOBAL": session(proxy, "GLOBAL"), "reading only": session(proxy)}
+    coordinates = cluster._coordinates(0)
+    for _ in range(3):
+        run(sessions["own"], "UPDATE kv SET v = v + 1 WHERE k = 1")
+    for name, connection in sessions.items():
+        wait_until(lambda: run(connection, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((3, 2),), 10, f"{name} reads on the replica")  # noqa: B023
+    with stopped(proxy):
+        lose_last_transactions(cluster, 1, 3, coordinates)
+        time.sleep(0.3)  # it is stopped for so long at least
+        for connection in sessions.values():
+            send(connection, "SELECT v FROM kv WHERE k = 1")
+    for name, connection in sessions.items():
+        assert received(connection) == ((3,),), name
+
+
+def test_a_position_is_forgotten_while_the_monitor_is_not_let_in(own_cluster, start_proxy):
+    """The replica stays in service, but nobody would hear of what it has lost."""
+    cluster = own_cluster(replicas=1)
+    make_table(cluster)
+    proxy = start_proxy(cluster, {"workers": "1", "forwarding.read_wait_timeout": "300ms", "monitor.interval": "50ms", "monitor.connect_timeout": "100ms"})
+    own = session(proxy)
+    for _ in range(3):
+        run(own, "UPDATE kv SET v = v + 1 WHERE k = 1")
+    wait_until(lambda: run(own, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((3, 2),), 10, "it reads on the replica")
+    cluster.query(0, f"ALTER USER {accounts.MONITOR.name}@'%' IDENTIFIED BY 'another'")
+    cluster.wait_synced()
+    kill_connections(cluster, 0, 1, user=accounts.MONITOR.name)
+    wait_until(lambda: proxy.log().count("does not let the monitor in") == 2, 20, "both nodes refuse the monitor")
+    time.sleep(0.3)  # so long does a position count
+    lose_last_transactions(cluster, 1, 3, None)
+    assert run(own, "SELECT v, @@server_id FROM kv WHERE k = 1") == ((3, 1),)
+
+
+def test_a_replica_that_falls_behind_while_causeway_stands_still_takes_no_reads_with_max_lag(own_cluster, start_proxy):
+    cluster = own_cluster(replicas=1)
+    make_table(cluster)
+    proxy = start_proxy(cluster, {"workers": "1"})
+    reader = session(proxy, "EVENTUAL")
+    statement = "/* causeway: max_lag=700ms */ SELECT v, @@server_id FROM kv WHERE k = 1"
+    wait_until(lambda: run(reader, statement) == ((0, 2),), 10, "the replica takes it")
+    with held(cluster, 1), stopped(proxy):
+        cluster.query(0, "UPDATE app.kv SET v = 1 WHERE k = 1")
+        time.sleep(2)  # so far it is behind
+        send(reader, statement)
+        proxy.signal(signal.SIGCONT)
+        assert received(reader) == ((1, 1),)
 
 
 @with_and_without_gtids
