@@ -247,4 +247,13 @@ bool BackendPool::shed_one() {
   return true;
 }
 
+bool BackendPool::shed_one_of(const std::string& user) {
+  for (BackendConnection& connection : idle_) {
+    if (connection.key->user != user) continue;
+    close(connection);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace causeway::proxy

@@ -99,6 +99,8 @@ class BackendPool {
 
   // Closes one idle connection that may be given away, if there is one.
   bool shed_one();
+  // One of this account's. Looks at all idle ones: for an account that is at its limit.
+  bool shed_one_of(const std::string& user);
 
   size_t size() const { return connections_.size(); }
   size_t in_use() const { return in_use_; }

@@ -1,7 +1,6 @@
 #include "proxy/lease.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -91,16 +90,6 @@ bool is_account_full(const ClientError& refusal) {
           refusal.message.find("'max_user_connections'") != std::string::npos);
 }
 
-// As BackendPool::shed_one(), but one of this account's.
-bool shed_one_of(BackendPool& pool, const std::string& user) {
-  for (const auto& connection : pool.connections()) {
-    if (connection->in_use || connection->keep || connection->key->user != user) continue;
-    pool.close(*connection);
-    return true;
-  }
-  return false;
-}
-
 // The server has none, though there would be a place: what other workers do not need is given back too, of
 // the account if it is the account that has none.
 Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline,
@@ -110,9 +99,7 @@ Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_p
   for (const auto& other : worker.environment().workers) {
     if (other.get() == &worker) continue;
     if (of_account) {
-      asio::post(other->io(), [other = other.get(), node, user = session.pool_key->user] {
-        shed_one_of(other->pool(node), user);
-      });
+      other->give_back_one_of(node, session.pool_key->user);
     } else {
       other->give_back_one(node);
     }
@@ -221,7 +208,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       const bool of_account = is_account_full(*acquired.refusal);
       const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
       const bool made_room =
-          is_full && (of_account ? shed_one_of(pool, session.pool_key->user) : pool.shed_one());
+          is_full && (of_account ? pool.shed_one_of(session.pool_key->user) : pool.shed_one());
       const bool in_time = Clock::now() < deadline && !session.closing && !session.query_killed;
       const bool is_replica = &lease == &session.replica;
       const bool waits = is_replica   ? made_room && asked_again == 0

@@ -5,7 +5,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
-#include <string>
 #include <utility>
 
 #include "proxy/kill.h"
@@ -373,6 +372,10 @@ Awaitable<void> Worker::wait_for_place(ClientSession& session, uint64_t ticket, 
 
 void Worker::give_back_one(size_t node) {
   asio::post(io_, [this, node] { pools_[node]->shed_one(); });
+}
+
+void Worker::give_back_one_of(size_t node, const std::string& user) {
+  asio::post(io_, [this, node, user] { pools_[node]->shed_one_of(user); });
 }
 
 void Worker::shed(size_t node) {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -63,6 +64,8 @@ class Worker {
   void shed(size_t node);
   // Any thread: the server has no room for a connection of another worker: an idle one is closed.
   void give_back_one(size_t node);
+  // Likewise, no room for another one of this account.
+  void give_back_one_of(size_t node, const std::string& user);
 
   Environment& environment() { return environment_; }
   const Config& config() const { return environment_.config; }
