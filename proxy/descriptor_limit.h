@@ -28,7 +28,7 @@ class SpareDescriptor {
   SpareDescriptor(const SpareDescriptor&) = delete;
   SpareDescriptor& operator=(const SpareDescriptor&) = delete;
 
-  // Whether it has one now.
+  // Takes one, if it has none and there is one. Whether it has one now.
   bool take();
   // Whether there was one.
   bool release();

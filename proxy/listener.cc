@@ -143,6 +143,7 @@ Worker& Listener::least_loaded() {
 Awaitable<void> Listener::accept() {
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> pause(io_.get_executor());
   while (!stopped_) {
+    spare_.take();  // somebody else may have got it
     ErrorCode error;
     Endpoint peer;
     Socket socket = co_await acceptor_.async_accept(peer, await_into(error));
@@ -171,16 +172,13 @@ void Listener::take(Socket socket, PeerAddress peer) {
 
 // If that was why: the one who waits is told, with the descriptor that was kept for it.
 bool Listener::refuse_one_without_descriptors() {
-  if (!spare_.release()) {
-    spare_.take();  // it went to somebody else between two lines of this function; the next one may be told
-    return false;
-  }
+  if (!spare_.release()) return false;
   const int client = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {
     refuse(client, environment_);
     ::close(client);
   }
-  return spare_.take() && client >= 0;
+  return client >= 0;
 }
 
 }  // namespace causeway::proxy

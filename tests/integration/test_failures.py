@@ -690,6 +690,36 @@ def test_descriptors_used_up(cluster, start_proxy):
         assert one(connection, "SELECT 1") == 1
 
 
+def test_the_descriptor_that_is_kept_for_refusals_is_taken_again(cluster, start_proxy):
+    """It is lost while there is room for none at all."""
+    proxy = start_proxy(cluster)
+    hard = resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE)[1]
+
+    def limit(number):
+        resource.prlimit(proxy.pid, resource.RLIMIT_NOFILE, (number, hard))
+
+    with contextlib.ExitStack() as opened:
+        first = opened.enter_context(proxy.connect())
+        assert one(first, "SELECT 1") == 1
+        limit(3)
+        waiting = opened.enter_context(socket.create_connection(("127.0.0.1", proxy.port)))
+        proxy.wait_for_log("cannot accept a connection")
+        limit(hard)
+        waiting.settimeout(10)
+        assert waiting.recv(1), "it is greeted when there is room"
+        taken = {int(descriptor) for descriptor in os.listdir(f"/proc/{proxy.pid}/fd")}
+        limit(min(set(range(max(taken) + 2)) - taken))
+        answer = None
+        while answer is None:  # what a server's connection leaves free serves a client
+            try:
+                opened.enter_context(proxy.connect(connect_timeout=5))
+            except pymysql.Error as error:
+                answer = error.args[0]
+        assert answer == 1040
+        limit(hard)
+        assert one(first, "SELECT 1") == 1
+
+
 def test_descriptor_limit_that_is_too_low_is_told(cluster, start_proxy):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     proxy = start_proxy(cluster, {"limits.max_connections": "1000000"})
