@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import fcntl
+import json
 import os
 import pathlib
 import re
@@ -180,9 +181,11 @@ def test_connection_killed_in_a_read_only_transaction_ends_the_transaction(clust
     connection = connect()
     run(connection, "START TRANSACTION READ ONLY")
     assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
+    node = server_of(connection)
     kill_connections(cluster, *cluster.replicas())
     lost = attempt(connection, f"SELECT COUNT(*) FROM {table}")
     assert isinstance(lost, SqlError) and lost.sqlstate == "40001", lost
+    assert f"the connection to server 127.0.0.1:{cluster.servers[node].port} ended" in lost.text, "it is the replica that is named"
     assert one(connection, f"SELECT COUNT(*) FROM {table}") == 2
     run(connection, f"UPDATE {table} SET value = 'written' WHERE id = 1")
 
@@ -643,6 +646,18 @@ def test_signals_of_other_programs_do_not_end_it(cluster, proxy):
         proxy.signal(number)
     with proxy.connect() as connection:
         assert one(connection, "SELECT 1") == 1
+
+
+def test_a_server_that_is_not_reached_is_told_with_port_and_reason(cluster, start_proxy):
+    """Not in the words of the monitor's library, which have neither."""
+    closed = f"127.0.0.1:{free_port()}"
+    addresses = [*cluster.addresses(), closed]
+    with_another = type("WithAnother", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
+    proxy = start_proxy(with_another)
+    node = json.loads(proxy.http("/status")[1])["nodes"][-1]
+    assert node["name"] == closed
+    assert f"no connection to {closed}: Connection refused" in node["last_error"]
+    assert "(1" not in node["last_error"]
 
 
 # --- descriptors ------------------------------------------------------------------------------------------------------
