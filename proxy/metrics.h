@@ -132,11 +132,12 @@ struct alignas(64) WorkerMetrics {
 
   ReadWaitHistogram read_waits;  // reads that had to wait, whatever became of them
   std::array<Counter, kTimeoutPolicies> read_wait_timeouts;  // by OnReadWaitTimeout
-  Counter reads_without_wait;  // SESSION and GLOBAL reads whose replica was known to have the position
-  Counter probes_sent;         // GLOBAL: questions to the writer
-  Counter probe_reads;         // GLOBAL: reads served by them
-  Counter tokens_dropped;      // positions that the writer does not have (after a failover)
-  Counter unknown_tokens;      // writes that gave no position
+  Counter reads_without_wait;     // SESSION and GLOBAL reads whose replica was known to have the position
+  Counter probes_sent;            // GLOBAL: questions to the writer
+  Counter probe_reads;            // GLOBAL: reads served by them
+  Counter tokens_dropped;         // positions that the writer does not have (after a failover)
+  Counter tokens_not_comparable;  // positions of which nobody can tell whether a new writer has them
+  Counter unknown_tokens;         // writes that gave no position
 
   Gauge sessions;             // open client sessions
   Gauge forwarding_sessions;  // those with a level other than ''

@@ -160,6 +160,11 @@ void collect_consistency(FamilyBuilder& builder, const MetricsRegistry& registry
   builder.counter("causeway_tokens_dropped_total",
                   "Positions dropped because the writer does not have them (after a failover).",
                   total(registry, &WorkerMetrics::tokens_dropped));
+  builder.counter(
+      "causeway_tokens_not_comparable_total",
+      "Positions dropped at a change of writer that say nothing to the new one, be the writes there "
+      "or lost (binlog coordinates of the former one).",
+      total(registry, &WorkerMetrics::tokens_not_comparable));
   builder.counter("causeway_tokens_unknown_total",
                   "Writes whose position is not known: the next read of the session behaves as GLOBAL.",
                   total(registry, &WorkerMetrics::unknown_tokens));

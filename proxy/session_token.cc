@@ -15,6 +15,13 @@ void tell_dropped(ClientSession& session, const NodeView& writer) {
                                   {{"writer", writer.name}});
 }
 
+void tell_not_comparable(ClientSession& session, const NodeView& writer) {
+  session.worker.metrics().tokens_not_comparable.add();
+  session.worker.logger().warning(
+      "what a session wrote to a former writer may be lost: its position says nothing to the new one",
+      {{"writer", writer.name}});
+}
+
 bool of_another_log(const Position& position, const Position& writer) {
   const auto* handed = position.binlog_coordinates();
   const auto* own = writer.binlog_coordinates();
@@ -32,7 +39,13 @@ void check_token(ClientSession& session) {
     // Coordinates of a former writer's log mean nothing in another: that tells nothing of what is there.
     const PositionKind kind = session.token.position().kind();
     const bool comparable = kind == writer->executed.kind() && kind != PositionKind::kBinlogCoordinates;
-    if (session.token.drop_if_not_in(writer->executed) && comparable) tell_dropped(session, *writer);
+    if (session.token.drop_if_not_in(writer->executed)) {
+      if (comparable) {
+        tell_dropped(session, *writer);
+      } else {
+        tell_not_comparable(session, *writer);
+      }
+    }
   }
   if (session.token.needs_collapse()) session.token.collapse(writer->executed);
 }

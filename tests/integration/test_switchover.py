@@ -83,6 +83,9 @@ def test_a_planned_switch_loses_no_position(own_cluster, start_proxy, gtid):
     sessions = {number: proxy.connect(database="app") for number in (1, 2, 3, 4)}
     for number, session in sessions.items():
         run(session, f"UPDATE kv SET v = 1 WHERE k = {number}")
+    knows_where = proxy.connect(database="app")  # without GTIDs by its read
+    run(knows_where, "UPDATE kv SET v = v WHERE k = 1")
+    run(knows_where, "SELECT v FROM kv")
     cluster.promote(1)
     nodes = [f"127.0.0.1:{server.port}" for server in cluster.servers]
     wait_until(lambda: proxy.metric("causeway_node_role", node=nodes[1], role="writer") == 1
@@ -93,3 +96,11 @@ def test_a_planned_switch_loses_no_position(own_cluster, start_proxy, gtid):
         session.close()
     assert "a position was dropped" not in proxy.log()
     assert proxy.metric("causeway_tokens_dropped_total") == 0
+    # Coordinates of the former writer's log tell neither that something was lost nor that nothing was.
+    run(knows_where, "SELECT v FROM kv")
+    knows_where.close()
+    if gtid:
+        assert proxy.metric("causeway_tokens_not_comparable_total") == 0
+    else:
+        assert proxy.metric("causeway_tokens_not_comparable_total") > 0
+        proxy.wait_for_log("its position says nothing to the new one")
