@@ -25,7 +25,7 @@ BackendConnection* front(PoolGroup& group, const std::string& schema) {
 BackendConnection* choose(PoolGroup& group, const std::string& schema, SchemaUse use) {
   static const std::string kNone;
   BackendConnection* const in_none = front(group, kNone);
-  if (schema.empty() && use == SchemaUse::kCurrent) return in_none;
+  if (use == SchemaUse::kNone || (schema.empty() && use == SchemaUse::kCurrent)) return in_none;
   BackendConnection* const fitting = schema.empty() ? nullptr : front(group, schema);
   const std::array<BackendConnection*, 3> candidates = {fitting, front(group.in_a_schema), in_none};
   BackendConnection* chosen = nullptr;

@@ -43,6 +43,7 @@ struct PoolGroup {
 enum class SchemaUse : uint8_t {
   kCurrent,  // it runs in the session's schema, or in none
   kAny,      // it sets the schema, or does not look at it
+  kNone,     // it runs in none, whatever the session's is
 };
 
 // A connection is in use, or idle. An idle one still belongs to the lease of the session that used it last,
@@ -65,8 +66,8 @@ class BackendPool {
   // An idle connection with this key: one that belongs to nobody if there is one, and in this schema if there
   // is one; else the one that was idle longest, whose former lease loses it. In use and marked for a reset,
   // after which its character sets are those of the key's collation. None of which the login ran
-  // init_connect. With an empty schema and kCurrent only one that is in none, since no command takes a schema
-  // away.
+  // init_connect. With kNone, or an empty schema and kCurrent, only one that is in none, since no command
+  // takes a schema away.
   BackendConnection* take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
                                BackendLease& lease);
 

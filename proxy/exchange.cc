@@ -34,6 +34,9 @@ constexpr uint16_t kErCantExecuteInReadOnlyTransaction = 1792;
 constexpr uint16_t kErReadOnlyMode = 1836;
 constexpr uint16_t kErShutdown = 1053;
 constexpr uint16_t kErOffline = 3032;
+constexpr uint16_t kErAccessToSchemaDenied = 1044;
+constexpr uint16_t kErNoSchemaSelected = 1046;
+constexpr uint16_t kErUnknownSchema = 1049;
 
 // Errors of a server that lacks a name or a right, which another one may have: an unknown schema, table,
 // column, function, index, character set, collation, a view or routine whose parts are missing; access denied
@@ -98,6 +101,8 @@ class Run {
   void after_prepared_command();
   Awaitable<void> refuse_execute();
   bool hold_error(Bytes payload);
+  bool may_go_without_schema() const;
+  bool is_of_missing_schema(Bytes payload) const;
   void on_result_end(const ScanStep& scan, size_t& packet_bytes);
   void server_lost(ErrorCode error);
   bool on_writer() const { return target_of(session_, connection_) == routing::Target::kWriter; }
@@ -113,6 +118,7 @@ class Run {
   ExchangeResult result_;
   bool ended_ = false;
   std::optional<ClientError> refusal_;
+  std::optional<ClientError> missing_schema_;  // why the session's schema was refused, and it goes without it
   bool wait_failed_ = false;
   bool not_the_writer_ = false;     // of check_writer, or a BEGIN that it refuses
   protocol::Buffer prepare_error_;  // why the statement of an execute cannot be prepared there
@@ -303,11 +309,35 @@ ClientError as_client_error(Bytes err_payload) {
           .message = std::string(err->message)};
 }
 
+protocol::Buffer err_packet(const ClientError& error, uint8_t sequence_id) {
+  protocol::Buffer packet;
+  protocol::append_err_packet(
+      packet, {.code = error.code, .sql_state = error.sql_state, .message = error.message}, sequence_id);
+  return packet;
+}
+
+protocol::Buffer err_payload(const ClientError& error) {
+  protocol::Buffer packet = err_packet(error, 0);
+  packet.erase(packet.begin(), packet.begin() + protocol::kPacketHeaderBytes);
+  return packet;
+}
+
 // 1290 is said of other options too.
 bool is_read_only_error(const protocol::ErrPacket& err) {
   if (err.code == kErReadOnlyMode) return true;
   return err.code == kErOptionPreventsStatement && (err.message.find("read-only") != std::string_view::npos ||
                                                     err.message.find("read_only") != std::string_view::npos);
+}
+
+bool Run::may_go_without_schema() const {
+  return exchange_.goes_without_schema &&
+         (connection_.schema.empty() || exchange_.statement->cls == routing::StatementClass::kUse);
+}
+
+bool Run::is_of_missing_schema(Bytes payload) const {
+  if (!missing_schema_) return false;
+  const auto err = protocol::parse_err_packet(payload);
+  return err && err->code == kErNoSchemaSelected;
 }
 
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
@@ -325,7 +355,9 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   const bool prepares = step == PrefixStep::kFormerSchema || step == PrefixStep::kFormerVariables ||
                         step == PrefixStep::kPrepare || step == PrefixStep::kTextPrepare;
   if (prepares) {
-    if (prepare_error_.empty()) prepare_error_.assign(payload.begin(), payload.end());
+    if (!prepare_error_.empty()) return;
+    prepare_error_.assign(payload.begin(), payload.end());
+    if (is_of_missing_schema(payload)) prepare_error_ = err_payload(*missing_schema_);
     return;
   }
   // The next statement would be read by what was meant for one.
@@ -333,6 +365,14 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
     return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
   if (refusal_) return;
   const auto err = protocol::parse_err_packet(payload);
+  if (step == PrefixStep::kSchema && err &&
+      (err->code == kErUnknownSchema || err->code == kErAccessToSchemaDenied)) {
+    if (may_go_without_schema()) {
+      missing_schema_ = as_client_error(payload);
+      return;
+    }
+    result_.schema_refused = true;
+  }
   // BEGIN of a transaction that is to write: it can begin elsewhere.
   if (step == PrefixStep::kBegin && exchange_.hold_read_only_error && err && is_read_only_error(*err))
     not_the_writer_ = true;
@@ -588,8 +628,16 @@ Awaitable<void> Run::relay() {
           buffer_.consume(scan.pass_bytes + packet_bytes);
           co_return;
         }
+        if (is_of_missing_schema(scan.packet_payload)) {
+          const uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
+          const protocol::Buffer packet = err_packet(*missing_schema_, sequence_id);
+          buffer_.replace(scan.pass_bytes, packet_bytes, packet);
+          packet_bytes = packet.size();
+          result_.error_code = missing_schema_->code;
+        } else if (const auto err = protocol::parse_err_packet(scan.packet_payload)) {
+          result_.error_code = err->code;
+        }
         result_.is_error = true;
-        if (const auto err = protocol::parse_err_packet(scan.packet_payload)) result_.error_code = err->code;
         session_.worker.metrics().statement_errors.add();
         break;
       case ScanEvent::kPrepareOk:

@@ -67,6 +67,12 @@ struct Exchange {
   bool hold_unknown_names = false;
   bool hold_shutdown = false;
 
+  // A schema of the session's that the server does not have (any more), or does not let it into, is no reason
+  // to refuse the command, if the connection is in no other: it runs in none, as good as a session on a
+  // server goes on in a schema that somebody has dropped. That none is selected (1046) is then told as what
+  // the schema was refused with.
+  bool goes_without_schema = false;
+
   // Put behind the rows of a result set of two text columns (not owned; null for none).
   const std::vector<NameAndValue>* extra_rows = nullptr;
 
@@ -103,6 +109,7 @@ struct ExchangeResult {
   uint16_t error_code = 0;        // ... this one
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
+  bool schema_refused = false;    // kStateRefused: because of the session's schema
   std::optional<ClientError> refusal;
   ErrorCode error;  // of kServerLost
 };

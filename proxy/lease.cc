@@ -146,8 +146,8 @@ namespace {
 
 // A schema cannot be left, only changed for another.
 bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease, SchemaUse use) {
-  return use == SchemaUse::kCurrent && session.schema.empty() && !lease.connection->schema.empty() &&
-         !lease.connection->keep;
+  const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && session.schema.empty());
+  return runs_in_none && !lease.connection->schema.empty() && !lease.connection->keep;
 }
 
 // COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a

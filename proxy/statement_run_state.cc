@@ -246,6 +246,7 @@ void RunningStatement::assume_transaction(BackendConnection& connection, const E
 // What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
 // schema.
 SchemaUse RunningStatement::schema_use() const {
+  if (without_schema_) return SchemaUse::kNone;
   const bool begins = session_.deferred.begin || session_.deferred.next.any();
   if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
   const StatementClass cls = run_.statement->cls;

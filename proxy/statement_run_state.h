@@ -110,6 +110,7 @@ class RunningStatement {
   std::string lost_reason_;          // why, if it is not the connection's error
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
   bool ignore_consistency_ = false;  // the `stale` policy decided
+  bool without_schema_ = false;      // the writer does not have the session's
 };
 
 }  // namespace causeway::proxy

@@ -258,6 +258,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const bool in_transaction = session_.transaction == Target::kWriter;
     exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
     exchange.check_writer = !bound && must_see_all();
+    exchange.goes_without_schema = true;
     worker_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
@@ -271,6 +272,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kStateRefused:
         worker_.pool(node).close(connection);
+        if (result.schema_refused && !bound && !without_schema_) {
+          without_schema_ = true;
+          continue;
+        }
         co_return co_await fail(*result.refusal);
       case ExchangeOutcome::kReadOnlyNode: {
         worker_.pool(node).close(connection);

@@ -3,7 +3,7 @@
 import pytest
 from cluster import accounts
 from conftest import run
-from support import SqlError, attempt, one, server_of
+from support import SqlError, attempt, kill_connections, one, server_of
 from wire_client import BASIC, CONNECT_WITH_DB, ConnectionLost, WireClient
 
 WRITER = "/* causeway: route=writer */ "
@@ -84,6 +84,61 @@ def test_schema_made_by_the_session_is_used_at_once(cluster, proxy, connect):
     assert _both(connection, "DATABASE()") == ("sbtest2", "sbtest2")
     run(connection, "DROP DATABASE sbtest2")
     assert one(connection, f"{WRITER}SELECT DATABASE()") is None
+
+
+@pytest.mark.parametrize("left_over", [False, True], ids=["alone", "connections in another schema are left"])
+def test_a_schema_that_somebody_else_has_dropped_leaves_the_session_usable(cluster, start_proxy, connect, table, left_over):
+    """As on a server, where only what is looked for in the schema is not found; on whatever connection it is then."""
+    proxy = start_proxy(cluster, {"workers": "1", "limits.max_server_connections": "1"} if left_over else {"workers": "1"})
+    cluster.query(0, "DROP DATABASE IF EXISTS gone")
+    cluster.query(0, "CREATE DATABASE gone")
+    cluster.wait_synced()
+    connection = connect(to=proxy, account=accounts.ADMIN, database="gone", level="SESSION")
+    assert _both(connection, "DATABASE()") == ("gone", "gone")
+    cluster.query(0, "DROP DATABASE gone")
+    cluster.wait_synced()
+    kill_connections(cluster, 0, 1, 2, user=accounts.ADMIN.name)
+    if left_over:
+        other = connect(to=proxy, account=accounts.ADMIN)
+        assert _both(other, "DATABASE()") == ("app", "app")
+        other.close()
+    unknown = SqlError(1049, "42000", "Unknown database 'gone'")
+    for statement in (f"SELECT value FROM {table}", f"{WRITER}SELECT value FROM {table}", f"INSERT INTO {table} VALUES (3, 'x')", "CREATE TABLE t (a INT)"):
+        assert attempt(connection, statement) == unknown, statement
+    assert _both(connection, "1") == (1, 1)
+    run(connection, f"INSERT INTO app.{table} VALUES (4, 'by its whole name')")
+    assert one(connection, f"SELECT value FROM app.{table} WHERE id = 4") == "by its whole name"
+    run(connection, "BEGIN")
+    run(connection, f"INSERT INTO app.{table} VALUES (5, 'in a transaction')")
+    assert attempt(connection, f"INSERT INTO {table} VALUES (6, 'x')") == unknown
+    run(connection, "COMMIT")
+    assert one(connection, f"SELECT COUNT(*) FROM app.{table}") == 4
+    run(connection, f"PREPARE p FROM 'SELECT COUNT(*) FROM app.{table}'")
+    assert one(connection, "EXECUTE p") == 4
+    run(connection, "SET @a = 7")
+    assert one(connection, "SELECT @a") == 7
+    run(connection, "USE app")
+    assert one(connection, f"SELECT COUNT(*) FROM {table}") == 4
+    connection.close()
+
+
+def test_a_schema_that_is_there_again_is_used_again(cluster, start_proxy, connect):
+    proxy = start_proxy(cluster, {"workers": "1"})
+    cluster.query(0, "DROP DATABASE IF EXISTS gone")
+    cluster.query(0, "CREATE DATABASE gone")
+    cluster.wait_synced()
+    connection = connect(to=proxy, account=accounts.ADMIN, database="gone", level="SESSION")
+    cluster.query(0, "DROP DATABASE gone")
+    cluster.wait_synced()
+    kill_connections(cluster, 0, 1, 2, user=accounts.ADMIN.name)
+    assert one(connection, "SELECT 1") == 1
+    run(connection, "CREATE DATABASE gone")
+    run(connection, "CREATE TABLE t (a INT)")
+    run(connection, "INSERT INTO t VALUES (1)")
+    assert one(connection, "SELECT a FROM t") == 1
+    assert _both(connection, "DATABASE()") == ("gone", "gone")
+    run(connection, "DROP DATABASE gone")
+    cluster.wait_synced()
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
