@@ -192,7 +192,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::vector<std::string> to_be_said_again;
   size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
-  routing::Target warned_by = routing::Target::kNone;   // where SHOW WARNINGS has its warnings from
+  bool last_was_ok = false;                            // the last answer of a server was no rows and no error
+  routing::Target warned_by = routing::Target::kNone;  // where SHOW WARNINGS has its warnings from
   routing::Target counted_by = routing::Target::kNone;  // where FOUND_ROWS() has its number from
   size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
   size_t former_writer = kNoNode;  // where it had something when another server became the writer

@@ -484,6 +484,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   if (!parsed) return;
   protocol::OkPacket ok = *parsed;
   session_.last_warnings = ok.warnings;
+  result_.ended_with_ok = scan.event == ScanEvent::kOk;
   const bool inserted = scan.event == ScanEvent::kOk && ok.last_insert_id != 0;
   if (inserted) session_.last_insert_id->value = ok.last_insert_id;
   const routing::Statement& statement = *exchange_.statement;

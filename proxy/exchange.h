@@ -110,6 +110,7 @@ struct ExchangeResult {
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
   bool schema_refused = false;    // kStateRefused: because of the session's schema
+  bool ended_with_ok = false;     // the (last) answer was an OK packet: no rows, no error
   std::optional<ClientError> refusal;
   ErrorCode error;  // of kServerLost
 };

@@ -270,6 +270,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   // been prepared where that was.
   if (result.is_error || !run_.auxiliary) {
     session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
+    session_.last_was_ok = result.ended_with_ok && !result.is_error;
     const bool keeps_warnings = connection.mariadb && !result.is_error && session_.last_warnings == 0 &&
                                 routing::keeps_warnings(*run_.statement);
     if (!keeps_warnings) session_.warned_by = target;

@@ -46,6 +46,7 @@ class RunningStatement {
   Awaitable<void> await_last_insert_id();
   Awaitable<void> learn_last_insert_id();
   Exchange make_exchange() const;
+  void note_rows_counted_elsewhere();
   bool sends_next_transaction() const;
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                        bool state_lived_there);

@@ -172,6 +172,16 @@ bool RunningStatement::must_see_all() const {
          (level == consistency::ReadConsistency::kSession && run_.decision.target == Target::kReplica);
 }
 
+// Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
+// statement. There is -1 behind rows and errors, as behind SHOW VARIABLES; behind an OK of what may run
+// there, 0.
+void RunningStatement::note_rows_counted_elsewhere() {
+  const bool elsewhere = run_.statement->asks_for_row_count && session_.last_target == Target::kReplica &&
+                         !session_.last_local.any();
+  if (!elsewhere) return;
+  session_.last_local.kind = session_.last_was_ok ? LocalAnswer::Kind::kOk : LocalAnswer::Kind::kVariables;
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const Clock::time_point deadline = start_ + worker_.config().forwarding.writer_wait;
   const bool was_in_transaction = session_.transaction == Target::kWriter;
@@ -259,6 +269,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
     exchange.check_writer = !bound && must_see_all();
     exchange.goes_without_schema = true;
+    note_rows_counted_elsewhere();
     worker_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);

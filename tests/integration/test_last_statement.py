@@ -104,3 +104,23 @@ def test_found_rows_by_the_binary_protocol(proxy, table):
         client.query("COMMIT")
         packets = client.execute(statement)
         assert packets[-2].payload[2:] == (0).to_bytes(8, "little")
+
+
+def test_rows_counted_by_a_replica_are_told_with_the_last_insert_id(cluster, connect, table):
+    """It is the writer that knows the latter."""
+    cluster.query(0, f"CREATE TABLE app.{table}_i (id INT AUTO_INCREMENT PRIMARY KEY, v INT)")
+    cluster.wait_synced()
+    lasts = ["SELECT 1", f"SELECT v FROM {table}_i", "SELECT 1; COMMIT", "COMMIT; SELECT 1", "SELECT * FROM no_such_table", "SET NAMES utf8mb4", "DO 1",
+             "USE app", "SELECT 1; USE app", "SELECT 1; PING", "SELECT 1; DO 1", "SHOW TABLES", "SELECT 1; SET @a = 1"]  # fmt: skip
+    through, direct = connect(), cluster.connect(0, accounts.APP, database="app")
+    for last in lasts:
+        for question in ("SELECT LAST_INSERT_ID(), ROW_COUNT()", "SELECT ROW_COUNT() AS a, @@last_insert_id AS b"):
+            answers = []
+            for connection in (through, direct):
+                run(connection, f"TRUNCATE {table}_i")
+                run(connection, f"INSERT INTO {table}_i (v) VALUES (1), (2), (3)")
+                story = [*last.split("; "), question, question]
+                answers.append([_do(connection, statement) for statement in story][-2:])
+            assert answers[0] == answers[1], f"{last}; {question}"
+    direct.close()
+    cluster.query(0, f"DROP TABLE app.{table}_i")
