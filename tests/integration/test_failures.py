@@ -391,6 +391,25 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         assert all(secret not in proxy.log() for secret in ("first", "second", "third"))
 
 
+@pytest.mark.parametrize("change", ["ACCOUNT LOCK", "PASSWORD EXPIRE", "WITH MAX_USER_CONNECTIONS 1"])
+def test_whatever_keeps_the_monitor_out_is_shown_and_changes_no_role(cluster, start_proxy, connect, tmp_path, change):
+    (tmp_path / "password").write_text("first\n")
+    with monitor_account(cluster, "barred"), contextlib.ExitStack() as held:
+        proxy = start_proxy(cluster, None, "--monitor-user", "barred", "--monitor-password-file", str(tmp_path / "password"))
+        assert proxy.metric("causeway_node_monitor_refused") == 0
+        proxy.signal(signal.SIGSTOP)
+        kill_connections(cluster, 0, 1, 2, user="barred")
+        cluster.query(0, f"ALTER USER barred@'%' {change}")
+        cluster.wait_synced()
+        if "MAX_USER" in change:
+            for node in range(3):
+                held.enter_context(cluster.connect(node, accounts.Account("barred", "first")))
+        proxy.signal(signal.SIGCONT)
+        wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 3, 20, "all nodes refuse the monitor")
+        assert proxy.metric("causeway_node_up") == 3 and proxy.metric("causeway_node_role", role="writer") == 1
+        assert server_of(connect(to=proxy)) in (1, 2)
+
+
 @contextlib.contextmanager
 def full_writer(cluster, proxy):
     """Node 0, of max_connections=20, has no room, and refuses the monitor first of all; gives a connection to it."""
