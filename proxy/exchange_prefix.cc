@@ -275,6 +275,12 @@ bool access_mode_differs(const ClientSession& session, const BackendConnection& 
   return read_only != connection.read_only_leg;
 }
 
+// The session's own transaction_read_only is among what is replayed.
+bool replays_access_mode(const ClientSession& session, const BackendConnection& connection) {
+  return session.variables.replays("transaction_read_only", connection.applied_version) ||
+         session.variables.replays("tx_read_only", connection.applied_version);
+}
+
 // Not before it is known what of it is left.
 bool must_forget_transaction(const ClientSession& session, const BackendConnection& connection,
                              const Exchange& exchange) {
@@ -406,7 +412,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kVariables);
       prefix.must_succeed_first = true;
-      connection.read_only_leg = false;  // the session's own may be among them
+      if (replays_access_mode(session, connection)) connection.read_only_leg = false;
       metrics.replay(ReplayedState::kVariables);
     } else {
       connection.applied_version = session.variables.version();

@@ -241,4 +241,10 @@ bool SessionVariables::append_replay_sql(std::string& out, uint64_t applied_vers
   return true;
 }
 
+bool SessionVariables::replays(std::string_view name, uint64_t applied_version) const {
+  return std::any_of(variables_.begin(), variables_.end(), [&](const Variable& variable) {
+    return variable.version > applied_version && equals_ignoring_case(variable.name, name);
+  });
+}
+
 }  // namespace causeway::routing

@@ -64,6 +64,9 @@ class SessionVariables {
   // False: nothing appended.
   bool append_replay_sql(std::string& out, uint64_t applied_version) const;
 
+  // Whether that statement has this variable among them.
+  bool replays(std::string_view name, uint64_t applied_version) const;
+
   size_t size() const { return variables_.size(); }
   bool empty() const { return variables_.empty(); }
 
