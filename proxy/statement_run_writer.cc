@@ -165,6 +165,8 @@ bool RunningStatement::must_see_all() const {
   const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
                      cls == StatementClass::kWriterRead;
   if (!reads || run_.auxiliary || session_.transaction != Target::kNone) return false;
+  // The check would be the last statement then.
+  if (run_.statement->uses_diagnostics && !run_.statement->has_from) return false;
   const std::string_view hint = run_.statement->hints.consistency;
   const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
   const consistency::ReadConsistency level = hinted.value_or(session_.level);

@@ -237,7 +237,8 @@ Decision decide_read(const Statement& statement, const SessionView& session) {
   }
   if (server_of_the_last(statement, session) == Target::kWriter)
     return run_on_writer("speaks of the last statement");
-  return run_on_replica("speaks of the last statement", true);
+  // A wait would be the last statement then.
+  return run_on_replica("speaks of the last statement", !reads_no_table(statement));
 }
 
 // A function that it calls may write.

@@ -74,6 +74,23 @@ def test_a_local_answer_is_the_last_one(cluster, proxy, connect, table, before):
     assert not differences, "\n".join(differences)
 
 
+@pytest.mark.parametrize("level", ["SESSION", "GLOBAL"])
+def test_no_question_of_causeways_is_the_last_statement(connect, table, level):
+    """Neither a wait on the replica nor whether the writer still is one."""
+    connection = connect(level=level)
+    run(connection, f"UPDATE {table} SET value = CONCAT(value, 'x')")
+    assert one(connection, "SELECT ROW_COUNT()") == 2
+    run(connection, f"INSERT IGNORE INTO {table} VALUES (1, 'again'), (2, 'again')")
+    assert run(connection, "SELECT @@warning_count, @@error_count") == ((2, 0),)
+    run(connection, f"SELECT SQL_CALC_FOUND_ROWS * FROM {table} LIMIT 1")
+    assert one(connection, "SELECT FOUND_ROWS()") == 2
+    run(connection, f"SELECT SQL_CALC_FOUND_ROWS * FROM {table} LIMIT 1")
+    run(connection, "SET @a = 1")  # the writer may have shown something new: the next read waits
+    assert one(connection, "SELECT FOUND_ROWS()") == 2
+    run(connection, f"SELECT CAST(value AS SIGNED) FROM {table}")
+    assert run(connection, "SELECT @@warning_count, @@error_count") == ((2, 0),)
+
+
 def test_a_rejection_is_the_last_statement(connect, table):
     connection = connect()
     for statement in ("SAVEPOINT a", "BEGIN; SAVEPOINT a", "XA RECOVER", "LOAD DATA INFILE 'it''s' INTO TABLE t"):
