@@ -95,6 +95,9 @@ struct Pins {
   bool unreported = false;      // a statement that failed may have left some: until the server reports
   bool user_variables = false;  // the lease must not be given away; other reads may go to replicas
   routing::Target where = routing::Target::kNone;  // of the others
+  // From a READ ONLY transaction on a replica; the writer gets the same with the next statement there, and
+  // has what that leaves, too.
+  bool moves_to_writer = false;
 
   bool whole_session() const {
     return temporary_table || table_lock || backup_lock || user_lock || prepared_text || untrackable ||
@@ -169,6 +172,10 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::vector<std::string> replica_variables;
   std::string carried_variables;
   bool variables_beside = false;
+  // A procedure has run in a READ ONLY transaction on a replica, and may have set any there: those that
+  // statements to the writer name are taken from there, each once.
+  bool procedure_on_replica = false;
+  std::vector<std::string> named_since_procedure;
   std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
 
   PreparedStatements prepared;

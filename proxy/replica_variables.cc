@@ -136,7 +136,7 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   }
   connection->keep = session.transaction == routing::Target::kReplica ||
                      session.prepared.cursors(routing::Target::kReplica) > 0 ||
-                     session.pins.whole_session_on(routing::Target::kReplica);
+                     session.procedure_on_replica || session.pins.whole_session_on(routing::Target::kReplica);
   pool.put_back(*connection);
   co_return true;
 }

@@ -105,6 +105,8 @@ void forget_state(ClientSession& session) {
   session.to_be_said_again.clear();
   session.replica_variables.clear();
   session.carried_variables.clear();
+  session.procedure_on_replica = false;
+  session.named_since_procedure.clear();
   session.temporary_tables.clear();
   session.deferred = DeferredTransaction{};
   session.transaction = routing::Target::kNone;

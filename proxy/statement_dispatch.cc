@@ -1,20 +1,27 @@
 #include "proxy/statement_dispatch.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "protocol/command.h"
+#include "protocol/ok_packet.h"
 #include "protocol/packet_header.h"
 #include "proxy/kill.h"
 #include "proxy/local_answers.h"
 #include "proxy/next_transaction.h"
+#include "proxy/one_row.h"
+#include "proxy/packet_io.h"
 #include "proxy/processlist.h"
 #include "proxy/replica_variables.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
+#include "routing/sql_lexer.h"
 #include "routing/temporary_tables.h"
+#include "routing/user_variables.h"
 
 namespace causeway::proxy {
 namespace {
@@ -27,6 +34,9 @@ using routing::Target;
 
 // Of so many the names are kept; of more, permanent DML is not looked through for the rest.
 constexpr size_t kMaxTemporaryTables = 1000;
+
+// So many are taken from where a procedure has run.
+constexpr size_t kMaxVariablesOfProcedure = 1000;
 
 void keep_begin(ClientSession& session, const Statement& statement) {
   DeferredTransaction& deferred = session.deferred;
@@ -233,6 +243,22 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
                                   {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
 }
 
+// What a procedure may have set on the replica, and a statement to the writer names for the first time.
+void note_variables_of_procedure(ClientSession& session, const Statement& statement,
+                                 const Decision& decision) {
+  if (!session.procedure_on_replica || !statement.uses_user_variables || session.variables_beside) return;
+  if (session.transaction == Target::kReplica || decision.target != Target::kWriter) return;
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  std::vector<std::string>& named = session.named_since_procedure;
+  for (std::string& name : routing::user_variables_of(statement.text, session.lex_mode)) {
+    const bool is_known = std::ranges::any_of(
+        named, [&](const std::string& other) { return routing::equals_ignoring_case(other, name); });
+    if (is_known || named.size() >= kMaxVariablesOfProcedure) continue;
+    named.push_back(name);
+    if (!speaks_of_the_last) session.replica_variables.push_back(std::move(name));
+  }
+}
+
 // Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
 bool needs_replica_variables(const ClientSession& session, const Statement& statement,
                              const Decision& decision) {
@@ -255,6 +281,36 @@ Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace
   RunOutcome outcome = co_await local_error(session, place, error);
   outcome.close = true;
   co_return outcome;
+}
+
+// Ends the transaction there with its connection, or by COMMIT where a procedure's variables live on it.
+Awaitable<void> end_on_replica(ClientSession& session) {
+  BackendPool& pool = session.worker.pool(session.replica.connection->node);
+  const bool keeps = session.procedure_on_replica && session.transaction == Target::kReplica;
+  BackendConnection* const connection = keeps ? pool.take_own(session.replica) : nullptr;
+  if (connection == nullptr) {
+    pool.close(*session.replica.connection);
+    co_return;
+  }
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, "COMMIT AND NO CHAIN NO RELEASE",
+                           connection->capabilities);
+  ErrorCode error;
+  protocol::Buffer in;
+  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  session.in_flight = connection;
+  co_await connection->stream.write_all(out, {}, error);
+  const PacketView answer =
+      co_await read_packet(connection->stream, in, session.worker.config().limits.max_packet_bytes, error);
+  session.in_flight = nullptr;
+  const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
+  if (error || !ok) {
+    pool.close(*connection);
+    co_return;
+  }
+  connection->status = ok->status_flags;
+  connection->keep = true;
+  pool.put_back(*connection);
 }
 
 // COMMIT and ROLLBACK as completion_type has them; else the statement itself.
@@ -288,6 +344,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   const Decision decision = hidden_rejection(session, statement, policy)
                                 .value_or(routing::decide(statement, session_view(session), policy));
+  note_variables_of_procedure(session, statement, decision);
   if (needs_replica_variables(session, statement, decision)) {
     const bool taken = co_await take_replica_variables(session);
     if (!taken) co_return co_await lose_replica_variables(session, place);
@@ -302,9 +359,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
       co_return co_await local_error(session, place, read_only_server(session.worker.view().flavor));
     case Action::kLeaveReadOnly:
-      // Closed: what the transaction has read would be locked against the DDL when it gets there.
-      if (session.replica)
-        session.worker.pool(session.replica.connection->node).close(*session.replica.connection);
+      // What the transaction has read would be locked against the DDL when it gets there.
+      if (session.replica) co_await end_on_replica(session);
       session.transaction = Target::kNone;
       session.deferred = DeferredTransaction{};
       break;

@@ -205,7 +205,8 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
   const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
                                            : connection_to_node_lost(node_name(node), reason);
   RunOutcome outcome = co_await fail(error);
-  if (session_.pins.whole_session_on(Target::kReplica) || !session_.replica_variables.empty())
+  if (session_.pins.whole_session_on(Target::kReplica) || !session_.replica_variables.empty() ||
+      session_.procedure_on_replica)
     outcome.close = true;
   co_return outcome;
 }

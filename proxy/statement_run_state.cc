@@ -202,9 +202,18 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
     pins.user_variables = true;
     session_.variables_beside |= run_.decision.beside_transaction;
   }
-  if (statement.assigns_user_variables && target == Target::kReplica) note_replica_variables(statement);
+  // Of GET DIAGNOSTICS an OK with a warning says that it has failed: what it names keeps its values.
+  const bool assigned_none =
+      statement.cls == StatementClass::kDiagnostics && (result.is_error || session_.last_warnings > 0);
+  if (statement.assigns_user_variables && target == Target::kReplica && !assigned_none)
+    note_replica_variables(statement);
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
   const bool forwards = session_.level != ReadConsistency::kOff;
+  if (routing::is_opaque(statement)) {
+    session_.procedure_on_replica =
+        forwards && target == Target::kReplica && (pins.untrackable || pins.unreported);
+    session_.named_since_procedure.clear();
+  }
   const bool has_room =
       session_.to_be_said_again.size() < kMaxSaidAgain && statement.text.size() <= kMaxSaidAgainBytes;
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
@@ -255,7 +264,8 @@ SchemaUse RunningStatement::schema_use() const {
 }
 
 bool RunningStatement::bound_to(Target target) const {
-  const bool variables = target == Target::kReplica && !session_.replica_variables.empty();
+  const bool variables =
+      target == Target::kReplica && (!session_.replica_variables.empty() || session_.procedure_on_replica);
   return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
          session_.pins.whole_session_on(target) || variables;
 }
@@ -386,11 +396,20 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   // What it writes from now on is not on replicas, whatever their positions say.
   if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;
   if (!result.is_error || failed) update_pins(result, target);
-  if (!session_.pins.whole_session()) {
-    session_.pins.where = Target::kNone;
-  } else if (session_.pins.where == Target::kNone) {
-    session_.pins.where = target;
+  settle_pins(target);
+}
+
+void RunningStatement::settle_pins(Target target) {
+  Pins& pins = session_.pins;
+  if (!pins.whole_session()) {
+    pins.where = Target::kNone;
+  } else if (pins.where == Target::kNone || (pins.moves_to_writer && target == Target::kWriter)) {
+    pins.where = target;
   }
+  const bool holds_objects = pins.temporary_table || pins.table_lock || pins.backup_lock || pins.user_lock;
+  const bool forwards = session_.level != ReadConsistency::kOff;
+  if (target == Target::kReplica) pins.moves_to_writer = forwards && !holds_objects;
+  pins.moves_to_writer &= pins.where == Target::kReplica;
 }
 
 }  // namespace causeway::proxy

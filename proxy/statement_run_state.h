@@ -90,6 +90,7 @@ class RunningStatement {
   routing::NextTransaction characteristics(bool was_open) const;
   protocol::StatusFlags transaction_elsewhere() const;
   void note_replica_variables(const routing::Statement& statement);
+  void settle_pins(routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);
   bool was_not_understood(const ExchangeResult& result) const;
   void assume_transaction(BackendConnection& connection, const ExchangeResult& result,

@@ -174,6 +174,23 @@ START TRANSACTION READ ONLY; HANDLER {t} OPEN; HANDLER {t} READ FIRST; SELECT CO
 START TRANSACTION READ ONLY; EXPLAIN DELETE FROM {t} WHERE id = 1; COMMIT
 START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t} LOCK IN SHARE MODE; INSERT INTO {t} VALUES (9, 'x'); COMMIT
 START TRANSACTION READ ONLY; DO 1; SELECT COUNT(*) FROM {t}; DO SLEEP(0); COMMIT
+SET @a = 5; GET DIAGNOSTICS CONDITION 1 @a = MYSQL_ERRNO; SELECT @a
+SET @a = 5; SELECT CAST('5x' AS SIGNED); GET DIAGNOSTICS CONDITION 2 @a = MYSQL_ERRNO; SELECT @a
+SET @a = 5; SELECT CAST('5x' AS SIGNED); GET DIAGNOSTICS CONDITION 1 @a = MYSQL_ERRNO; SELECT @a
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); CREATE TABLE IF NOT EXISTS {t} (id INT); SELECT @v
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; SET timestamp = 5; TRUNCATE TABLE {t}; SELECT COUNT(*), YEAR(NOW()) FROM {t}; UPDATE {t} SET value = YEAR(NOW())
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_commits(); TRUNCATE TABLE {t}; SELECT COUNT(*) FROM {t}
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_writes(); TRUNCATE TABLE {t}; SELECT COUNT(*) FROM {t}
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); COMMIT; UPDATE {t} SET value = @v; SELECT value, @v FROM {t}; SET @v = 8; UPDATE {t} SET value = @v; SELECT value, @v, @w FROM {t}
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); COMMIT; CREATE TEMPORARY TABLE {t}_tmp (a INT); INSERT INTO {t}_tmp VALUES (@v); SELECT * FROM {t}_tmp; SELECT @v; DROP TEMPORARY TABLE {t}_tmp
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); COMMIT; UPDATE {t} SET value = 'u'; SELECT @v; CALL {t}_sets(); SELECT @v; SELECT COUNT(*) INTO @v FROM {t}; SELECT @v
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); COMMIT; SET @v = 9; SELECT @v; BEGIN; SELECT @v; COMMIT; START TRANSACTION READ ONLY; SELECT @v; SELECT @V FROM {t}
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); START TRANSACTION READ WRITE; UPDATE {t} SET value = @v; COMMIT; SELECT value FROM {t}
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; SET timestamp = 5; COMMIT; CREATE TEMPORARY TABLE {t}_tmp (a INT); INSERT INTO {t}_tmp VALUES (1); SELECT *, YEAR(NOW()) FROM {t}_tmp; DROP TEMPORARY TABLE {t}_tmp
+START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; SET timestamp = 5; COMMIT; CALL {t}_sets(); SELECT @v; SELECT @v, YEAR(NOW()) FROM {t}
+SELECT * FROM {t}; SET sql_select_limit = 1; SELECT @@{ro}; SELECT * FROM {t}
+SET @a = 1, sql_select_limit = 2; SELECT @a; SELECT @@{ro}, @@sql_select_limit
+SELECT * FROM {t}; SET @a = 1, sql_select_limit = 2; SELECT @@{ro}; SET SESSION TRANSACTION READ ONLY; SET sql_select_limit = 3; SELECT @@{ro}; SELECT * FROM {t}
 """.strip().splitlines()  # fmt: skip
 
 
@@ -387,6 +404,26 @@ def test_user_lock_of_a_transaction_that_only_reads_is_everybodys(connect, table
         run(first, "COMMIT")
         assert one(second, f"SELECT GET_LOCK('{table}', 0)") == 0
         assert one(first, f"SELECT RELEASE_LOCK('{table}')") == 1
+
+
+@pytest.mark.parametrize("state", ["SET timestamp = 5", "SET @s = 'SELECT 1'; PREPARE p FROM @s", "CALL {t}_sets()"])
+def test_what_a_read_only_transaction_leaves_hides_nothing_that_is_on_the_writer(cluster, start_proxy, connect, twins, state):
+    """The only connection to the writer is nobody else's as long as it has a session's table, or lock."""
+    own = f"{twins}_c"
+    proxy = start_proxy(cluster, {"limits.max_server_connections": 1, "forwarding.writer_queue_timeout": "100ms"})
+    for keeps, shows in (
+        (f"CREATE TEMPORARY TABLE {own}_tmp SELECT 7 AS a", f"SELECT a FROM {own}_tmp"), (f"DO GET_LOCK('{own}', 0) + 6", f"SELECT RELEASE_LOCK('{own}') + 6")):
+        first, second = connect(to=proxy), connect(to=proxy)
+        run(first, "START TRANSACTION READ ONLY")
+        run(first, f"SELECT COUNT(*) FROM {own}")
+        for statement in state.format(t=own).split("; "):
+            run(first, statement)
+        run(first, "COMMIT")
+        run(first, keeps)
+        assert attempt(second, f"UPDATE {own} SET value = 'x'").errno == 1040
+        assert one(first, shows) == 7
+        first.close()
+        second.close()
 
 
 def test_begin_releases_tables_and_the_session(connect, table):
