@@ -80,10 +80,12 @@ bool append_wait_statement(std::string& out, const Position& position, milliseco
   const bool twice = position.kind() == PositionKind::kBinlogCoordinates;
   if (twice) out += "CASE ";
   append_call(out, function, position, timeout, dialect);
-  if (!twice) return true;
-  out += ">=0 WHEN 1 THEN -(";
-  append_call(out, function, position, kShortestWait, dialect);
-  out += "<>0) WHEN 0 THEN -1 END";
+  if (twice) {
+    out += ">=0 WHEN 1 THEN -(";
+    append_call(out, function, position, kShortestWait, dialect);
+    out += "<>0) WHEN 0 THEN -1 END";
+  }
+  out += " LIMIT 1";  // whatever sql_select_limit the session has
   return true;
 }
 
@@ -122,7 +124,7 @@ std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect) 
 }
 
 std::string_view writer_check_statement() {
-  return "SELECT @@global.read_only";
+  return "SELECT @@global.read_only LIMIT 1";
 }
 
 bool is_writable(std::optional<std::string_view> read_only) {

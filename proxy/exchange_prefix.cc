@@ -367,7 +367,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   if (will_prepare) make_room_for_statement(session, connection);
   append_closes(out, connection);
   if (connection.former_last_insert_id != nullptr) {
-    append_command(out, Command::kQuery, "SELECT LAST_INSERT_ID()", capabilities);
+    append_command(out, Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1", capabilities);
     prefix.push_back(PrefixStep::kFormerLastInsertId);
   }
   if (connection.needs_reset) {

@@ -140,7 +140,7 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   BackendConnection* const connection = pool.take_own(session_.writer);
   if (connection == nullptr) co_return;
   protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID()",
+  protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
                            connection->capabilities);
   ErrorCode error;
   const DeadlineScope scope(session_, Clock::now() + kAnswerTimeout);

@@ -20,7 +20,7 @@ std::string user_variables_query(std::span<const std::string> names) {
     sql.append(sql.empty() ? "SELECT " : ",").append(name);
     sql.append(",HEX(").append(name).append("),COLLATION(").append(name).append(")");
   }
-  return sql;
+  return sql.append(" LIMIT 1");  // whatever sql_select_limit the session has
 }
 
 void append_user_variable(std::string& sql, std::string_view name, const UserVariableValue& value) {

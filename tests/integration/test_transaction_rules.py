@@ -189,6 +189,8 @@ START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; CALL {t}_sets(); START TR
 START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; SET timestamp = 5; COMMIT; CREATE TEMPORARY TABLE {t}_tmp (a INT); INSERT INTO {t}_tmp VALUES (1); SELECT *, YEAR(NOW()) FROM {t}_tmp; DROP TEMPORARY TABLE {t}_tmp
 START TRANSACTION READ ONLY; SELECT COUNT(*) FROM {t}; SET timestamp = 5; COMMIT; CALL {t}_sets(); SELECT @v; SELECT @v, YEAR(NOW()) FROM {t}
 SELECT * FROM {t}; SET sql_select_limit = 1; SELECT @@{ro}; SELECT * FROM {t}
+SELECT * FROM {t}; SET sql_select_limit = 0; SELECT * FROM {t}; UPDATE {t} SET value = 'z'; SELECT * FROM {t}; SET sql_select_limit = DEFAULT; SELECT * FROM {t}
+SET sql_select_limit = 0; START TRANSACTION READ ONLY; SELECT * FROM {t}; SET @a = 5; COMMIT; UPDATE {t} SET value = @a; SELECT @a; SELECT LAST_INSERT_ID() FROM {t}; SET sql_select_limit = DEFAULT; SELECT value, @a FROM {t}
 SET @a = 1, sql_select_limit = 2; SELECT @a; SELECT @@{ro}, @@sql_select_limit
 SELECT * FROM {t}; SET @a = 1, sql_select_limit = 2; SELECT @@{ro}; SET SESSION TRANSACTION READ ONLY; SET sql_select_limit = 3; SELECT @@{ro}; SELECT * FROM {t}
 """.strip().splitlines()  # fmt: skip

@@ -29,7 +29,8 @@ std::string statement(const std::string& position, milliseconds timeout, const W
 
 // Servers say of coordinates that they are reached when the applier is started at the wrong moment.
 std::string twice(const std::string& call, const std::string& timeout, const std::string& again) {
-  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN -(" + call + again + ")<>0) WHEN 0 THEN -1 END";
+  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN -(" + call + again +
+         ")<>0) WHEN 0 THEN -1 END LIMIT 1";
 }
 
 TEST(WaitStatement, SpeaksTheServersDialect) {
@@ -37,8 +38,9 @@ TEST(WaitStatement, SpeaksTheServersDialect) {
   const std::string binlog = "binlog:b.000003:154";
   const milliseconds t{250};
   EXPECT_EQ(statement(gtid, t, kMysql97),
-            "SELECT WAIT_FOR_EXECUTED_GTID_SET(_utf8mb4'" + kA + ":1-5:tag:7',0.250)");
-  EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb), "SELECT MASTER_GTID_WAIT(_utf8mb4'0-1-5',0.250)");
+            "SELECT WAIT_FOR_EXECUTED_GTID_SET(_utf8mb4'" + kA + ":1-5:tag:7',0.250) LIMIT 1");
+  EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb),
+            "SELECT MASTER_GTID_WAIT(_utf8mb4'0-1-5',0.250) LIMIT 1");
   EXPECT_EQ(statement(binlog, t, kMysql97),
             twice("SOURCE_POS_WAIT(_utf8mb4'b.000003',154,", "0.250", "0.001"));
   EXPECT_EQ(statement(binlog, t, kMysql80),
@@ -73,7 +75,7 @@ TEST(WaitStatement, NoTimeoutMeansForEver) {
       {milliseconds::max(), "86400.000", "86400"},
   };
   for (const auto& c : cases) {
-    EXPECT_EQ(statement(gtid, c.timeout, kMysql97), head + c.fractions + ")");
+    EXPECT_EQ(statement(gtid, c.timeout, kMysql97), head + c.fractions + ") LIMIT 1");
     EXPECT_EQ(statement("binlog:b.1:4", c.timeout, kMariadb),
               twice("MASTER_POS_WAIT(_utf8mb4'b.1',4,", c.seconds, "1"));
   }

@@ -12,7 +12,7 @@ TEST(UserVariables, AreFoundAsTheyAreWritten) {
 
 TEST(UserVariables, AreAskedForAllAtOnce) {
   const std::vector<std::string> names = {"@a", "@b"};
-  EXPECT_EQ(user_variables_query(names), "SELECT @a,HEX(@a),COLLATION(@a),@b,HEX(@b),COLLATION(@b)");
+  EXPECT_EQ(user_variables_query(names), "SELECT @a,HEX(@a),COLLATION(@a),@b,HEX(@b),COLLATION(@b) LIMIT 1");
 }
 
 TEST(UserVariables, KeepTypeBytesAndCollation) {
