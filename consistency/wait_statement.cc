@@ -81,9 +81,10 @@ bool append_wait_statement(std::string& out, const Position& position, milliseco
   if (twice) out += "CASE ";
   append_call(out, function, position, timeout, dialect);
   if (twice) {
-    out += ">=0 WHEN 1 THEN -(";
+    // MariaDB evaluates what stands behind a minus while it prepares the statement, so there is none.
+    out += ">=0 WHEN 1 THEN (";
     append_call(out, function, position, kShortestWait, dialect);
-    out += "<>0) WHEN 0 THEN -1 END";
+    out += "=0)-1 WHEN 0 THEN -1 END";
   }
   out += " LIMIT 1";  // whatever sql_select_limit the session has
   return true;

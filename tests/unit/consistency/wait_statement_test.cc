@@ -29,8 +29,8 @@ std::string statement(const std::string& position, milliseconds timeout, const W
 
 // Servers say of coordinates that they are reached when the applier is started at the wrong moment.
 std::string twice(const std::string& call, const std::string& timeout, const std::string& again) {
-  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN -(" + call + again +
-         ")<>0) WHEN 0 THEN -1 END LIMIT 1";
+  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN (" + call + again +
+         ")=0)-1 WHEN 0 THEN -1 END LIMIT 1";
 }
 
 TEST(WaitStatement, SpeaksTheServersDialect) {
