@@ -425,14 +425,20 @@ def full_writer(cluster, proxy):
             connection.close()
 
 
-def test_a_server_promoted_while_the_writer_refuses_the_monitor_is_the_writer(own_cluster, start_proxy, connect):
-    """Nobody has seen the old one give up its role: it is full, and there is no third server that follows either."""
+def small_cluster(own_cluster, start_proxy, connect):
+    """Two servers of few connections, a Causeway before them, and a session with a row in its table t."""
     cluster = own_cluster(replicas=1, max_connections=20)
     cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
     cluster.wait_synced()
     proxy = start_proxy(cluster)
     session = connect(to=proxy)
     run(session, "INSERT INTO t VALUES (1)")
+    return cluster, proxy, session
+
+
+def test_a_server_promoted_while_the_writer_refuses_the_monitor_is_the_writer(own_cluster, start_proxy, connect):
+    """Nobody has seen the old one give up its role: it is full, and there is no third server that follows either."""
+    cluster, proxy, session = small_cluster(own_cluster, start_proxy, connect)
     with full_writer(cluster, proxy) as manager:
         old, new = cluster.addresses()
         assert proxy.metric("causeway_node_role", node=old, role="writer") == 1
@@ -456,12 +462,7 @@ def test_a_server_promoted_while_the_writer_refuses_the_monitor_is_the_writer(ow
 
 def test_a_full_server_that_has_no_room_for_the_monitor_stays_what_it_was(own_cluster, start_proxy, connect):
     """It says so ahead of TLS, which the monitor's library tells as if nothing listened there."""
-    cluster = own_cluster(replicas=1, max_connections=20)
-    cluster.query(0, "CREATE TABLE app.t (id INT PRIMARY KEY)")
-    cluster.wait_synced()
-    proxy = start_proxy(cluster)
-    session = connect(to=proxy)
-    run(session, "INSERT INTO t VALUES (1)")
+    cluster, proxy, session = small_cluster(own_cluster, start_proxy, connect)
     with full_writer(cluster, proxy):
         assert re.search(r"does not let the monitor in.* reason=.*Too many connections \(1040\)", proxy.log())
         for number in range(2, 12):
