@@ -196,7 +196,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   BackendLease replica;
   // What was left behind on the replica, in a transaction, and is to be had on the writer as well: the
   // statements go ahead of the next one there.
-  std::vector<std::string> to_be_said_again;
+  std::vector<std::string> statements_to_replay;
   size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
   bool last_was_ok = false;                            // the last answer of a server was no rows and no error

@@ -91,7 +91,7 @@ class Run {
 
   void on_prefix_ok(PrefixStep step, const ScanStep& scan);
   void on_late_report(Bytes payload);
-  void on_said_again();
+  void on_statement_replayed();
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prefix_error(PrefixStep step, Bytes payload);
   void on_prepared(Bytes payload, PreparedStatement& statement);
@@ -185,15 +185,15 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
     case PrefixStep::kVariables:
       connection_.applied_version = session_.variables.version();
       break;
-    case PrefixStep::kSaidAgain:
-      on_said_again();
+    case PrefixStep::kReplayedStatement:
+      on_statement_replayed();
       break;
     case PrefixStep::kLastInsertId:
       // A replica is told each time.
       if (on_writer()) connection_.last_insert_id = session_.last_insert_id;
       break;
     case PrefixStep::kUserVariables:
-      session_.carried_variables.clear();
+      result_.carried_variables = true;
       session_.pins.user_variables = true;
       break;
     case PrefixStep::kTrackStateChange:
@@ -229,8 +229,8 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
   }
 }
 
-void Run::on_said_again() {
-  session_.to_be_said_again.erase(session_.to_be_said_again.begin());
+void Run::on_statement_replayed() {
+  ++result_.replayed_statements;
   session_.pins.user_variables = true;
 }
 
@@ -342,7 +342,7 @@ bool Run::is_of_missing_schema(Bytes payload) const {
 
 void Run::on_prefix_error(PrefixStep step, Bytes payload) {
   if (step == PrefixStep::kStandIn) return;
-  if (step == PrefixStep::kSaidAgain) return on_said_again();
+  if (step == PrefixStep::kReplayedStatement) return on_statement_replayed();
   if (step == PrefixStep::kWait) {
     result_.wait_verdict = WaitVerdict::kError;
     wait_failed_ = true;

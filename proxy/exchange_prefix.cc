@@ -210,8 +210,10 @@ bool brings_user_variables(const ClientSession& session, const BackendConnection
          (!speaks_of_the_last_statement(exchange) || exchange.statement->uses_user_variables);
 }
 
-bool says_again(const ClientSession& session, const BackendConnection& connection, const Exchange& exchange) {
-  return !session.to_be_said_again.empty() && target_of(session, connection) == routing::Target::kWriter &&
+bool replays_statements(const ClientSession& session, const BackendConnection& connection,
+                        const Exchange& exchange) {
+  return !session.statements_to_replay.empty() &&
+         target_of(session, connection) == routing::Target::kWriter &&
          !speaks_of_the_last_statement(exchange);
 }
 
@@ -342,7 +344,8 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
          exchange.begin || exchange.set_transaction ||
          connection.applied_version != session.variables.version() ||
-         brings_user_variables(session, connection, exchange) || says_again(session, connection, exchange) ||
+         brings_user_variables(session, connection, exchange) ||
+         replays_statements(session, connection, exchange) ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
          must_track_state_change(connection, exchange) || exchange.track_next ||
          must_forget_transaction(session, connection, exchange) || needs_stand_in(session, exchange) ||
@@ -428,10 +431,10 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_user_variables(prefix, session, connection, out);
     metrics.replay(ReplayedState::kVariables);
   }
-  if (says_again(session, connection, exchange)) {
-    for (const std::string& statement : session.to_be_said_again) {
+  if (replays_statements(session, connection, exchange)) {
+    for (const std::string& statement : session.statements_to_replay) {
       append_command(out, Command::kQuery, statement, capabilities);
-      prefix.push_back(PrefixStep::kSaidAgain);
+      prefix.push_back(PrefixStep::kReplayedStatement);
     }
     if (brings_user_variables(session, connection, exchange))
       append_user_variables(prefix, session, connection, out);

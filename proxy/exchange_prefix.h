@@ -18,7 +18,7 @@ enum class PrefixStep : uint8_t {
   kSchema,              // COM_INIT_DB
   kSchemaCharset,       // SET of the character set that the name is in, and back
   kVariables,           // SET of the session's variables
-  kSaidAgain,           // what has left something behind on the replica
+  kReplayedStatement,   // what has left something behind on the replica
   kLastInsertId,        // SET last_insert_id
   kUserVariables,       // SET of user variables that were set on a replica
   kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text

@@ -102,7 +102,7 @@ void forget_state(ClientSession& session) {
   session.was_reset = true;
   session.wait_timeout = std::chrono::seconds{0};
   session.pins = Pins{};
-  session.to_be_said_again.clear();
+  session.statements_to_replay.clear();
   session.replica_variables.clear();
   session.carried_variables.clear();
   session.procedure_on_replica = false;

@@ -48,12 +48,6 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
   }
 }
 
-void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
-  lex_mode.ansi_quotes = sql_mode.find("ANSI_QUOTES") != std::string_view::npos;
-  lex_mode.no_backslash_escapes = sql_mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
-  lex_mode.oracle = lex_mode.mariadb && sql_mode.find("ORACLE") != std::string_view::npos;
-}
-
 void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
                    std::string_view value) {
   const bool was_current = connection.applied_version == session.variables.version();
@@ -138,6 +132,12 @@ bool reports_itself(const ClientSession& session, const routing::Statement& stat
 }
 
 }  // namespace
+
+void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
+  lex_mode.ansi_quotes = sql_mode.find("ANSI_QUOTES") != std::string_view::npos;
+  lex_mode.no_backslash_escapes = sql_mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
+  lex_mode.oracle = lex_mode.mariadb && sql_mode.find("ORACLE") != std::string_view::npos;
+}
 
 void start_lex_mode(ClientSession& session, uint8_t collation) {
   const ClusterView& view = session.worker.view();

@@ -10,6 +10,9 @@ namespace causeway::proxy {
 // read them, in the character set of this collation (0: the writer's default). Behind a login, and a reset.
 void start_lex_mode(ClientSession& session, uint8_t collation);
 
+// What of a value of sql_mode changes how texts are read.
+void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode);
+
 // Likewise what statements mean before a server has said anything: by the writer's defaults. Those of other
 // servers do not count.
 void start_variables(ClientSession& session);

@@ -26,8 +26,8 @@ namespace {
 constexpr uint16_t kErParse = 1064;
 
 // Of more, and of longer ones, the writer does not get to know.
-constexpr size_t kMaxSaidAgain = 32;
-constexpr size_t kMaxSaidAgainBytes = 4096;
+constexpr size_t kMaxStatementsToReplay = 32;
+constexpr size_t kMaxReplayedBytes = 4096;
 
 bool is_read(StatementClass cls) {
   return cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
@@ -214,11 +214,11 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
         forwards && target == Target::kReplica && (pins.untrackable || pins.unreported);
     session_.named_since_procedure.clear();
   }
-  const bool has_room =
-      session_.to_be_said_again.size() < kMaxSaidAgain && statement.text.size() <= kMaxSaidAgainBytes;
+  const bool has_room = session_.statements_to_replay.size() < kMaxStatementsToReplay &&
+                        statement.text.size() <= kMaxReplayedBytes;
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
-  if (leaves && has_room && routing::can_be_said_again(statement))
-    session_.to_be_said_again.emplace_back(statement.text);
+  if (leaves && has_room && routing::can_be_replayed(statement))
+    session_.statements_to_replay.emplace_back(statement.text);
 }
 
 void RunningStatement::note_replica_variables(const routing::Statement& statement) {
@@ -292,6 +292,10 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   } else if (run_.kind == protocol::ResponseKind::kPrepare) {
     session_.last_local.prepared = true;
   }
+  if (result.carried_variables) session_.carried_variables.clear();
+  const auto first_said = session_.statements_to_replay.begin();
+  session_.statements_to_replay.erase(first_said,
+                                      first_said + static_cast<std::ptrdiff_t>(result.replayed_statements));
   // Behind PREPARE, too, MariaDB has no warnings of before where the statement uses tables.
   const routing::Statement* const prepared = run_.text_prepare != nullptr ? &run_.text_prepare->statement
                                              : run_.prepare != nullptr    ? &run_.prepare->statement
@@ -371,12 +375,8 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   session_.last_target = target;
   if (!session_.initial_sql_mode_known) {
     session_.initial_sql_mode_known = true;
-    const std::string& mode = connection.baseline.sql_mode;
-    if (session_.variables.find("sql_mode") == nullptr) {
-      session_.lex_mode.ansi_quotes = mode.find("ANSI_QUOTES") != std::string::npos;
-      session_.lex_mode.no_backslash_escapes = mode.find("NO_BACKSLASH_ESCAPES") != std::string::npos;
-      session_.lex_mode.oracle = session_.lex_mode.mariadb && mode.find("ORACLE") != std::string::npos;
-    }
+    if (session_.variables.find("sql_mode") == nullptr)
+      take_sql_mode(session_.lex_mode, connection.baseline.sql_mode);
     if (connection.ran_init_connect && session_.variables.find("character_set_client") == nullptr) {
       session_.lex_mode.multibyte_backslash =
           routing::multibyte_backslash_of(connection.baseline.character_set_client);

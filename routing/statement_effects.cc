@@ -31,7 +31,7 @@ bool reads_no_table(const Statement& statement) {
   }
 }
 
-bool can_be_said_again(const Statement& statement) {
+bool can_be_replayed(const Statement& statement) {
   const bool leaves_something =
       statement.sets_connection_bound || statement.sets_role || statement.cls == StatementClass::kPrepare;
   return leaves_something && reads_no_table(statement) && !statement.has_placeholders &&

@@ -16,7 +16,7 @@ bool reads_no_table(const Statement& statement);
 
 // What it leaves behind on its connection (a role, a prepared statement, a variable that belongs to it),
 // another connection has by the same text, too.
-bool can_be_said_again(const Statement& statement);
+bool can_be_replayed(const Statement& statement);
 
 // On MariaDB SHOW WARNINGS speaks of the last statement that has used a table, or has warned itself. Whether
 // this one certainly uses none.

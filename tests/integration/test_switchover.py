@@ -1,6 +1,7 @@
 """A planned switch of the writer that one Causeway has noticed and another one has not: GLOBAL is GLOBAL through both."""
 
 import contextlib
+import threading
 
 import pytest
 from cluster import wait_until
@@ -104,3 +105,31 @@ def test_a_planned_switch_loses_no_position(own_cluster, start_proxy, gtid):
     else:
         assert proxy.metric("causeway_tokens_not_comparable_total") > 0
         proxy.wait_for_log("its position says nothing to the new one")
+
+
+LEFT_BEHIND = {"a user variable": ("SET @a = 5", "SELECT @a"), "a variable of the connection": ("SET timestamp = 5", "SELECT UNIX_TIMESTAMP()")}
+
+
+@pytest.mark.parametrize("left", LEFT_BEHIND)
+def test_what_a_read_only_transaction_has_left_comes_along_to_a_writer_that_is_waited_for(own_cluster, start_proxy, left):
+    """The first server that gets it refuses the statement: it is read-only already."""
+    leave, ask = LEFT_BEHIND[left]
+    cluster = own_cluster(replicas=1)
+    cluster.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    cluster.query(0, "INSERT INTO app.kv VALUES (1, 0)")
+    cluster.wait_synced()
+    proxy = start_proxy(cluster, {"forwarding.writer_wait": "30s"})
+    session = proxy.connect(database="app")
+    run(session, "START TRANSACTION READ ONLY")
+    run(session, "SELECT COUNT(*) FROM kv")
+    run(session, leave)
+    run(session, "COMMIT")
+    writer = f"127.0.0.1:{cluster.servers[0].port}"
+    cluster.set_read_only(0, True)
+    write = threading.Thread(target=run, args=(session, f"UPDATE kv SET v = ({ask}) WHERE k = 1"))
+    write.start()
+    wait_until(lambda: proxy.metric("causeway_node_role", node=writer, role="writer") == 0, 20, "the role is lost")
+    cluster.set_read_only(0, False)
+    write.join()
+    assert cluster.query(0, "SELECT v FROM app.kv")[0]["v"] == 5
+    session.close()

@@ -165,14 +165,14 @@ TEST(StatementEffects, WhatLocksMoreThanTablesIsToldApart) {
   EXPECT_EQ(locks("FLUSH TABLES t", kMysql), LockKind::kNone);
 }
 
-TEST(StatementEffects, WhatCanBeSaidAgainToAnotherServer) {
+TEST(StatementEffects, WhatCanBeReplayedOnAnotherServer) {
   for (const char* sql :
        {"SET timestamp = 5", "SET @a = 1, timestamp = 5", "SET ROLE r", "PREPARE p FROM @s"})
-    EXPECT_TRUE(can_be_said_again(first_of(sql, kMysql))) << sql;
+    EXPECT_TRUE(can_be_replayed(first_of(sql, kMysql))) << sql;
   for (const char* sql : {"SET sql_mode = ''", "SELECT 1", "SET @a = 1", "SELECT @a := a FROM t",
                           "SET timestamp = (SELECT 1 FROM t)", "SET timestamp = ?",
                           "SET timestamp = GET_LOCK('a', 0)", "CALL p(@a)"})
-    EXPECT_FALSE(can_be_said_again(first_of(sql, kMysql))) << sql;
+    EXPECT_FALSE(can_be_replayed(first_of(sql, kMysql))) << sql;
 }
 
 }  // namespace
