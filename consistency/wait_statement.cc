@@ -77,12 +77,14 @@ bool append_wait_statement(std::string& out, const Position& position, milliseco
   const std::string_view function = wait_function(position.kind(), dialect);
   if (function.empty()) return false;
   out += "SELECT ";
-  const bool twice = position.kind() == PositionKind::kBinlogCoordinates;
-  if (twice) out += "CASE ";
+  const bool asks_again = position.kind() == PositionKind::kBinlogCoordinates;
+  if (asks_again) out += "CASE ";
   append_call(out, function, position, timeout, dialect);
-  if (twice) {
+  if (asks_again) {
     // MariaDB evaluates what stands behind a minus while it prepares the statement, so there is none.
     out += ">=0 WHEN 1 THEN (";
+    append_call(out, function, position, kShortestWait, dialect);
+    out += "=0 AND ";
     append_call(out, function, position, kShortestWait, dialect);
     out += "=0)-1 WHEN 0 THEN -1 END";
   }

@@ -33,8 +33,8 @@ bool can_wait(PositionKind kind, const WaitDialect& dialect);
 // function can tell apart (1 ms, or 1 s where it takes whole seconds) and is at least that, since 0 means
 // "for ever" to some of them; at most a day. Only validated values are printed, so quoting is safe under
 // every sql_mode and character set. False, and nothing appended, if !can_wait(position.kind(), dialect).
-// Of coordinates "reached" is asked twice in the statement, and the second time it has to be so at once:
-// servers may say it falsely (docs/decisions/positions-asked-twice.md).
+// Of coordinates "reached" is asked two more times in the statement, and has to be so at once then: servers
+// may say it falsely (docs/decisions/positions-asked-again.md).
 [[nodiscard]] bool append_wait_statement(std::string& out, const Position& position,
                                          std::chrono::milliseconds timeout, const WaitDialect& dialect);
 

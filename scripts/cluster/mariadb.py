@@ -89,9 +89,9 @@ class MariaDb:
             cursor.execute("SELECT @@gtid_binlog_pos AS position")
             return f"SELECT MASTER_GTID_WAIT('{cursor.fetchone()['position']}', %s) AS answer"
         file, position = self.binlog_coordinates(cursor)
-        # Twice: a wait during which the applier is started may say that all is there when it is not.
+        # Thrice: a wait during which the applier is started may say that all is there when it is not.
         wait = f"MASTER_POS_WAIT('{file}', {position}, "
-        return f"SELECT CASE {wait}%s) >= 0 WHEN 1 THEN ({wait}1) = 0) - 1 WHEN 0 THEN -1 END AS answer"
+        return f"SELECT CASE {wait}%s) >= 0 WHEN 1 THEN ({wait}1) = 0 AND {wait}1) = 0) - 1 WHEN 0 THEN -1 END AS answer"
 
     def set_read_only(self, on):
         return f"SET GLOBAL read_only = {int(on)}"

@@ -96,9 +96,9 @@ class MySql:
             position = cursor.fetchone()["position"]
             return f"SELECT -WAIT_FOR_EXECUTED_GTID_SET('{position}', %s) AS answer"
         file, position = self.binlog_coordinates(cursor)
-        # Twice: a wait during which the applier is started may say that all is there when it is not.
+        # Thrice: a wait during which the applier is started may say that all is there when it is not.
         wait = f"SOURCE_POS_WAIT('{file}', {position}, "
-        return f"SELECT CASE {wait}%s) >= 0 WHEN 1 THEN ({wait}1) = 0) - 1 WHEN 0 THEN -1 END AS answer"
+        return f"SELECT CASE {wait}%s) >= 0 WHEN 1 THEN ({wait}1) = 0 AND {wait}1) = 0) - 1 WHEN 0 THEN -1 END AS answer"
 
     def set_read_only(self, on):
         # Turning read_only off turns super_read_only off too, turning super_read_only on turns read_only on too.

@@ -28,8 +28,8 @@ std::string statement(const std::string& position, milliseconds timeout, const W
 }
 
 // Servers say of coordinates that they are reached when the applier is started at the wrong moment.
-std::string twice(const std::string& call, const std::string& timeout, const std::string& again) {
-  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN (" + call + again +
+std::string asked_again(const std::string& call, const std::string& timeout, const std::string& again) {
+  return "SELECT CASE " + call + timeout + ")>=0 WHEN 1 THEN (" + call + again + ")=0 AND " + call + again +
          ")=0)-1 WHEN 0 THEN -1 END LIMIT 1";
 }
 
@@ -42,11 +42,11 @@ TEST(WaitStatement, SpeaksTheServersDialect) {
   EXPECT_EQ(statement("mariadb:0-1-5", t, kMariadb),
             "SELECT MASTER_GTID_WAIT(_utf8mb4'0-1-5',0.250) LIMIT 1");
   EXPECT_EQ(statement(binlog, t, kMysql97),
-            twice("SOURCE_POS_WAIT(_utf8mb4'b.000003',154,", "0.250", "0.001"));
+            asked_again("SOURCE_POS_WAIT(_utf8mb4'b.000003',154,", "0.250", "0.001"));
   EXPECT_EQ(statement(binlog, t, kMysql80),
-            twice("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "0.250", "0.001"));
-  EXPECT_EQ(statement(binlog, t, kMysql57), twice("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "1", "1"));
-  EXPECT_EQ(statement(binlog, t, kMariadb), twice("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "1", "1"));
+            asked_again("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "0.250", "0.001"));
+  EXPECT_EQ(statement(binlog, t, kMysql57), asked_again("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "1", "1"));
+  EXPECT_EQ(statement(binlog, t, kMariadb), asked_again("MASTER_POS_WAIT(_utf8mb4'b.000003',154,", "1", "1"));
 }
 
 TEST(WaitStatement, IsNotMadeWhereTheServerHasNone) {
@@ -77,7 +77,7 @@ TEST(WaitStatement, NoTimeoutMeansForEver) {
   for (const auto& c : cases) {
     EXPECT_EQ(statement(gtid, c.timeout, kMysql97), head + c.fractions + ") LIMIT 1");
     EXPECT_EQ(statement("binlog:b.1:4", c.timeout, kMariadb),
-              twice("MASTER_POS_WAIT(_utf8mb4'b.1',4,", c.seconds, "1"));
+              asked_again("MASTER_POS_WAIT(_utf8mb4'b.1',4,", c.seconds, "1"));
   }
 }
 
