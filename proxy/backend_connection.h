@@ -96,6 +96,7 @@ struct BackendConnection {
   std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
   std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
   uint64_t applied_version = 0;                         // of the owner's SessionVariables
+  uint64_t user_variables_version = 0;                  // of the owner's WriterVariables; replicas only
   bool tracks_state_change = false;                     // session_track_state_change is on
   bool needs_reset = false;                             // somebody else's session lived in it
   bool may_hold_locks = false;          // since the last reset, for all that the texts of its statements tell

@@ -31,6 +31,7 @@
 #include "routing/route_decision.h"
 #include "routing/session_state.h"
 #include "routing/sql_lexer.h"
+#include "routing/user_variables.h"
 
 namespace causeway::proxy {
 
@@ -167,9 +168,11 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   uint16_t last_warnings = 0;
   LocalAnswer last_local;
   Pins pins;
-  // User variables that were set on the replica, and are there only; the SET that brings the writer's
-  // connection those of before; and whether, beside a transaction on a replica, some were set on the writer.
+  // User variables that were set on the replica, and are there only; those on the writer; the SET that brings
+  // the writer's connection those of before that the replica had; and whether, beside a transaction on a
+  // replica, some were set on the writer.
   std::vector<std::string> replica_variables;
+  routing::WriterVariables writer_variables;
   std::string carried_variables;
   bool variables_beside = false;
   // A procedure has run in a READ ONLY transaction on a replica, and may have set any there: those that

@@ -196,6 +196,9 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       result_.carried_variables = true;
       session_.pins.user_variables = true;
       break;
+    case PrefixStep::kWriterVariables:
+      connection_.user_variables_version = session_.writer_variables.version();
+      break;
     case PrefixStep::kTrackStateChange:
       connection_.tracks_state_change = true;
       break;

@@ -210,6 +210,16 @@ bool brings_user_variables(const ClientSession& session, const BackendConnection
          (!speaks_of_the_last_statement(exchange) || exchange.statement->uses_user_variables);
 }
 
+// A replica has them to itself as long as the connection stays the session's.
+bool tells_writer_variables(const ClientSession& session, const BackendConnection& connection,
+                            const Exchange& exchange) {
+  const routing::WriterVariables& variables = session.writer_variables;
+  return variables.any() && variables.known() && session.level != consistency::ReadConsistency::kOff &&
+         target_of(session, connection) == routing::Target::kReplica &&
+         session.transaction != routing::Target::kReplica && !speaks_of_the_last_statement(exchange) &&
+         connection.user_variables_version != variables.version();
+}
+
 bool replays_statements(const ClientSession& session, const BackendConnection& connection,
                         const Exchange& exchange) {
   return !session.statements_to_replay.empty() &&
@@ -345,6 +355,7 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          exchange.begin || exchange.set_transaction ||
          connection.applied_version != session.variables.version() ||
          brings_user_variables(session, connection, exchange) ||
+         tells_writer_variables(session, connection, exchange) ||
          replays_statements(session, connection, exchange) ||
          tells_last_insert_id(session, connection, exchange) || schema_differs(session, connection) ||
          must_track_state_change(connection, exchange) || exchange.track_next ||
@@ -392,6 +403,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kBaseline);
     connection.applied_version = 0;
+    connection.user_variables_version = 0;
     connection.holds_next_transaction = false;
     session.worker.node_metrics(connection.node).resets.add();
   }
@@ -429,6 +441,12 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   // A PREPARE that is said again may name them, and a SET may assign some that have changed since.
   if (brings_user_variables(session, connection, exchange)) {
     append_user_variables(prefix, session, connection, out);
+    metrics.replay(ReplayedState::kVariables);
+  }
+  if (tells_writer_variables(session, connection, exchange)) {
+    append_command(out, Command::kQuery, session.writer_variables.assignments(), capabilities);
+    prefix.push_back(PrefixStep::kWriterVariables);
+    prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kVariables);
   }
   if (replays_statements(session, connection, exchange)) {

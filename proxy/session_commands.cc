@@ -104,6 +104,7 @@ void forget_state(ClientSession& session) {
   session.pins = Pins{};
   session.statements_to_replay.clear();
   session.replica_variables.clear();
+  session.writer_variables.clear();
   session.carried_variables.clear();
   session.procedure_on_replica = false;
   session.named_since_procedure.clear();

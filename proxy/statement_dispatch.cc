@@ -9,13 +9,13 @@
 #include "protocol/command.h"
 #include "protocol/ok_packet.h"
 #include "protocol/packet_header.h"
+#include "proxy/carried_variables.h"
 #include "proxy/kill.h"
 #include "proxy/local_answers.h"
 #include "proxy/next_transaction.h"
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/processlist.h"
-#include "proxy/replica_variables.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
@@ -259,6 +259,15 @@ void note_variables_of_procedure(ClientSession& session, const Statement& statem
   }
 }
 
+// What functions may have set on the replica, and a statement to the writer names that no other has assigned.
+std::vector<std::string> variables_of_functions(const ClientSession& session, const Statement& statement,
+                                                const Decision& decision) {
+  const bool asks = decision.target == Target::kWriter && statement.uses_user_variables &&
+                    !statement.assigns_user_variables && !statement.uses_diagnostics;
+  if (!asks || !session.replica || session.transaction == Target::kReplica) return {};
+  return session.writer_variables.unknown_of(routing::user_variables_of(statement.text, session.lex_mode));
+}
+
 // Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
 bool needs_replica_variables(const ClientSession& session, const Statement& statement,
                              const Decision& decision) {
@@ -349,6 +358,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     const bool taken = co_await take_replica_variables(session);
     if (!taken) co_return co_await lose_replica_variables(session, place);
   }
+  std::vector<std::string> unseen = variables_of_functions(session, statement, decision);
+  if (!unseen.empty()) co_await look_for_variables_on_replica(session, std::move(unseen));
   switch (decision.action) {
     case Action::kRun:
       break;

@@ -24,6 +24,8 @@ routing::SessionView session_view(const ClientSession& session) {
   view.has_user_variables = view.transaction == Target::kReplica && view.forwarding
                                 ? session.variables_beside
                                 : session.pins.user_variables || !session.carried_variables.empty();
+  view.may_have_user_variables =
+      view.transaction != Target::kReplica && view.forwarding && (session.writer || session.replica);
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
   view.auto_is_null = session.auto_is_null;
   view.tracks_transactions = session.trackers.transactions;

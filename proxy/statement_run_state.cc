@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/packet_header.h"
+#include "proxy/carried_variables.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_tracking.h"
 #include "routing/statement_effects.h"
@@ -115,7 +116,23 @@ Awaitable<RunOutcome> RunningStatement::run() {
       statement_kind(run_.statement->cls));
   if (run_.decision.takes_transaction_along) begin_anew();
   if (run_.decision.target == Target::kWriter) return run_on_writer();
+  if (may_use_variables_of_writer()) return run_with_variables();
   return run_on_replica();
+}
+
+// A transaction on a replica has begun in a session without any.
+bool RunningStatement::may_use_variables_of_writer() const {
+  if (!session_.writer_variables.any() || session_.level == ReadConsistency::kOff) return false;
+  if (session_.transaction == Target::kReplica || run_.decision.beside_transaction) return false;
+  const routing::Statement& statement = *run_.statement;
+  if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
+  return run_.several || !routing::uses_named_variables_only(statement);
+}
+
+Awaitable<RunOutcome> RunningStatement::run_with_variables() {
+  const bool known = co_await learn_writer_variables(session_);
+  if (known) co_return co_await run_on_replica();
+  co_return co_await run_on_writer();
 }
 
 // SET TRANSACTION goes ahead of whatever may begin a transaction: not of a question for session variables,
@@ -198,10 +215,7 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   }
   if (statement.takes_user_lock) pins.user_lock = true;
   if (statement.uses_handler && !result.is_error) pins.untrackable = true;
-  if (statement.assigns_user_variables && target == Target::kWriter) {
-    pins.user_variables = true;
-    session_.variables_beside |= run_.decision.beside_transaction;
-  }
+  note_variables(statement, target);
   // Of GET DIAGNOSTICS an OK with a warning says that it has failed: what it names keeps its values.
   const bool assigned_none =
       statement.cls == StatementClass::kDiagnostics && (result.is_error || session_.last_warnings > 0);
@@ -219,6 +233,29 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
   if (leaves && has_room && routing::can_be_replayed(statement))
     session_.statements_to_replay.emplace_back(statement.text);
+}
+
+// What a statement names that no other has assigned may have been set by a trigger or a function, and may be
+// so again.
+void RunningStatement::note_variables(const routing::Statement& statement, Target target) {
+  if (target != Target::kWriter) return;
+  if (!statement.uses_user_variables && !statement.assigns_user_variables) {
+    if (is_write(statement.cls) || routing::is_opaque(statement))
+      session_.writer_variables.may_have_changed();
+    return;
+  }
+  session_.pins.user_variables = true;
+  if (statement.assigns_user_variables) session_.variables_beside |= run_.decision.beside_transaction;
+  if (run_.several) {
+    for (const routing::Statement& each : session_.classified.statements)
+      session_.writer_variables.note(routing::user_variables_of(each.text, session_.lex_mode));
+    return;
+  }
+  const std::vector<std::string> names = routing::user_variables_of(statement.text, session_.lex_mode);
+  const bool set_unseen =
+      !statement.assigns_user_variables && !session_.writer_variables.unknown_of(names).empty();
+  session_.pins.untrackable |= set_unseen;
+  session_.writer_variables.note(names);
 }
 
 void RunningStatement::note_replica_variables(const routing::Statement& statement) {

@@ -31,6 +31,8 @@ class RunningStatement {
   Awaitable<RunOutcome> run();
 
  private:
+  bool may_use_variables_of_writer() const;
+  Awaitable<RunOutcome> run_with_variables();
   Awaitable<RunOutcome> run_on_replica();
   Awaitable<RunOutcome> run_on_writer();
   // A read for which no replica can be used, or that was not answered by one: what happens instead. Nothing:
@@ -89,6 +91,7 @@ class RunningStatement {
                           routing::Target target);
   routing::NextTransaction characteristics(bool was_open) const;
   protocol::StatusFlags transaction_elsewhere() const;
+  void note_variables(const routing::Statement& statement, routing::Target target);
   void note_replica_variables(const routing::Statement& statement);
   void settle_pins(routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);

@@ -56,7 +56,7 @@ bool speaks_of_the_last_insert(const Statement& statement, const SessionView& se
 }
 
 bool uses_user_variables_of(const SessionView& session, const Statement& statement) {
-  return statement.uses_user_variables && session.has_user_variables;
+  return statement.uses_user_variables && (session.has_user_variables || session.may_have_user_variables);
 }
 
 // What the session has on the writer and on no replica, or is to have there: user variables, locks, temporary
@@ -340,7 +340,7 @@ Decision decide(const Statement& statement, const SessionView& session, const Ro
   const bool reads = statement.cls == StatementClass::kRead ||
                      statement.cls == StatementClass::kLockingRead ||
                      statement.cls == StatementClass::kWriterRead;
-  const bool variables = statement.uses_user_variables && session.has_user_variables;
+  const bool variables = uses_user_variables_of(session, statement);
   if (statement.hints.route == RouteHint::kReplica && reads && session.autocommit && !variables &&
       !session.pinned_to_writer) {
     // All that a replica refuses, a locking read say, is better done than not.

@@ -34,6 +34,7 @@ struct SessionView {
   bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
   bool pinned_to_replica = false;           // the same of a session that does not forward
   bool has_user_variables = false;          // they live on the writer lease
+  bool may_have_user_variables = false;     // triggers or functions may have set some
   bool has_last_insert_id = false;          // so does this, once something was inserted
   bool auto_is_null = false;                // sql_auto_is_null: WHERE id IS NULL asks for it, too
   bool tracks_transactions =

@@ -14,6 +14,10 @@ bool is_opaque(const Statement& statement) {
   }
 }
 
+bool uses_named_variables_only(const Statement& statement) {
+  return reads_no_table(statement) && statement.text.find('(') == std::string_view::npos;
+}
+
 bool reads_no_table(const Statement& statement) {
   if (statement.cls == StatementClass::kPrepare) return true;
   if (is_opaque(statement) || statement.uses_handler || statement.has_from) return false;

@@ -14,6 +14,10 @@ bool is_opaque(const Statement& statement);
 // What may read no table, nor anything else that a transaction's snapshot has.
 bool reads_no_table(const Statement& statement);
 
+// By a stored function, or a view that calls one, a statement may use user variables that its text does not
+// name. Whether this one certainly does not.
+bool uses_named_variables_only(const Statement& statement);
+
 // What it leaves behind on its connection (a role, a prepared statement, a variable that belongs to it),
 // another connection has by the same text, too.
 bool can_be_replayed(const Statement& statement);

@@ -1,8 +1,27 @@
 #include "routing/user_variables.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace causeway::routing {
+
+namespace {
+
+bool is_quote(char c) {
+  return c == '`' || c == '\'' || c == '"';
+}
+
+// @`a`, @'a' and @A are all @a.
+bool is_same(std::string_view left, std::string_view right) {
+  const auto bare = [](std::string_view name) {
+    name.remove_prefix(std::min<size_t>(1, name.size()));
+    if (name.size() >= 2 && is_quote(name.front())) name = name.substr(1, name.size() - 2);
+    return name;
+  };
+  return equals_ignoring_case(bare(left), bare(right));
+}
+
+}  // namespace
 
 std::vector<std::string> user_variables_of(std::string_view sql, const LexMode& mode) {
   std::vector<std::string> names;
@@ -43,6 +62,35 @@ void append_user_variable(std::string& sql, std::string_view name, const UserVar
   const std::string_view charset = value.collation.substr(0, value.collation.find('_'));
   sql.append("_").append(charset).append(" X'").append(value.hex).append("'");
   if (charset != value.collation) sql.append(" COLLATE ").append(value.collation);
+}
+
+std::vector<std::string> WriterVariables::unknown_of(std::vector<std::string> names) const {
+  std::erase_if(names, [this](const std::string& name) {
+    return std::ranges::any_of(names_, [&](const std::string& other) { return is_same(other, name); });
+  });
+  return names;
+}
+
+void WriterVariables::note(std::vector<std::string> names) {
+  for (std::string& name : unknown_of(std::move(names))) {
+    too_many_ |= names_.size() >= kMaxNames;
+    if (!too_many_) names_.push_back(std::move(name));
+  }
+  may_have_changed();
+}
+
+void WriterVariables::learn(std::string assignments) {
+  known_ = true;
+  assignments_ = std::move(assignments);
+  ++version_;
+}
+
+void WriterVariables::clear() {
+  names_.clear();
+  assignments_.clear();
+  ++version_;
+  known_ = true;
+  too_many_ = false;
 }
 
 }  // namespace causeway::routing

@@ -29,7 +29,41 @@ struct UserVariableValue {
   std::string_view collation;  // of a text
 };
 
-// Appends `name`=value for a SET, with the same type, bytes and collation.
+// Appends name=value for a SET, with the same type, bytes and collation.
 void append_user_variable(std::string& sql, std::string_view name, const UserVariableValue& value);
+
+// The user variables of a session that live on its connection to the writer, and their values: a function, or
+// a view by a function, may use them on a replica though no text names them.
+class WriterVariables {
+ public:
+  static constexpr size_t kMaxNames = 64;
+
+  // A statement to the writer names these, and may have set them. Beyond kMaxNames the values cannot be known
+  // any more.
+  void note(std::vector<std::string> names);
+  // Those that note() was never told of: if they have a value, a trigger or a function has set it.
+  std::vector<std::string> unknown_of(std::vector<std::string> names) const;
+  // One has run there that may have set any: its text does not say which.
+  void may_have_changed() { known_ = names_.empty(); }
+  // The SET that gives them elsewhere, as the writer has them now.
+  void learn(std::string assignments);
+  void clear();
+
+  bool any() const { return !names_.empty(); }
+  bool too_many() const { return too_many_; }
+  bool known() const { return known_; }
+  const std::vector<std::string>& names() const { return names_; }
+  const std::string& assignments() const { return assignments_; }  // where they are known
+  // Another one each time that they were learnt, the same or not: what has used them may have changed them.
+  // Never 0.
+  uint64_t version() const { return version_; }
+
+ private:
+  std::vector<std::string> names_;
+  std::string assignments_;
+  uint64_t version_ = 1;
+  bool known_ = true;
+  bool too_many_ = false;
+};
 
 }  // namespace causeway::routing

@@ -357,6 +357,19 @@ def test_own_variables_in_text(connect):
     assert run(connection, "EXECUTE counters")[0][0] == "Aurora_fwd_writer_open_sessions"
 
 
+def test_function_that_uses_a_user_variable(cluster, wire):
+    """No text names it where it is used, on a replica."""
+    cluster.query(0, "CREATE FUNCTION app.uses_mine() RETURNS VARCHAR(9) DETERMINISTIC NO SQL RETURN @mine")
+    cluster.wait_synced()
+    try:
+        sets, reads = prepare(wire, "SET @mine = ?"), prepare(wire, "SELECT uses_mine()")
+        for given in ("a", "b"):
+            ok(wire.execute(sets, [text(given)]))
+            assert value(wire.execute(reads)) == given
+    finally:
+        cluster.query(0, "DROP FUNCTION app.uses_mine")
+
+
 def test_reset_connection_forgets_them(wire):
     statement = prepare(wire, "SELECT 1")
     ok(wire.command(b"\x1f", Kind.OK))

@@ -258,6 +258,11 @@ TEST(RouteDecision, DiagnosticsAreAnsweredByTheServerTheySpeakOf) {
   EXPECT_EQ(where("SELECT LAST_INSERT_ID()", inserted_then_read), "writer");
   EXPECT_EQ(where("SELECT @a", {.has_user_variables = true}), "writer");
   EXPECT_EQ(where("SELECT @a"), "replica, wait");
+  EXPECT_EQ(where("SELECT @a", {.may_have_user_variables = true}), "writer");
+  EXPECT_EQ(where("SELECT 1", {.may_have_user_variables = true}), "replica, wait");
+  EXPECT_EQ(where("SELECT @a",
+                  {.begin_deferred = true, .deferred_read_only = true, .may_have_user_variables = true}),
+            "writer");
   EXPECT_EQ(where("SELECT * FROM t WHERE id IS NULL", is_null_finds_it), "writer");
   EXPECT_EQ(where("SELECT * FROM t WHERE id IS NULL", nothing_to_find), "replica, wait");
 }

@@ -36,5 +36,51 @@ TEST(UserVariables, KeepTypeBytesAndCollation) {
   }
 }
 
+TEST(WriterVariables, AreUnknownOnceAStatementMayHaveSetThem) {
+  WriterVariables variables;
+  variables.may_have_changed();
+  EXPECT_FALSE(variables.any());
+  EXPECT_TRUE(variables.known());  // there are none
+
+  variables.note({"@a", "@b"});
+  EXPECT_TRUE(variables.any());
+  EXPECT_FALSE(variables.known());
+  variables.learn("SET @a=1,@b=2");
+  EXPECT_TRUE(variables.known());
+  const uint64_t version = variables.version();
+
+  variables.may_have_changed();
+  EXPECT_FALSE(variables.known());
+  variables.learn("SET @a=1,@b=2");  // a function may have changed them where they were told
+  EXPECT_NE(variables.version(), version);
+
+  variables.clear();
+  EXPECT_FALSE(variables.any());
+  EXPECT_TRUE(variables.known());
+}
+
+TEST(WriterVariables, AreTheSameInAnyCaseAndQuotes) {
+  WriterVariables variables;
+  variables.note({"@a", "@B"});
+  const auto unknown = variables.unknown_of({"@A", "@`b`", "@'a'", "@c", "@\"d\""});
+  EXPECT_EQ(unknown, (std::vector<std::string>{"@c", "@\"d\""}));
+  variables.note({"@A", "@`b`"});
+  EXPECT_EQ(variables.names(), (std::vector<std::string>{"@a", "@B"}));
+}
+
+TEST(WriterVariables, AreBounded) {
+  WriterVariables variables;
+  for (size_t i = 0; i < WriterVariables::kMaxNames; ++i)
+    variables.note({"@v" + std::to_string(i)});
+  EXPECT_FALSE(variables.too_many());
+  variables.note({"@v0"});
+  EXPECT_FALSE(variables.too_many());
+  variables.note({"@one_more"});
+  EXPECT_TRUE(variables.too_many());
+  EXPECT_EQ(variables.names().size(), WriterVariables::kMaxNames);
+  variables.clear();
+  EXPECT_FALSE(variables.too_many());
+}
+
 }  // namespace
 }  // namespace causeway::routing
