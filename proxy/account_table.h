@@ -32,7 +32,9 @@ enum class RequiredTls : uint8_t {
 // Of a user's rights on the servers those that Causeway has to know itself.
 struct AccountRights {
   bool see_all = false;   // PROCESS: SHOW PROCESSLIST with the sessions of others
-  bool kill_any = false;  // SUPER, MariaDB's CONNECTION ADMIN too: KILL of the sessions of others
+  bool kill_any = false;  // SUPER or CONNECTION ADMIN: KILL of the sessions of others
+  // MySQL's SYSTEM_USER, or all rights: only who has it as well may KILL such an account's sessions.
+  bool protects = false;
 
   friend bool operator==(const AccountRights&, const AccountRights&) = default;
 };
@@ -51,7 +53,8 @@ struct Account {
   std::string tls_cipher = {};  // kSpecified, each may be empty: OpenSSL's name of the cipher,
   std::string tls_issuer = {};  // and names as X509_NAME_oneline() writes them
   std::string tls_subject = {};
-  AccountRights rights = {};  // of the account itself; those of roles are not in the table
+  // Of the account itself: those of roles are not in the table, nor MySQL's dynamic privileges.
+  AccountRights rights = {};
 
   friend bool operator==(const Account&, const Account&) = default;
 };

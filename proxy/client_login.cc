@@ -447,6 +447,7 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
   session_.credentials = credentials_of(phase);
   // Of COM_CHANGE_USER too: the account of the user before must not lend its password to this one.
   session_.account.reset();
+  session_.rights_on_servers.reset();
   if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
   const std::string& schema = phase.profile().database;
   if (schema.empty() && is_subject_to_init_connect()) {

@@ -19,6 +19,7 @@
 #include "protocol/command.h"
 #include "protocol/scramble.h"
 #include "protocol/secret.h"
+#include "proxy/account_table.h"
 #include "proxy/backend_connection.h"
 #include "proxy/client_error.h"
 #include "proxy/config.h"
@@ -140,6 +141,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   bool logged_in = false;
   std::shared_ptr<const protocol::Credentials> credentials;
   std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
+  std::optional<AccountRights> rights_on_servers;  // see the function of this name; nothing: not asked yet
 
   // What it sees.
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;

@@ -12,7 +12,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/backend_connector.h"
 #include "proxy/packet_io.h"
-#include "proxy/processlist.h"
+#include "proxy/session_rights.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -23,7 +23,7 @@ constexpr uint16_t kErNoSuchThread = 1094;  // it has ended by itself
 
 // Nothing if it is killed, or was gone; else what is in the way.
 Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thread, std::string sql,
-                                               KillLogin login) {
+                                               AccountLogin login) {
   BackendConnection* in_flight = nullptr;
   const ConnectResult opened =
       co_await connect_backend(worker, thread.node, login.key, *login.credentials, in_flight);
@@ -50,8 +50,8 @@ Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thre
 
 }  // namespace
 
-Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, KillLogin other) {
-  KillLogin monitor;
+Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, AccountLogin other) {
+  AccountLogin monitor;
   monitor.key = std::make_shared<const PoolKey>(PoolKey{
       .user = worker.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
   monitor.credentials = worker.environment().monitor_account->credentials();
@@ -72,7 +72,7 @@ ServerThread thread_of(const BackendConnection& connection) {
           .id = connection.thread_id};
 }
 
-KillLogin kill_login_of(const ClientSession& session) {
+AccountLogin login_of(const ClientSession& session) {
   return {.key = std::make_shared<const PoolKey>(PoolKey{.user = session.pool_key->user,
                                                          .capabilities = 0,
                                                          .collation = 45,
@@ -84,8 +84,35 @@ KillLogin kill_login_of(const ClientSession& session) {
 
 namespace {
 
-Awaitable<KillOutcome> kill_on_worker(Worker& worker, uint32_t id, Killer killer, KillScope scope) {
+Awaitable<KillOutcome> kill_there(Worker& worker, uint32_t id, Killer killer, KillScope scope) {
   co_return worker.kill(id, killer, scope);
+}
+
+Awaitable<bool> is_protected_there(Worker& worker, uint32_t id) {
+  std::optional<AccountLogin> login;
+  for (const ClientSession& session : worker.sessions())
+    if (session.id == id && session.logged_in) login = login_of(session);
+  if (!login) co_return false;
+  const AccountRights rights = co_await ask_rights(worker, *std::move(login));
+  co_return rights.protects;
+}
+
+template <class T>
+Awaitable<T> on_worker(Worker& owner, Awaitable<T> work) {
+  const T result = co_await asio::co_spawn(owner.io(), std::move(work), asio::use_awaitable_t<Executor>{});
+  co_return result;
+}
+
+// Of another user. What no server is there to say is not held against who may kill.
+Awaitable<bool> may_kill_others(ClientSession& killer, Worker& owner, uint32_t id) {
+  const AccountRights rights = rights_in_table(killer);
+  const bool mysql = killer.worker.view().flavor == ServerFlavor::kMysql;
+  if (rights.kill_any && !mysql) co_return true;
+  const AccountRights asked = co_await rights_on_servers(killer);
+  if (!rights.kill_any && !asked.kill_any) co_return false;
+  if (!mysql || asked.protects) co_return true;
+  const bool is_protected = co_await on_worker(owner, is_protected_there(owner, id));
+  co_return !is_protected;
 }
 
 }  // namespace
@@ -96,11 +123,12 @@ Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScop
   if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
   Worker& owner = *workers[id % workers.size()];
   const auto known_id = static_cast<uint32_t>(id);
-  const Killer by{
-      .user = killer.user, .any_session = rights_of(killer).kill_any, .login = kill_login_of(killer)};
-  if (&owner == &killer.worker) co_return owner.kill(known_id, by, scope);
-  const KillOutcome outcome = co_await asio::co_spawn(owner.io(), kill_on_worker(owner, known_id, by, scope),
-                                                      asio::use_awaitable_t<Executor>{});
+  Killer by{.user = killer.user, .any_session = false, .login = login_of(killer)};
+  const KillOutcome as_own = co_await on_worker(owner, kill_there(owner, known_id, by, scope));
+  if (as_own != KillOutcome::kNotOwner) co_return as_own;
+  by.any_session = co_await may_kill_others(killer, owner, known_id);
+  if (!by.any_session) co_return KillOutcome::kNotOwner;
+  const KillOutcome outcome = co_await on_worker(owner, kill_there(owner, known_id, by, scope));
   co_return outcome;
 }
 

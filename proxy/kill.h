@@ -26,7 +26,7 @@ struct ServerThread {
 ServerThread thread_of(const BackendConnection& connection);
 
 // An account of the servers and how to log in as it.
-struct KillLogin {
+struct AccountLogin {
   std::shared_ptr<const PoolKey> key;
   std::shared_ptr<const protocol::Credentials> credentials;
 };
@@ -35,10 +35,10 @@ struct KillLogin {
 // account; if the server refuses that (MySQL protects accounts with SYSTEM_USER), with `other`. What fails is
 // logged: the server then notices by itself when it writes its answer. Nothing is done if the node is another
 // incarnation than the one that the connection was opened to: there the id is somebody else's.
-Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, KillLogin other);
+Awaitable<void> kill_on_server(Worker& worker, ServerThread thread, KillScope scope, AccountLogin other);
 
 // That of the session's own account, which may kill its own connections.
-KillLogin kill_login_of(const ClientSession& session);
+AccountLogin login_of(const ClientSession& session);
 
 enum class KillOutcome : uint8_t {
   kKilled,    // done, or on its way
@@ -51,11 +51,12 @@ enum class KillOutcome : uint8_t {
 struct Killer {
   std::string user;
   bool any_session = false;  // not only this user's
-  KillLogin login;           // the server decides once more
+  AccountLogin login;        // the server decides once more
 };
 
 // Ends the session with this id of any worker, or the statement it runs. A session may end those of its own
-// user, and with the right to do so on the servers (AccountRights::kill_any) all others.
+// user, and with the right to do so on the servers (AccountRights::kill_any) all others; on MySQL those of an
+// account with SYSTEM_USER only if its own has that too.
 Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScope scope);
 
 }  // namespace causeway::proxy

@@ -13,6 +13,7 @@
 
 #include "protocol/text_resultset.h"
 #include "proxy/local_answers.h"
+#include "proxy/session_rights.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/worker.h"
 
@@ -275,30 +276,20 @@ void append_row(protocol::TextResultSetWriter& writer, std::span<const TextColum
   }
 }
 
-}  // namespace
-
-AccountRights rights_of(const ClientSession& session) {
-  const AccountStore* accounts = session.worker.environment().accounts;
-  if (accounts == nullptr) return {};
-  const AccountStore::SnapshotPtr snapshot = accounts->current();
-  // Who has logged in before the accounts could be read is found by name and address, as a server would.
-  if (!session.account) {
-    const Account* found = snapshot->table.lookup(session.user, session.host);
-    return found == nullptr ? AccountRights{} : found->rights;
-  }
-  const auto is_own = [&](const Account& account) {
-    return account.user == session.account->user && account.host == session.account->host;
-  };
-  const auto& list = snapshot->table.accounts();
-  const auto account = std::ranges::find_if(list, is_own);
-  return account == list.end() ? AccountRights{} : account->rights;
+Awaitable<bool> may_see_all(ClientSession& session) {
+  if (rights_in_table(session).see_all) co_return true;
+  const AccountRights rights = co_await rights_on_servers(session);
+  co_return rights.see_all;
 }
+
+}  // namespace
 
 Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch& dispatch) {
   const routing::Statement& statement = *dispatch.statement;
   session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
+  const bool see_all = co_await may_see_all(session);
   ProcessFilter filter{.user = session.user,
-                       .see_all = rights_of(session).see_all,
+                       .see_all = see_all,
                        .max_info_bytes = statement.is_full ? kMaxFullInfoBytes : kMaxInfoBytes};
   const std::vector<Process> processes = co_await all_processes(session, std::move(filter));
 
@@ -323,8 +314,8 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
 }
 
 Awaitable<std::string> forwarding_processlist(ClientSession& session) {
-  ProcessFilter filter{
-      .user = session.user, .see_all = rights_of(session).see_all, .max_info_bytes = kMaxSelectedInfoBytes};
+  const bool see_all = co_await may_see_all(session);
+  ProcessFilter filter{.user = session.user, .see_all = see_all, .max_info_bytes = kMaxSelectedInfoBytes};
   std::vector<Process> processes = co_await all_processes(session, std::move(filter));
   if (processes.size() > kMaxSelected) processes.resize(kMaxSelected);
   std::string sql;

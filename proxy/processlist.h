@@ -5,7 +5,6 @@
 
 #include <string>
 
-#include "proxy/account_table.h"
 #include "proxy/io.h"
 #include "proxy/statement_run.h"
 
@@ -13,10 +12,6 @@ namespace causeway::proxy {
 
 struct ClientSession;
 struct Dispatch;
-
-// What the session's account may do here, by what the account table of the servers says of it now. Where that
-// cannot be read, nothing.
-AccountRights rights_of(const ClientSession& session);
 
 // Answers SHOW [FULL] PROCESSLIST, as text or in the binary protocol. A user sees its own sessions, one with
 // the right PROCESS all of them. Statements are shown with 100 characters at the most, as servers do, with

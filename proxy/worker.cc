@@ -280,8 +280,7 @@ void Worker::look_for_lost_clients(Clock::time_point now) {
 }
 
 void Worker::abort_statement(const ClientSession& session, const BackendConnection& connection) {
-  asio::co_spawn(io_,
-                 kill_on_server(*this, thread_of(connection), KillScope::kConnection, kill_login_of(session)),
+  asio::co_spawn(io_, kill_on_server(*this, thread_of(connection), KillScope::kConnection, login_of(session)),
                  asio::detached);
 }
 

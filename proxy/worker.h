@@ -153,6 +153,9 @@ class Worker {
   // When the worker looked at the clock last; at most some 50 ms ago unless it is overloaded.
   Clock::time_point tick() const { return tick_; }
 
+  // How many accounts are being asked for their rights: see ask_rights().
+  size_t& rights_questions() { return rights_questions_; }
+
   // All of this worker's sessions, those that log in included.
   using SessionList = boost::intrusive::list<ClientSession, boost::intrusive::constant_time_size<false>>;
   const SessionList& sessions() const { return sessions_; }
@@ -224,6 +227,7 @@ class Worker {
   std::vector<InLine> in_line_;  // in wait_for_place()
   std::minstd_rand random_;
   uint64_t incarnation_ = 0;
+  size_t rights_questions_ = 0;
   Clock::time_point next_idle_sweep_;
   Clock::time_point tick_ = Clock::now();
   Clock::time_point heard_since_;  // what is older than this was known before the worker stood still

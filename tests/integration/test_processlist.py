@@ -9,7 +9,7 @@ import pytest
 from cluster import wait_until
 from cluster.accounts import ADMIN, APP, Account
 from conftest import run
-from support import attempt, one
+from support import GeneralLogs, SqlError, attempt, one
 from wire_client import (
     BASIC,
     DEPRECATE_EOF,
@@ -123,13 +123,114 @@ def test_who_may_ends_sessions_of_others(connect, plain_user):
         run(victim, "SELECT 1")
 
 
+@pytest.fixture
+def accounts(cluster, proxy):
+    """accounts("name", "GRANT PROCESS ON *.* TO {}", ...): one made of these statements, and of what they make for it."""
+    made = []
+
+    def make(name, *statements):
+        account = Account(name, "secret")
+        cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY '{account.password}'")
+        made.append(f"USER {name}@'%'")
+        for statement in ("GRANT SELECT ON app.* TO {}", *statements):
+            if statement.startswith("CREATE ROLE"):
+                made.append(statement.removeprefix("CREATE "))
+            cluster.query(0, statement.format(f"{name}@'%'"))
+        cluster.wait_synced()
+        return account
+
+    yield make
+    for what in made:
+        cluster.query(0, f"DROP {what}")
+    cluster.wait_synced()
+
+
+def connection_admin(kind):
+    return "GRANT {} ON *.* TO {{}}".format("CONNECTION_ADMIN" if kind == "mysql" else "CONNECTION ADMIN")
+
+
+def as_default_role(kind, role):
+    return f"ALTER USER {{}} DEFAULT ROLE {role}" if kind == "mysql" else f"SET DEFAULT ROLE {role} FOR {{}}"
+
+
+def is_alive(connection):
+    try:
+        return one(connection, "SELECT 1") == 1
+    except pymysql.err.OperationalError:
+        return False
+
+
+def test_connection_admin_alone_ends_sessions_of_others(cluster_kind, connect, plain_user, accounts):
+    killer = connect(account=accounts("killer", connection_admin(cluster_kind)))
+    victim = connect(account=plain_user)
+    assert processes(killer).keys() == {killer.thread_id()}  # to kill is not to see
+    run(killer, f"KILL {victim.thread_id()}")
+    assert not is_alive(victim)
+
+
+def test_rights_of_default_roles(cluster_kind, connect, plain_user, accounts):
+    """Of roles of roles too; not of roles that are granted and not active."""
+    rights = "PROCESS, " + ("SUPER" if cluster_kind == "mysql" else "CONNECTION ADMIN")
+    roles = ("CREATE ROLE inner_role", "CREATE ROLE outer_role", f"GRANT {rights} ON *.* TO inner_role", "GRANT inner_role TO outer_role",
+             "GRANT outer_role TO {}")  # fmt: skip
+    active = connect(account=accounts("active", *roles, as_default_role(cluster_kind, "outer_role")))
+    inactive = connect(account=accounts("inactive", "GRANT outer_role TO {}"))
+    victim = connect(account=plain_user)
+    assert processes(inactive).keys() == {inactive.thread_id()}
+    assert attempt(inactive, f"KILL {victim.thread_id()}").errno == 1095
+    assert processes(active).keys() >= {active.thread_id(), inactive.thread_id(), victim.thread_id()}
+    assert one(active, f"SELECT COUNT(*) FROM {TABLE} WHERE ID = {victim.thread_id()}") == 1
+    run(active, f"KILL {victim.thread_id()}")
+    assert not is_alive(victim)
+
+
+@pytest.mark.kinds("mysql")
+def test_system_users_are_killed_by_system_users_only(connect, accounts):
+    protected = accounts("protected", "GRANT SYSTEM_USER ON *.* TO {}")
+    victim, again = connect(account=protected), connect(account=protected)
+    for name, rights in (("killer", "CONNECTION_ADMIN"), ("super", "SUPER")):
+        killer = connect(account=accounts(name, f"GRANT {rights} ON *.* TO {{}}"))
+        for scope in ("", "QUERY"):
+            denied = SqlError(1095, "HY000", f"You are not owner of thread {victim.thread_id()}")
+            assert attempt(killer, f"KILL {scope} {victim.thread_id()}") == denied
+    assert is_alive(victim)
+    run(victim, f"KILL {again.thread_id()}")  # its own, without any other right
+    assert not is_alive(again)
+    system_killer = connect(account=accounts("system_killer", "GRANT SYSTEM_USER, CONNECTION_ADMIN ON *.* TO {}"))
+    run(system_killer, f"KILL {victim.thread_id()}")
+    assert not is_alive(victim)
+
+
+def test_servers_are_asked_for_rights_once_per_login(cluster, connect, plain_user, accounts):
+    """Also: what a user has done to its own sessions needs no right."""
+    ordinary, other = connect(account=plain_user), connect(account=plain_user)
+    with GeneralLogs(cluster) as logs:
+        run(ordinary, f"KILL QUERY {other.thread_id()}")
+        assert logs.nodes_with("SHOW GRANTS") == set()
+        for _ in range(2):
+            assert processes(ordinary).keys() == {ordinary.thread_id(), other.thread_id()}
+        assert sum(len(logs.texts(node, "SHOW GRANTS")) for node in range(3)) == 1
+    sees_all = accounts("sees_all", "GRANT PROCESS ON *.* TO {}")
+    with GeneralLogs(cluster) as logs:
+        watching = connect(account=sees_all)
+        assert processes(watching).keys() >= {watching.thread_id(), ordinary.thread_id()}
+        assert logs.nodes_with("SHOW GRANTS") == set()  # the account table says it
+
+
 def test_it_is_there_without_any_server(own_cluster, start_proxy, connect):
     """When it is needed most."""
     cluster = own_cluster(replicas=0)
     proxy = start_proxy(cluster)
-    connection = connect(to=proxy)
+    cluster.query(0, f"CREATE USER {PLAIN.name}@'%' IDENTIFIED BY '{PLAIN.password}'")
+    cluster.query(0, f"GRANT SELECT ON app.* TO {PLAIN.name}@'%'")
+    app, ordinary, admin = (connect(to=proxy, account=account) for account in (APP, PLAIN, ADMIN))
+    everybody = {connection.thread_id() for connection in (app, ordinary, admin)}
     cluster.kill_node(0)
-    assert processes(connection).keys() == {connection.thread_id()}
+    assert processes(app).keys() == everybody
+    assert processes(ordinary).keys() == {ordinary.thread_id()}
+    assert attempt(ordinary, f"KILL {app.thread_id()}").errno == 1095
+    run(admin, f"KILL {app.thread_id()}")
+    assert processes(admin).keys() == everybody - {app.thread_id()}
 
 
 @pytest.mark.parametrize("capabilities", [CAPABILITIES, CAPABILITIES | DEPRECATE_EOF, CAPABILITIES | DEPRECATE_EOF | EXTENDED_METADATA],

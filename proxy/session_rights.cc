@@ -1,0 +1,179 @@
+#include "proxy/session_rights.h"
+
+#include <algorithm>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/command.h"
+#include "protocol/err_packet.h"
+#include "protocol/text_resultset.h"
+#include "proxy/backend_connector.h"
+#include "proxy/packet_io.h"
+#include "proxy/worker.h"
+
+namespace causeway::proxy {
+namespace {
+
+constexpr size_t kMaxGrantBytes = size_t{1} << 20;
+
+// Cancels what a connection waits for once its time is over, again and again until its owner has given up.
+class CancelAfter {
+ public:
+  CancelAfter(asio::io_context& io, Clock::time_point deadline)
+      : watched_(std::make_shared<Watched>(io, deadline)) {
+    watch(watched_, deadline);
+  }
+  CancelAfter(const CancelAfter&) = delete;
+  CancelAfter& operator=(const CancelAfter&) = delete;
+  ~CancelAfter() {
+    watched_->over = true;
+    watched_->connection = nullptr;
+    watched_->timer.cancel();
+  }
+
+  BackendConnection*& connection() { return watched_->connection; }
+
+ private:
+  static constexpr std::chrono::milliseconds kAgain{50};
+
+  struct Watched {
+    Watched(asio::io_context& io, Clock::time_point deadline) : timer(io, deadline) {}
+    asio::steady_timer timer;
+    BackendConnection* connection = nullptr;
+    bool over = false;
+  };
+
+  static void watch(const std::shared_ptr<Watched>& watched, Clock::time_point when) {
+    watched->timer.expires_at(when);
+    watched->timer.async_wait([watched](const ErrorCode&) {
+      if (watched->over) return;
+      if (watched->connection != nullptr) watched->connection->stream.cancel();
+      watch(watched, Clock::now() + kAgain);
+    });
+  }
+
+  std::shared_ptr<Watched> watched_;
+};
+
+bool is_first_byte(const PacketView& packet, uint8_t byte) {
+  return !packet.payload.empty() && packet.payload[0] == byte;
+}
+
+bool is_eof(const PacketView& packet) {
+  constexpr uint8_t kEof = 0xfe;
+  constexpr size_t kMaxEofBytes = 9;
+  return is_first_byte(packet, kEof) && packet.payload.size() < kMaxEofBytes;
+}
+
+// Of SHOW GRANTS: one column, of which the rows are added up as they come. Nothing if it is refused or cut.
+Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connection) {
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, "SHOW GRANTS", connection.capabilities);
+  ErrorCode error;
+  co_await connection.stream.write_all(out, {}, error);
+  if (error) co_return std::nullopt;
+  AccountRights rights;
+  protocol::Buffer in;
+  bool in_rows = false;
+  for (;;) {
+    const PacketView packet = co_await read_packet(connection.stream, in, kMaxGrantBytes, error);
+    if (error || is_first_byte(packet, protocol::kErrHeader)) co_return std::nullopt;
+    if (is_eof(packet)) {
+      if (in_rows) co_return rights;
+      in_rows = true;
+    } else if (in_rows) {
+      const auto row = protocol::parse_text_row(packet.payload, 1);
+      if (!row) co_return std::nullopt;
+      add_rights_of_grant(rights, row->front().value_or(""));
+    }
+  }
+}
+
+std::vector<size_t> nodes_to_ask(Worker& worker) {
+  const ClusterView& view = worker.view();
+  std::vector<size_t> nodes;
+  if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
+  for (size_t node = 0; node < view.nodes.size(); ++node)
+    if (view.nodes[node].reachable && static_cast<int>(node) != view.writer) nodes.push_back(node);
+  return nodes;
+}
+
+Awaitable<std::optional<AccountRights>> ask(Worker& worker, AccountLogin login) {
+  if (login.credentials == nullptr || worker.rights_questions() >= kMaxRightsQuestions)
+    co_return std::nullopt;
+  struct UnderWay {
+    explicit UnderWay(size_t& questions) : count(questions) { ++count; }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    ~UnderWay() { --count; }
+    size_t& count;
+  };
+  const UnderWay under_way(worker.rights_questions());
+  const auto deadline = Clock::now() + worker.config().timeouts.connect;
+  for (const size_t node : nodes_to_ask(worker)) {
+    if (Clock::now() >= deadline) break;
+    CancelAfter watch(worker.io(), deadline);
+    const ConnectResult opened =
+        co_await connect_backend(worker, node, login.key, *login.credentials, watch.connection());
+    if (!opened.connection) continue;
+    watch.connection() = opened.connection.get();
+    const std::optional<AccountRights> rights = co_await read_grants(*opened.connection);
+    watch.connection() = nullptr;
+    if (rights) co_return rights;
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+AccountRights rights_in_table(const ClientSession& session) {
+  const AccountStore* accounts = session.worker.environment().accounts;
+  if (accounts == nullptr) return {};
+  const AccountStore::SnapshotPtr snapshot = accounts->current();
+  // Who has logged in before the accounts could be read is found by name and address, as a server would.
+  if (!session.account) {
+    const Account* found = snapshot->table.lookup(session.user, session.host);
+    return found == nullptr ? AccountRights{} : found->rights;
+  }
+  const auto is_own = [&](const Account& account) {
+    return account.user == session.account->user && account.host == session.account->host;
+  };
+  const auto& list = snapshot->table.accounts();
+  const auto account = std::ranges::find_if(list, is_own);
+  return account == list.end() ? AccountRights{} : account->rights;
+}
+
+Awaitable<AccountRights> rights_on_servers(ClientSession& session) {
+  if (!session.rights_on_servers) session.rights_on_servers = co_await ask(session.worker, login_of(session));
+  co_return session.rights_on_servers.value_or(AccountRights{});
+}
+
+Awaitable<AccountRights> ask_rights(Worker& worker, AccountLogin login) {
+  const std::optional<AccountRights> rights = co_await ask(worker, std::move(login));
+  co_return rights.value_or(AccountRights{});
+}
+
+void add_rights_of_grant(AccountRights& rights, std::string_view row) {
+  constexpr std::string_view kGrant = "GRANT ";
+  const size_t end = row.find(" ON *.* TO ");
+  if (!row.starts_with(kGrant) || end == std::string_view::npos) return;
+  std::string_view list = row.substr(0, end).substr(kGrant.size());
+  if (list.find_first_of("`\"'(") != std::string_view::npos) return;
+  while (!list.empty()) {
+    std::string_view right = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(right.size() + 1, list.size()));
+    if (right.starts_with(' ')) right.remove_prefix(1);
+    const bool all = right == "ALL PRIVILEGES";
+    if (all || right == "PROCESS") rights.see_all = true;
+    if (all || right == "SUPER" || right == "CONNECTION_ADMIN" || right == "CONNECTION ADMIN")
+      rights.kill_any = true;
+    if (all || right == "SYSTEM_USER") rights.protects = true;
+  }
+}
+
+}  // namespace causeway::proxy
