@@ -22,7 +22,7 @@ namespace {
 using protocol::FieldType;
 using routing::UserVariableType;
 
-constexpr size_t kMaxBytesOfVariables = 64 * 1024;
+constexpr size_t kMaxBytesOfVariables = size_t{64} * 1024;
 
 // For the worker's watchdog.
 class InFlight {
