@@ -24,6 +24,7 @@
 #include "proxy/exchange_prefix.h"
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
+#include "proxy/server_errors.h"
 #include "proxy/server_identity.h"
 #include "proxy/worker.h"
 
@@ -140,12 +141,10 @@ protocol::Buffer own_attributes() {
 // that has expired).
 void refuse(ConnectResult& result, const protocol::BackendFailure& failure) {
   result.reason = failure.message;
-  result.refusal =
-      ClientError{.code = failure.code, .sql_state = failure.sqlstate, .message = failure.message};
-  result.access_denied = failure.code == 1045 || failure.code == 1698;
-  // Before the handshake there is no room for an SQLSTATE.
-  if (failure.code == 1040) result.refusal->sql_state = "08004";
-  if (failure.code == 1053) result.refusal->sql_state = "08S01";
+  result.refusal = ClientError{.code = failure.code,
+                               .sql_state = std::string(sql_state_of_refusal(failure.code, failure.sqlstate)),
+                               .message = failure.message};
+  result.access_denied = is_wrong_password(failure.code);
 }
 
 bool is_error(protocol::Bytes payload) {

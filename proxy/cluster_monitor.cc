@@ -14,6 +14,7 @@
 #include "proxy/node_probe_run.h"
 #include "proxy/replica_lag.h"
 #include "proxy/role_election.h"
+#include "proxy/server_errors.h"
 
 namespace causeway::proxy {
 namespace {
@@ -80,7 +81,7 @@ NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& o
   MonitorAccount& account = *options.account;
   const MonitorAccount::CredentialsPtr tried = account.credentials();
   auto connected = client.connect(client_options(options, *tried, node));
-  if (connected || !is_wrong_password(connected.error())) return connected;
+  if (connected || !is_wrong_password(connected.error().code)) return connected;
   // What cannot be read has been refused already: that is what counts.
   static_cast<void>(account.read_again());
   const MonitorAccount::CredentialsPtr now = account.credentials();
@@ -196,7 +197,7 @@ struct ClusterMonitor::Impl {
   static Outcome failed(const NativeError& error, std::string text) {
     return {.error = std::move(text),
             .refused = !is_connection_error(error),
-            .about_account = is_about_account(error)};
+            .about_account = is_about_account(error.code)};
   }
 
   Health report(size_t i, Outcome outcome) {

@@ -16,6 +16,7 @@
 #include "proxy/delivery.h"
 #include "proxy/exchange_prefix.h"
 #include "proxy/response_buffer.h"
+#include "proxy/server_errors.h"
 #include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 
@@ -28,21 +29,10 @@ using protocol::ResponseScanner;
 using protocol::ScanEvent;
 using protocol::ScanStep;
 
-// Errors of a read-only server: the statement was a write after all.
-constexpr uint16_t kErOptionPreventsStatement = 1290;
 constexpr uint16_t kErCantExecuteInReadOnlyTransaction = 1792;
-constexpr uint16_t kErReadOnlyMode = 1836;
-constexpr uint16_t kErShutdown = 1053;
-constexpr uint16_t kErOffline = 3032;
 constexpr uint16_t kErAccessToSchemaDenied = 1044;
 constexpr uint16_t kErNoSchemaSelected = 1046;
 constexpr uint16_t kErUnknownSchema = 1049;
-
-// Errors of a server that lacks a name or a right, which another one may have: an unknown schema, table,
-// column, function, index, character set, collation, a view or routine whose parts are missing; access denied
-// to any of them.
-constexpr std::array<uint16_t, 16> kUnknownNames = {1044, 1049, 1054, 1109, 1115, 1141, 1142, 1143,
-                                                    1146, 1176, 1273, 1305, 1356, 1370, 1449, 1630};
 
 // An answer behind a failed wait is thrown away; one that is longer than this costs the connection instead.
 constexpr size_t kMaxDiscardedBytes = size_t{4} << 20;
@@ -325,13 +315,6 @@ protocol::Buffer err_payload(const ClientError& error) {
   return packet;
 }
 
-// 1290 is said of other options too.
-bool is_read_only_error(const protocol::ErrPacket& err) {
-  if (err.code == kErReadOnlyMode) return true;
-  return err.code == kErOptionPreventsStatement && (err.message.find("read-only") != std::string_view::npos ||
-                                                    err.message.find("read_only") != std::string_view::npos);
-}
-
 bool Run::may_go_without_schema() const {
   return exchange_.goes_without_schema &&
          (connection_.schema.empty() || exchange_.statement->cls == routing::StatementClass::kUse);
@@ -377,7 +360,8 @@ void Run::on_prefix_error(PrefixStep step, Bytes payload) {
     result_.schema_refused = true;
   }
   // BEGIN of a transaction that is to write: it can begin elsewhere.
-  if (step == PrefixStep::kBegin && exchange_.hold_read_only_error && err && is_read_only_error(*err))
+  if (step == PrefixStep::kBegin && exchange_.hold_read_only_error && err &&
+      is_read_only(err->code, err->message))
     not_the_writer_ = true;
   refusal_ = as_client_error(payload);
 }
@@ -445,13 +429,13 @@ bool Run::hold_error(Bytes payload) {
   if (!err) return false;
   const bool in_read_only_transaction =
       exchange_.hold_read_only_transaction_error && err->code == kErCantExecuteInReadOnlyTransaction;
-  if (in_read_only_transaction || (exchange_.hold_read_only_error && is_read_only_error(*err))) {
+  if (in_read_only_transaction || (exchange_.hold_read_only_error && is_read_only(err->code, err->message))) {
     end(ExchangeOutcome::kReadOnlyNode);
     return true;
   }
-  if (exchange_.hold_unknown_names && std::ranges::find(kUnknownNames, err->code) != kUnknownNames.end()) {
+  if (exchange_.hold_unknown_names && is_unknown_name(err->code)) {
     end(ExchangeOutcome::kUnknownThere);
-  } else if (exchange_.hold_shutdown && (err->code == kErShutdown || err->code == kErOffline)) {
+  } else if (exchange_.hold_shutdown && is_shutdown(err->code)) {
     end(ExchangeOutcome::kShuttingDown);
   } else {
     return false;

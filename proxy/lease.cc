@@ -8,6 +8,7 @@
 
 #include "proxy/backend_connector.h"
 #include "proxy/client_login.h"
+#include "proxy/server_errors.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {
@@ -21,8 +22,6 @@ constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
 constexpr std::chrono::milliseconds kAnswerPatience{1000};
 
 constexpr unsigned kTooManyConnections = 1040;
-constexpr unsigned kTooManyUserConnections = 1203;
-constexpr unsigned kUserLimitReached = 1226;
 
 // How long to wait for a server without room before it is asked again. It takes a moment to notice that a
 // connection was closed.
@@ -81,14 +80,6 @@ class InLine {
   ConnectionBudget& budget_;
   uint64_t ticket_ = 0;  // 0: not in the line
 };
-
-// Idle connections count for an account's limit, whatever the logins were that they are for. Of the limits
-// per hour none is eased by closing something.
-bool is_account_full(const ClientError& refusal) {
-  return refusal.code == kTooManyUserConnections ||
-         (refusal.code == kUserLimitReached &&
-          refusal.message.find("'max_user_connections'") != std::string::npos);
-}
 
 // The server has none, though there would be a place: what other workers do not need is given back too, of
 // the account if it is the account that has none.
@@ -205,7 +196,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired = co_await open(session, node, lease);
       if (!acquired.refusal) co_return acquired;
       // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
-      const bool of_account = is_account_full(*acquired.refusal);
+      const bool of_account = is_account_full(acquired.refusal->code, acquired.refusal->message);
       const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
       const bool made_room =
           is_full && (of_account ? pool.shed_one_of(session.pool_key->user) : pool.shed_one());
@@ -232,16 +223,14 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 }
 
 Awaitable<bool> still_answers(ClientSession& session, size_t node) {
-  constexpr uint16_t kShutdown = 1053;
   constexpr uint16_t kUnreachable = 2003;
-  constexpr uint16_t kOffline = 3032;
   const DeadlineScope scope(session, Clock::now() + kAnswerPatience);
   const ConnectResult opened = co_await connect_backend(session.worker, node, session.pool_key,
                                                         *session.credentials, session.in_flight);
   session.in_flight = nullptr;
   if (opened.connection) co_return true;
   const uint16_t refusal = opened.refusal ? opened.refusal->code : kUnreachable;
-  co_return refusal != kShutdown&& refusal != kUnreachable&& refusal != kOffline;
+  co_return refusal != kUnreachable && !is_shutdown(refusal);
 }
 
 void give_back(ClientSession& session) {

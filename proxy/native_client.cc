@@ -211,23 +211,6 @@ bool is_connection_error(const NativeError& error) {
   return (error.code >= 2000 && error.code < 3000) || (error.code >= 5000 && error.code < 6000);
 }
 
-bool is_wrong_password(const NativeError& error) {
-  return error.code == 1045 || error.code == 1698;
-}
-
-bool is_about_account(const NativeError& error) {
-  constexpr std::array<unsigned, 19> kCodes = {
-      1040,                    // too many connections
-      1044, 1142, 1143, 1227,  // rights
-      1129, 1130,              // the host is blocked, or not allowed to connect
-      1045, 1698,              // the password
-      1203, 1226,              // too many connections of this user
-      1396, 1524, 1820, 1862,  // no such account, its plugin is not there, the password has expired
-      3118, 3159, 3955, 4151,  // locked, TLS is required, locked after failed logins, locked (MariaDB)
-  };
-  return std::ranges::find(kCodes, error.code) != kCodes.end();
-}
-
 std::string to_string(const NativeError& error) {
   return error.text + " (" + std::to_string(error.code) + ")";
 }

@@ -30,13 +30,6 @@ struct NativeError {
 // The connection cannot be used any more, as opposed to a statement that the server refused.
 bool is_connection_error(const NativeError& error);
 
-// The user's name or password is wrong, or was changed.
-bool is_wrong_password(const NativeError& error);
-
-// The server is there, and has something against the account or where it comes from: its password, its
-// rights, that it is locked or has too many connections, a blocked host. Says nothing of what the server is.
-bool is_about_account(const NativeError& error);
-
 // "<text> (<errno>)"
 std::string to_string(const NativeError& error);
 

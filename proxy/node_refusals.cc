@@ -2,21 +2,9 @@
 
 #include <algorithm>
 
+#include "proxy/server_errors.h"
+
 namespace causeway::proxy {
-namespace {
-
-// Said to whoever comes: no room, the host is blocked, it shuts down or is offline.
-bool is_about_the_server(uint16_t code) {
-  constexpr uint16_t kTooManyConnections = 1040;
-  constexpr uint16_t kShutdown = 1053;
-  constexpr uint16_t kHostBlocked = 1129;
-  constexpr uint16_t kHostNotAllowed = 1130;
-  constexpr uint16_t kOffline = 3032;
-  return code == kTooManyConnections || code == kShutdown || code == kHostBlocked ||
-         code == kHostNotAllowed || code == kOffline;
-}
-
-}  // namespace
 
 const ClientError* NodeRefusals::find(std::string_view user, uint64_t credentials_version,
                                       Clock::time_point now) const {
@@ -30,7 +18,7 @@ const ClientError* NodeRefusals::find(std::string_view user, uint64_t credential
 
 bool NodeRefusals::note(std::string_view user, uint64_t credentials_version, const ClientError& error,
                         Clock::time_point now) {
-  const bool all = is_about_the_server(error.code);
+  const bool all = is_about_everybody(error.code);
   auto known = std::ranges::find_if(entries_, [&](const Entry& entry) {
     return entry.all == all &&
            (all || (entry.user == user && entry.credentials_version == credentials_version));

@@ -1,5 +1,8 @@
 """Connections to servers are used again, whatever clients ask for at their login, by the servers' own counters."""
 
+import contextlib
+import socket
+
 import pymysql
 import pytest
 from cluster import accounts, wait_until
@@ -230,6 +233,25 @@ def test_idle_connections_make_room_on_a_full_writer(own_cluster, start_proxy):
         run(session, "DO 1")
     assert pool_connections(proxy, cluster, 0) <= idle
     close_all(taken + others)
+
+
+def no_place_left(cluster, node):
+    """Closes what it gives: a connection that has not logged in has the place that is kept for administrators."""
+    with contextlib.ExitStack() as taken:
+        while taken.enter_context(socket.create_connection(("127.0.0.1", cluster.servers[node].port), timeout=10)).recv(5)[4] != 0xFF:
+            pass
+        return taken.pop_all()
+
+
+def test_a_writer_that_greets_nobody_has_the_same_error(own_cluster, start_proxy):
+    """MariaDB's error without an SQLSTATE, as there is no room for one ahead of the greeting."""
+    cluster = own_cluster(replicas=1, max_connections=40)
+    proxy = start_proxy(cluster, {"workers": 1, "forwarding.writer_queue_timeout": "400ms"})
+    with proxy.connect(database="app") as session:
+        taken = fill(cluster, 0)
+        with no_place_left(cluster, 0):
+            assert attempt(session, "DO 1") == SqlError(1040, "08004", "Too many connections")
+        close_all(taken)
 
 
 def test_a_full_writer_is_waited_for_as_long_as_for_a_place(own_cluster, start_proxy):

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <tuple>
+#include <utility>
+
 namespace causeway::proxy {
 namespace {
 
@@ -36,10 +39,72 @@ TEST(ClientError, HasTheCodesStatesAndTextsOfServers) {
         "The MySQL server is running with the --read-only option so it cannot execute this statement"}},
       {read_only_transaction(ServerFlavor::kMysql),
        {1792, "25006", "Cannot execute statement in a READ ONLY transaction."}},
+      {read_only_server(ServerFlavor::kMariadb),
+       {1290, "HY000",
+        "The MariaDB server is running with the --read-only option so it cannot execute this statement"}},
+      {read_only_transaction(ServerFlavor::kMariadb),
+       {1792, "25006", "Cannot execute statement in a READ ONLY transaction"}},
       {malformed_packet(), {1835, "HY000", "Malformed communication packet."}},
+      {access_denied_without_password("root", "localhost"),
+       {1698, "28000", "Access denied for user 'root'@'localhost'"}},
+      {account_locked(ServerFlavor::kMysql, "app", "10.0.0.9"),
+       {3118, "HY000", "Access denied for user 'app'@'10.0.0.9'. Account is locked."}},
+      {account_locked(ServerFlavor::kMariadb, "app", "10.0.0.9"),
+       {4151, "HY000", "Access denied, this account is locked"}},
+      {password_expired(ServerFlavor::kMysql),
+       {1862, "HY000",
+        "Your password has expired. To log in you must change it using a client that supports expired "
+        "passwords."}},
+      {password_expired(ServerFlavor::kMariadb),
+       {1862, "HY000",
+        "Your password has expired. To log in you must change it using a client that supports expired "
+        "passwords"}},
+      {secure_transport_required(),
+       {3159, "HY000",
+        "Connections using insecure transport are prohibited while --require_secure_transport=ON."}},
+      {wait_timeout_over(),
+       {4031, "HY000",
+        "The client was disconnected by the server because of inactivity. See wait_timeout and "
+        "interactive_timeout for configuring this behavior."}},
+      {unknown_prepared_statement("7", "mysqld_stmt_execute"),
+       {1243, "HY000", "Unknown prepared statement handler (7) given to mysqld_stmt_execute"}},
+      {wrong_arguments("mysqld_stmt_execute"), {1210, "HY000", "Incorrect arguments to mysqld_stmt_execute"}},
+      {no_open_cursor(7, true), {1421, "HY000", "The statement (7) has no open cursor."}},
+      {no_open_cursor(7, false), {1421, "HY000", "The statement (7) has no open cursor"}},
+      {connection_killed(), {1927, "70100", "Connection was killed"}},
+      {query_interrupted(), {1317, "70100", "Query execution was interrupted"}},
+      {not_owner_of_thread(7), {1095, "HY000", "You are not owner of thread 7"}},
+      {unknown_thread(7), {1094, "HY000", "Unknown thread id: 7"}},
   };
   for (const auto& [actual, expected] : table) {
     EXPECT_EQ(actual, expected) << actual.message;
+  }
+}
+
+// Texts that are Causeway's own: a driver decides by code and state.
+TEST(ClientError, HasACodeAndStateThatDriversKnow) {
+  const std::tuple<ClientError, uint16_t, const char*> table[] = {
+      {certificate_not_verifiable("app", "10.0.0.9"), 1045, "28000"},
+      {no_server_for_login(), 2003, "HY000"},
+      {idle_too_long(1s), 4031, "HY000"},
+      {command_not_supported("COM_X"), 1235, "42000"},
+      {packet_too_large(1024), 1153, "08S01"},
+      {too_many_prepared_statements(3), 1461, "42000"},
+      {long_data_too_long(), 1105, "HY000"},
+      {read_consistency_in_transaction(), 1568, "25001"},
+      {no_writer(1s), 1053, "08S01"},
+      {no_replica(true), 1105, "HY000"},
+      {no_replica(false), 1105, "HY000"},
+      {node_unreachable("db1:3306", ""), 2003, "HY000"},
+      {read_wait_timeout(ReadConsistency::kSession, "", 1s), 1205, "HY000"},
+      {connection_to_node_lost("", ""), 1053, "08S01"},
+      {transaction_lost("", ""), 1213, "40001"},
+      {transaction_idle_timeout(1s), 1205, "40001"},
+      {outcome_unknown("", ""), 1053, "08S01"},
+  };
+  for (const auto& [error, code, sql_state] : table) {
+    EXPECT_EQ(error.code, code) << error.message;
+    EXPECT_EQ(error.sql_state, sql_state) << error.message;
   }
 }
 
