@@ -28,6 +28,7 @@
 #include "proxy/metrics_registry.h"
 #include "proxy/monitor_account.h"
 #include "proxy/monitor_options.h"
+#include "proxy/refusal_episode.h"
 #include "proxy/status_report.h"
 #include "proxy/worker.h"
 
@@ -103,6 +104,7 @@ class Application {
   void start_serving();
   void tell_readiness();
   void update_budgets();
+  void tell_writer_full();
   uint32_t configured_limit(const ClusterView& view, size_t node) const;
   void on_tick();
   void schedule_tick();
@@ -132,6 +134,7 @@ class Application {
   std::atomic<bool> serving_{false};
   std::optional<steady_clock::time_point> drain_until_;
   uint64_t budgets_of_view_ = 0;
+  RefusalEpisode writer_full_;
   std::optional<bool> told_ready_;  // nothing before it was told
   uint64_t told_ready_of_view_ = 0;
   CertificateWatch certificates_;
@@ -287,8 +290,31 @@ void Application::schedule_tick() {
   });
 }
 
+// One line for all clients that get writer_full().
+void Application::tell_writer_full() {
+  const uint64_t total =
+      metrics_.sum([](const WorkerMetrics& worker) { return worker.errors_session_limit.value(); });
+  const RefusalEpisode::News news = writer_full_.look(total, steady_clock::now());
+  if (news == RefusalEpisode::News::kNone) return;
+  const int writer = cluster_.current()->writer;
+  const size_t node = static_cast<size_t>(std::max(writer, 0));
+  const std::string name = writer < 0 ? "none" : to_string(config_.nodes[node].address);
+  if (news == RefusalEpisode::News::kBegun) {
+    const ConnectionBudget& budget = environment_.budgets[node];
+    logger_.warning("statements were refused: the writer's connections are used up",
+                    {{"node", name},
+                     {"refused", writer_full_.refused()},
+                     {"connections", budget.used()},
+                     {"limit", budget.limit()}});
+  } else {
+    logger_.info("no statement is refused for the writer's connections any more",
+                 {{"node", name}, {"refused", writer_full_.refused()}});
+  }
+}
+
 void Application::on_tick() {
   update_budgets();
+  tell_writer_full();
   tell_readiness();
   if (const auto now = steady_clock::now(); now >= next_give_back_) {
     next_give_back_ = now + kGiveBackInterval;

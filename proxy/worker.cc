@@ -494,10 +494,10 @@ const ClientError* Worker::refusal(size_t node, const PoolKey& key) {
 }
 
 void Worker::refused(size_t node, const PoolKey& key, const ClientError& error) {
-  if (static_cast<int>(node) == view().writer) return;
   if (!refusals_[node].note(key.user, key.credentials_version, error, Clock::now())) return;
+  const bool is_writer = static_cast<int>(node) == view().writer;
   logger().warning(
-      "a replica refuses connections",
+      is_writer ? "the writer refuses connections" : "a replica refuses connections",
       {{"node", to_string(config().nodes[node].address)}, {"user", key.user}, {"reason", error.message}});
 }
 

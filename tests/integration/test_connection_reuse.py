@@ -258,8 +258,11 @@ def test_a_full_writer_is_waited_for_as_long_as_for_a_place(own_cluster, start_p
     cluster = own_cluster(max_connections=40)
     proxy = start_proxy(cluster, {"workers": 1, "forwarding.writer_queue_timeout": "400ms"})
     taken = fill(cluster, 0)
-    with proxy.connect(database="app") as session:
-        assert attempt(session, "DO 1") == SqlError(1040, "08004", "Too many connections")
+    for _ in range(3):
+        with proxy.connect(database="app") as session:
+            assert attempt(session, "DO 1") == SqlError(1040, "08004", "Too many connections")
+    assert proxy.log().count('level=warning event="the writer refuses connections"') == 1
+    assert f'event="the writer refuses connections" node={cluster.addresses()[0]} user=app reason="Too many connections"' in proxy.log()
     taken.pop().close()
     with proxy.connect(database="app") as session:
         assert run(session, "DO 1") == ()

@@ -877,6 +877,12 @@ def test_writers_connections_used_up(cluster, start_proxy, connect, table):
     waited = time.monotonic() - began
     assert answer == SqlError(1040, "08004", "Not enough connections on writer to handle your request")
     assert 0.25 < waited < 2
+    told = (f'level=warning event="statements were refused: the writer\'s connections are used up" node={cluster.addresses()[0]}'
+            " refused=1 connections=2 limit=2")  # fmt: skip
+    wait_until(lambda: told in proxy.log(), 10, "it is told")
+    others = in_parallel(4, lambda number: attempt(connect(to=proxy), f"INSERT INTO {table} VALUES ({number + 10}, 'x')"))
+    assert others == [answer] * 4
+    assert proxy.log().count('event="statements were refused') == 1  # of all of them
     assert server_of(late) in (1, 2)
     run(held[0], "COMMIT")
     run(late, f"INSERT INTO {table} VALUES (3, 'x')")
