@@ -215,6 +215,22 @@ def lagging(cluster, table, *nodes):
             holder.close()
 
 
+# --- ways to a cluster ------------------------------------------------------------------------------------------------
+
+
+class SeenAt:
+    """A cluster as Causeway is to see it, at these addresses: start_proxy(SeenAt(cluster, addresses))."""
+
+    def __init__(self, cluster, addresses):
+        self._cluster, self._addresses = cluster, addresses
+
+    def __getattr__(self, name):
+        return getattr(self._cluster, name)
+
+    def addresses(self):
+        return list(self._addresses)
+
+
 # --- connections that break -------------------------------------------------------------------------------------------
 
 

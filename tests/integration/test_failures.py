@@ -19,7 +19,7 @@ import pytest
 from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
-from support import SqlError, attempt, check, in_parallel, kill_connections, one, run_client, scaled, server_of
+from support import SeenAt, SqlError, attempt, check, in_parallel, kill_connections, one, run_client, scaled, server_of
 
 
 @pytest.fixture
@@ -671,9 +671,7 @@ def test_signals_of_other_programs_do_not_end_it(cluster, proxy):
 def test_a_server_that_is_not_reached_is_told_with_port_and_reason(cluster, start_proxy):
     """Not in the words of the monitor's library, which have neither."""
     closed = f"127.0.0.1:{free_port()}"
-    addresses = [*cluster.addresses(), closed]
-    with_another = type("WithAnother", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
-    proxy = start_proxy(with_another)
+    proxy = start_proxy(SeenAt(cluster, [*cluster.addresses(), closed]))
     node = json.loads(proxy.http("/status")[1])["nodes"][-1]
     assert node["name"] == closed
     assert f"no connection to {closed}: Connection refused" in node["last_error"]
@@ -1062,7 +1060,5 @@ def test_command_line_client_names_the_error(proxy):
 
 def test_a_node_by_the_name_localhost_is_reached_over_tcp(cluster, start_proxy, connect):
     """The monitor's client library takes that name for a Unix socket, whatever the port is."""
-    addresses = [f"localhost:{server.port}" for server in cluster.servers]
-    by_name = type("ByName", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
-    proxy = start_proxy(by_name)
+    proxy = start_proxy(SeenAt(cluster, [f"localhost:{server.port}" for server in cluster.servers]))
     assert one(connect(to=proxy), "/* causeway: route=writer */ SELECT @@server_id") == 1

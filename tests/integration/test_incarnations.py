@@ -14,7 +14,7 @@ import pytest
 from cluster import accounts, wait_until
 from conftest import run
 from pymysql.constants import COMMAND
-from support import SqlError, attempt, kill_connections, one, server_of
+from support import SeenAt, SqlError, attempt, kill_connections, one, server_of
 
 with_and_without_gtids = pytest.mark.parametrize("gtid", [True, False], ids=["gtid", "no-gtid"])
 
@@ -260,8 +260,7 @@ def test_an_address_that_leads_to_another_server_is_noticed_at_the_first_connect
     make_table(cluster)
     switch = Switch(cluster.servers[1].port)
     addresses = [cluster.addresses()[0], f"127.0.0.1:{switch.port}"]
-    cluster_of_two = type("Two", (), {"addresses": lambda self: addresses, "directory": cluster.directory})()
-    proxy = start_proxy(cluster_of_two, {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
+    proxy = start_proxy(SeenAt(cluster, addresses), {"workers": "1", "forwarding.read_wait_timeout": "300ms"})
     own, reading_only = session(proxy), session(proxy)
     run(own, "UPDATE kv SET v = 1 WHERE k = 1")
     for connection in (own, reading_only):
@@ -332,8 +331,7 @@ def test_what_a_session_has_on_the_server_that_the_writers_address_led_to_ends(o
     cluster = own_cluster(replicas=1, gtid=gtid)
     make_table(cluster)
     switch = Switch(cluster.servers[0].port)
-    cluster_of_one = type("One", (), {"addresses": lambda self: [f"127.0.0.1:{switch.port}"], "directory": cluster.directory})()
-    proxy = start_proxy(cluster_of_one)
+    proxy = start_proxy(SeenAt(cluster, [f"127.0.0.1:{switch.port}"]))
     stories = {
         "temporary table": ["CREATE TEMPORARY TABLE mine (a INT)"],
         "user variable": ["SET @mine = 1", "SELECT @mine"],

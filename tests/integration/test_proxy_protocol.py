@@ -9,7 +9,7 @@ import pytest
 from cluster import accounts
 from cluster.ports import free_port
 from conftest import run
-from support import one, server_of
+from support import SeenAt, one, server_of
 from test_accounts import Refusal, change, create_user, denied  # noqa: F401 (create_user is a fixture)
 from wire import Wire
 
@@ -128,15 +128,9 @@ def test_header_from_elsewhere_is_not_taken(balanced):
 # --- to the servers ---------------------------------------------------------------------------------------------------
 
 
-class Told:
-    """A cluster whose nodes are told the clients' addresses."""
-
-    def __init__(self, cluster):
-        self.directory = cluster.directory
-        self._addresses = [f"{address}?proxy_protocol=true" for address in cluster.addresses()]
-
-    def addresses(self):
-        return self._addresses
+def that_is_told(cluster):
+    """The cluster, with nodes that are told the clients' addresses."""
+    return SeenAt(cluster, [f"{address}?proxy_protocol=true" for address in cluster.addresses()])
 
 
 @pytest.fixture
@@ -145,7 +139,7 @@ def told(own_cluster, start_proxy):
     cluster = own_cluster(options=["--proxy-protocol-networks=127.0.0.1"])
     port = free_port()
     settings = {"listen": f"127.0.0.1:{port}?proxy_protocol_from=127.0.0.1", "workers": "1"}
-    return cluster, start_proxy(Told(cluster), settings), port
+    return cluster, start_proxy(that_is_told(cluster), settings), port
 
 
 @pytest.mark.kinds("mariadb")  # MySQL's community server does not take the header
