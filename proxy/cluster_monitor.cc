@@ -27,9 +27,6 @@ using consistency::PositionKind;
 constexpr std::chrono::milliseconds kRefusedInterval{1000};
 constexpr std::chrono::milliseconds kGoodbye{200};
 
-// How often it is said that a node does not let us in.
-constexpr std::chrono::seconds kSayAgain{60};
-
 std::string describe_connect_error(const NativeError& error, const std::string& user) {
   const std::string doing =
       is_connection_error(error) ? "cannot connect: " : "cannot log in as '" + user + "': ";
@@ -98,9 +95,7 @@ struct ClusterMonitor::Impl {
         log(std::move(sink)),
         reconnect(options.nodes.size()),
         ahead(options.nodes.size()),
-        last_errors(options.nodes.size()),
-        shut_out(options.nodes.size()),
-        refuses(options.nodes.size()) {
+        last_errors(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
       clients.push_back(std::make_unique<NativeClient>());
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
@@ -200,21 +195,28 @@ struct ClusterMonitor::Impl {
             .about_account = is_about_account(error.code)};
   }
 
+  static void note_access(MonitorAccess& access, const Outcome& outcome, bool was_in_service) {
+    if (outcome.probe)
+      access.let_in();
+    else if (outcome.about_account)
+      access.refused(outcome.begun, was_in_service);
+    else
+      access.failed();
+  }
+
   Health report(size_t i, Outcome outcome) {
     const std::lock_guard lock(mutex);
     NodeRecord& record = records[i];
     if (stopping) return record.health;
     const Health before = record.health;
-    refuses[i] = outcome.about_account;
-    if (outcome.about_account) record.refused_at = outcome.begun;
-    if (outcome.about_account && in_service(before)) {
+    const bool was_shut_out = record.access.is_shut_out();
+    note_access(record.access, outcome, in_service(before));
+    if (record.access.is_shut_out()) {
       stay_as_known(i, std::move(outcome.error));
       return record.health;
     }
-    if (shut_out[i]) {
-      shut_out[i].reset();
-      if (outcome.probe) log(Level::kInfo, "a node lets the monitor in again", {{"node", record.name}});
-    }
+    if (was_shut_out && outcome.probe)
+      log(Level::kInfo, "a node lets the monitor in again", {{"node", record.name}});
     record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
     log_node(i, before, outcome);
     last_errors[i] = std::move(outcome.error);
@@ -222,7 +224,6 @@ struct ClusterMonitor::Impl {
     if (outcome.probe) {
       note_promotion(record, *outcome.probe);
       record.probe = std::move(outcome.probe);
-      record.refused_at.reset();
     }
     publish_once_all_are_known();
     return record.health;
@@ -274,7 +275,7 @@ struct ClusterMonitor::Impl {
   void log_superseded(size_t writer) const {
     if (memory.writer < 0 || memory.writer == static_cast<int>(writer)) return;
     const NodeRecord& former = records[static_cast<size_t>(memory.writer)];
-    if (!former.refused_at || !in_service(former.health)) return;
+    if (!former.access.refused_at() || !in_service(former.health)) return;
     log(Level::kError,
         "a node was promoted while the writer does not let the monitor in: it is the writer now",
         {{"node", records[writer].name}, {"former_writer", former.name}});
@@ -326,7 +327,7 @@ struct ClusterMonitor::Impl {
     for (size_t i = 0; i < records.size(); ++i) {
       ElectedNode& node = election.nodes[i];
       if (node.role != NodeRole::kReplica || !records[i].probe) continue;
-      if (shut_out[i] || shut_out[w]) {
+      if (records[i].access.is_shut_out() || records[w].access.is_shut_out()) {
         node.lag.reset();
         continue;
       }
@@ -356,9 +357,7 @@ struct ClusterMonitor::Impl {
     record.health = Health::kUp;
     for (ReplicaChannel& channel : record.probe->channels)
       channel.lag.reset();
-    const auto now = Clock::now();
-    if (!shut_out[i] || now - *shut_out[i] >= kSayAgain) {
-      shut_out[i] = now;
+    if (record.access.is_to_be_said(Clock::now())) {
       log(Level::kError, "a node does not let the monitor in: what was known last of its role is kept",
           {{"node", record.name}, {"user", options.account->user()}, {"reason", error}});
     }
@@ -401,7 +400,7 @@ struct ClusterMonitor::Impl {
     node.port = records[i].port;
     node.unix_socket = options.nodes[i].unix_socket;
     node.reachable = in_service(records[i].health);
-    node.monitor_refused = refuses[i];
+    node.monitor_refused = records[i].access.refuses();
     node.role = elected.role;
     node.usable_for_reads = elected.usable_for_reads;
     node.unusable_reason = std::move(elected.unusable_reason);
@@ -534,9 +533,6 @@ struct ClusterMonitor::Impl {
   std::vector<AheadWatch> ahead;  // by node
   WriterHistory history;
   std::vector<std::string> last_errors;
-  // By node: when it was said last that it does not let us in; nothing while it does.
-  std::vector<std::optional<Clock::time_point>> shut_out;
-  std::vector<bool> refuses;  // by node: the last poll did not get in
   NodePairs told_twins;
   WriterMemory memory;
   uint64_t version = 0;

@@ -40,16 +40,16 @@ class Topology {
   // What is known of it is that it was writable, and since then another node has been made the writer.
   bool is_superseded(size_t i) const {
     const NodeRecord& node = nodes_[i];
-    if (!node.refused_at || !node.probe) return false;
+    const auto refused_at = node.access.refused_at();
+    if (!refused_at || !node.probe) return false;
     const bool other_promoted = std::ranges::any_of(nodes_, [&](const NodeRecord& other) {
       const auto& promotion = other.promotion;
-      return promotion && promotion->seen_at > node.probe->answered_at &&
-             promotion->seen_at < *node.refused_at &&
+      return promotion && promotion->seen_at > node.probe->answered_at && promotion->seen_at < *refused_at &&
              promotion->until - promotion->seen_at >= kPromotionSettled;
     });
     if (!other_promoted) return false;
     for (size_t j = 0; j < size(); ++j)
-      if (j != i && serves(j) && !nodes_[j].refused_at && follows(j, i, true)) return false;
+      if (j != i && serves(j) && !nodes_[j].access.refused_at() && follows(j, i, true)) return false;
     return true;
   }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proxy/cluster_view.h"
+#include "proxy/monitor_access.h"
 #include "proxy/node_probe.h"
 
 namespace causeway::proxy {
@@ -53,8 +54,7 @@ struct NodeRecord {
   std::optional<NodeProbe> probe = std::nullopt;  // the last good one
   uint64_t incarnation = 0;                       // see NodeView
   uint64_t position_era = 0;                      // likewise
-  // Since the last good poll: when the last one was begun that it did not let in. What is known of it is old.
-  std::optional<std::chrono::steady_clock::time_point> refused_at = std::nullopt;
+  MonitorAccess access = {};
   std::optional<Promotion> promotion = std::nullopt;  // the last one
 };
 

@@ -170,7 +170,7 @@ const std::chrono::steady_clock::time_point kStart{std::chrono::hours(1)};
 // It answered at the start, and refused later.
 NodeRecord refusing(NodeRecord node, milliseconds at) {
   node.probe->answered_at = kStart;
-  node.refused_at = kStart + at;
+  node.access.refused(kStart + at, true);
   return node;
 }
 
