@@ -112,7 +112,8 @@ void collect_forwarding(FamilyBuilder& builder, const MetricsRegistry& registry)
   builder.begin("causeway_forwarded_statements_total", "Statements of forwarding sessions run on the writer.",
                 MetricType::Counter);
   both([&](auto timed) { return static_cast<double>(count_of(registry, timed)); });
-  builder.begin("causeway_forwarded_statement_seconds_total", "The time they took.", MetricType::Counter);
+  builder.begin("causeway_forwarded_statement_seconds_total",
+                "The time that these statements took on the writer.", MetricType::Counter);
   both([&](auto timed) { return seconds(microseconds_of(registry, timed)); });
 
   builder.begin(

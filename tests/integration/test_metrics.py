@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import signal
@@ -44,6 +45,25 @@ def test_the_alerts_are_sound_and_are_raised_by_what_they_are_about():
     shipped = set(re.findall(r"alert: (\w+)", ALERTS.read_text()))
     tested = set(re.findall(r"alertname: (\w+)\n\s+exp_alerts:\n\s+- exp_labels", ALERT_TESTS.read_text()))
     assert shipped == tested
+
+
+METRICS_DOC = PROJECT / "docs" / "metrics.md"
+
+
+def test_the_documented_metrics_are_those_that_are_there(proxy):
+    """CAUSEWAY_UPDATE_DOCS=1 writes the list anew."""
+    text = proxy.http("/metrics")[1]
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    meanings = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
+    assert kinds.keys() == meanings.keys()
+    rows = [f"| `{name}` | {kinds[name]} | {meanings[name]} |" for name in meanings]
+    begin, end = "| metric | type | |\n|---|---|---|\n", "\n\n<!-- end of metrics -->\n"
+    before, _, rest = METRICS_DOC.read_text().partition(begin)
+    listed, _, after = rest.partition(end)
+    if os.environ.get("CAUSEWAY_UPDATE_DOCS"):
+        METRICS_DOC.write_text(before + begin + "\n".join(rows) + end + after)
+    else:
+        assert listed.splitlines() == rows
 
 
 def test_prometheus_takes_the_metrics(proxy, connect, table):
