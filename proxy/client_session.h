@@ -192,7 +192,9 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // What it has that is not the session's: of SET TRANSACTION, and whether its BEGIN has said READ ONLY or
   // READ WRITE.
   routing::NextTransaction characteristics;
-  bool snapshot_due = false;  // ... on a replica, where it has read nothing: the next statement there waits
+  // It is on a replica and has read nothing there: the first read makes the snapshot that all of it sees, and
+  // so is the one that waits for what the session must see.
+  bool snapshot_due = false;
   TransactionDoubt transaction_doubt = TransactionDoubt::kNone;
   bool transaction_timed_out = false;  // it was rolled back: the next statement says so
 

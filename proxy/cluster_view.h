@@ -77,8 +77,10 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   // executed position went back. Connections that were opened under another number lead elsewhere, or to
   // data that is not what it was. 0: never heard of.
   uint64_t incarnation = 0;
-  // What was learned of the node's position under another number means nothing: rises with the incarnation,
-  // and when positions come to mean something else (another kind; coordinates of another writer's log).
+  // A number for the time in which what the node has executed can be compared with what it had before. Who
+  // remembers a position of the node keeps this number with it; with another one it means nothing. Rises with
+  // the incarnation, and when positions come to mean something else (another kind; coordinates of another
+  // writer's log).
   uint64_t position_era = 0;
 
   protocol::CapabilityFlags capabilities = 0;  // of its handshake

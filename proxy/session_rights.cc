@@ -64,7 +64,7 @@ bool is_first_byte(const PacketView& packet, uint8_t byte) {
   return !packet.payload.empty() && packet.payload[0] == byte;
 }
 
-bool is_eof(const PacketView& packet) {
+bool is_end_of_rows(const PacketView& packet) {
   constexpr uint8_t kEof = 0xfe;
   constexpr size_t kMaxEofBytes = 9;
   return is_first_byte(packet, kEof) && packet.payload.size() < kMaxEofBytes;
@@ -83,7 +83,7 @@ Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connectio
   for (;;) {
     const PacketView packet = co_await read_packet(connection.stream, in, kMaxGrantBytes, error);
     if (error || is_first_byte(packet, protocol::kErrHeader)) co_return std::nullopt;
-    if (is_eof(packet)) {
+    if (is_end_of_rows(packet)) {
       if (in_rows) co_return rights;
       in_rows = true;
     } else if (in_rows) {
@@ -94,7 +94,7 @@ Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connectio
   }
 }
 
-std::vector<size_t> nodes_to_ask(Worker& worker) {
+std::vector<size_t> nodes_that_may_answer(Worker& worker) {
   const ClusterView& view = worker.view();
   std::vector<size_t> nodes;
   if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
@@ -103,7 +103,7 @@ std::vector<size_t> nodes_to_ask(Worker& worker) {
   return nodes;
 }
 
-Awaitable<std::optional<AccountRights>> ask(Worker& worker, AccountLogin login) {
+Awaitable<std::optional<AccountRights>> ask_a_server(Worker& worker, AccountLogin login) {
   if (login.credentials == nullptr || worker.rights_questions() >= kMaxRightsQuestions)
     co_return std::nullopt;
   struct UnderWay {
@@ -115,7 +115,7 @@ Awaitable<std::optional<AccountRights>> ask(Worker& worker, AccountLogin login) 
   };
   const UnderWay under_way(worker.rights_questions());
   const auto deadline = Clock::now() + worker.config().timeouts.connect;
-  for (const size_t node : nodes_to_ask(worker)) {
+  for (const size_t node : nodes_that_may_answer(worker)) {
     if (Clock::now() >= deadline) break;
     CancelAfter watch(worker.io(), deadline);
     const ConnectResult opened =
@@ -149,12 +149,13 @@ AccountRights rights_in_table(const ClientSession& session) {
 }
 
 Awaitable<AccountRights> rights_on_servers(ClientSession& session) {
-  if (!session.rights_on_servers) session.rights_on_servers = co_await ask(session.worker, login_of(session));
+  if (!session.rights_on_servers)
+    session.rights_on_servers = co_await ask_a_server(session.worker, login_of(session));
   co_return session.rights_on_servers.value_or(AccountRights{});
 }
 
 Awaitable<AccountRights> ask_rights(Worker& worker, AccountLogin login) {
-  const std::optional<AccountRights> rights = co_await ask(worker, std::move(login));
+  const std::optional<AccountRights> rights = co_await ask_a_server(worker, std::move(login));
   co_return rights.value_or(AccountRights{});
 }
 

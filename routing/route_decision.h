@@ -25,9 +25,9 @@ struct RoutingPolicy {
 struct SessionView {
   bool forwarding = true;              // aurora_replica_read_consistency is not ''
   Target transaction = Target::kNone;  // where the servers say that a transaction is open
-  bool snapshot_due = false;           // ... and on the replica it has read nothing yet
-  bool begin_deferred = false;         // BEGIN was answered and has not been sent yet
-  bool deferred_read_only = false;     // ... and it was READ ONLY
+  bool snapshot_due = false;    // ... on the replica, where its first read, the one that waits, is to come
+  bool begin_deferred = false;  // BEGIN was answered and has not been sent yet
+  bool deferred_read_only = false;  // ... and it was READ ONLY
   bool autocommit = true;
   bool transaction_read_only = false;       // the session variable, where the next one is not READ WRITE
   bool next_transaction_read_only = false;  // SET TRANSACTION READ ONLY for the next one

@@ -6,9 +6,10 @@
 
 namespace causeway::routing {
 
-// What it does is not in its text: CALL, EXECUTE IMMEDIATE, compound statements, EXECUTE of a statement that
-// only the server knows, what is not understood. It may begin and end transactions, take locks, make
-// temporary tables, and set variables.
+// Its text does not show what the server will do for it: CALL runs a body that only the server has, EXECUTE
+// IMMEDIATE and EXECUTE a text that only the server has, compound statements and what is not understood are
+// not looked into. So whatever a statement can do it may have done: begin and end transactions, take locks,
+// make temporary tables, set variables.
 bool is_opaque(const Statement& statement);
 
 // What may read no table, nor anything else that a transaction's snapshot has.
