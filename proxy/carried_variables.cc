@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,9 +11,11 @@
 #include "protocol/byte_reader.h"
 #include "protocol/command.h"
 #include "protocol/err_packet.h"
+#include "protocol/ok_packet.h"
 #include "protocol/text_resultset.h"
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
+#include "proxy/session_tracking.h"
 #include "proxy/worker.h"
 #include "routing/user_variables.h"
 
@@ -72,33 +75,29 @@ std::string in_ascii(protocol::TextValue value) {
   return ascii;
 }
 
-enum class Nulls : uint8_t { kTold, kLeftOut };
-
-// name=value of each, with commas.
-std::string assignments(const std::vector<std::string>& names, const std::vector<FieldType>& types,
-                        const std::vector<protocol::TextValue>& row, Nulls nulls) {
-  std::string sql;
+// name=value of each.
+std::vector<std::string> assignments(const std::vector<std::string>& names,
+                                     const std::vector<FieldType>& types,
+                                     const std::vector<protocol::TextValue>& row) {
+  std::vector<std::string> all;
   for (size_t i = 0; i < names.size(); ++i) {
     const size_t column = i * routing::kColumnsOfUserVariable;
-    const bool is_null = !row[column].has_value();
-    if (is_null && nulls == Nulls::kLeftOut) continue;
     const std::string number = in_ascii(row[column]);
     const std::string hex = in_ascii(row[column + 1]);
     const std::string collation = in_ascii(row[column + 2]);
-    if (!sql.empty()) sql += ",";
-    routing::append_user_variable(sql, names[i],
+    routing::append_user_variable(all.emplace_back(), names[i],
                                   {.type = kind_of(types[column]),
-                                   .is_null = is_null,
+                                   .is_null = !row[column].has_value(),
                                    .value = number,
                                    .hex = hex,
                                    .collation = collation});
   }
-  return sql;
+  return all;
 }
 
 // Nothing if it does not tell.
-Awaitable<std::optional<std::string>> ask(ClientSession& session, BackendConnection& connection,
-                                          const std::vector<std::string>& names, Nulls nulls) {
+Awaitable<std::optional<std::vector<std::string>>> ask(ClientSession& session, BackendConnection& connection,
+                                                       const std::vector<std::string>& names) {
   const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
   const InFlight in_flight(session, connection);
   protocol::Buffer out;
@@ -113,7 +112,7 @@ Awaitable<std::optional<std::string>> ask(ClientSession& session, BackendConnect
   const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
   protocol::Buffer in;
   std::vector<FieldType> types;
-  std::optional<std::string> told;
+  std::optional<std::vector<std::string>> told;
   for (size_t i = 0; i <= row_at + 1 && !error; ++i) {
     const PacketView packet = co_await read_packet(connection.stream, in, most, error);
     if (error || (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader))
@@ -126,15 +125,15 @@ Awaitable<std::optional<std::string>> ask(ClientSession& session, BackendConnect
     if (i != row_at) continue;
     const auto row = protocol::parse_text_row(packet.payload, columns);
     if (!row) co_return std::nullopt;
-    told = assignments(names, types, *row, nulls);
+    told = assignments(names, types, *row);
   }
   if (error) co_return std::nullopt;
   co_return told;
 }
 
 // Those of before that have not got to the writer yet keep their place.
-void carry(ClientSession& session, std::string_view assignments) {
-  session.carried_variables.append(session.carried_variables.empty() ? "SET " : ",").append(assignments);
+void carry(ClientSession& session, std::string_view assignment) {
+  session.carried_variables.append(session.carried_variables.empty() ? "SET " : ",").append(assignment);
 }
 
 // The session's connection, if its variables are there.
@@ -149,14 +148,15 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   if (session.replica_variables.empty()) co_return true;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return false;
-  const auto told = co_await ask(session, *connection, session.replica_variables, Nulls::kTold);
+  const auto told = co_await ask(session, *connection, session.replica_variables);
   session.writer_variables.note(std::exchange(session.replica_variables, {}));
   BackendPool& pool = session.worker.pool(connection->node);
   if (!told) {
     pool.close(*connection);
     co_return false;
   }
-  carry(session, *told);
+  for (const std::string& assignment : *told)
+    carry(session, assignment);
   connection->keep = session.transaction == routing::Target::kReplica ||
                      session.prepared.cursors(routing::Target::kReplica) > 0 ||
                      session.procedure_on_replica || session.pins.whole_session_on(routing::Target::kReplica);
@@ -165,16 +165,58 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
 }
 
 Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vector<std::string> names) {
+  routing::WriterVariables& variables = session.writer_variables;
+  std::vector<std::string> all = variables.unknown_of(names);
+  std::vector<std::string> suspected = variables.suspected_of(names);
+  variables.settle(names);
   const bool keep = session.replica && session.replica.connection->keep;
+  // One that was never told them has not run what may have changed them.
+  if (session.replica && session.replica.connection->user_variables_version == variables.version())
+    std::ranges::move(suspected, std::back_inserter(all));
+  if (all.empty()) co_return;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
-  const auto told = co_await ask(session, *connection, names, Nulls::kLeftOut);
+  const auto told = co_await ask(session, *connection, all);
   BackendPool& pool = session.worker.pool(connection->node);
   if (!told) {
     pool.close(*connection);
     co_return;
   }
-  if (!told->empty()) carry(session, *told);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if ((*told)[i] != variables.told(all[i])) carry(session, (*told)[i]);
+  }
+  connection->keep = keep;
+  pool.put_back(*connection);
+}
+
+Awaitable<void> ask_for_unreported_state(ClientSession& session) {
+  std::vector<std::string> calls = std::exchange(session.unreported_calls, {});
+  const bool keep = session.replica && session.replica.connection->keep;
+  BackendConnection* const connection = take_own(session, session.replica);
+  if (connection == nullptr) co_return;
+  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  const InFlight in_flight(session, *connection);
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kPing, {}, connection->capabilities);
+  ErrorCode error;
+  co_await connection->stream.write_all(out, {}, error);
+  protocol::Buffer in;
+  const PacketView packet =
+      co_await read_packet(connection->stream, in, session.worker.config().limits.max_packet_bytes, error);
+  BackendPool& pool = session.worker.pool(connection->node);
+  const auto ok = protocol::parse_ok_packet(packet.payload, connection->capabilities);
+  if (error || !ok) {
+    pool.close(*connection);
+    co_return;
+  }
+  apply_session_state(session, *connection, *ok, {});
+  if (reports_state_change(*ok)) {
+    session.functions_left_state = true;
+    session.pins.untrackable = true;
+    if (session.pins.where == routing::Target::kNone) session.pins.where = routing::Target::kReplica;
+    session.pins.moves_to_writer = session.pins.where == routing::Target::kReplica;
+    std::ranges::move(calls, std::back_inserter(session.statements_to_replay));
+  }
   connection->keep = keep;
   pool.put_back(*connection);
 }
@@ -187,7 +229,7 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   if (session.writer && !session.worker.is_to_writer(*session.writer.connection)) co_return false;
   BackendConnection* const connection = take_own(session, session.writer);
   if (connection == nullptr) co_return false;
-  const auto told = co_await ask(session, *connection, session.writer_variables.names(), Nulls::kTold);
+  const auto told = co_await ask(session, *connection, session.writer_variables.names());
   BackendPool& pool = session.worker.pool(connection->node);
   if (!told) {
     pool.close(*connection);
@@ -195,8 +237,11 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   }
   connection->keep = true;
   pool.put_back(*connection);
-  if (told->size() > kMaxBytesOfVariables) co_return false;
-  session.writer_variables.learn("SET " + *told);
+  size_t bytes = 0;
+  for (const std::string& assignment : *told)
+    bytes += assignment.size();
+  if (bytes > kMaxBytesOfVariables) co_return false;
+  session.writer_variables.learn(*told);
   co_return true;
 }
 

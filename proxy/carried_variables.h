@@ -15,9 +15,13 @@ namespace causeway::proxy {
 // the writer ahead of its next statement there. False: they are lost with their connection.
 Awaitable<bool> take_replica_variables(ClientSession& session);
 
-// For these, which nothing is known of: what functions have set on the replica the writer's connection gets
-// ahead of its next statement.
+// Of these: what functions have set on the replica the writer's connection gets ahead of its next statement.
+// The session has a replica.
 Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vector<std::string> names);
+
+// On MySQL: whether session.unreported_calls have left something on the replica. Then the session goes to the
+// writer, where they are called once more.
+Awaitable<void> ask_for_unreported_state(ClientSession& session);
 
 // Sees to it that session.writer_variables are known, so that its replica can be told. False: they cannot be,
 // now, and what may use them has to run on the writer.

@@ -177,6 +177,12 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   routing::WriterVariables writer_variables;
   std::string carried_variables;
   bool variables_beside = false;
+  // SELECT f() has run on the replica, since it was last asked for what functions have left there: it may
+  // have set user variables. And the texts of those of which the server has not said whether they left
+  // anything.
+  bool functions_called = false;
+  bool functions_left_state = false;  // the session goes to the writer for it
+  std::vector<std::string> unreported_calls;
   // A procedure has run in a READ ONLY transaction on a replica, and may have set any there: those that
   // statements to the writer name are taken from there, each once.
   bool procedure_on_replica = false;

@@ -494,6 +494,7 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   // An EOF packet has no room for more than the flag, which speaks of what only Causeway has asked to be
   // told.
   const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
+  result_.state_changed |= is_eof ? state_changed && connection_.mariadb : reports_state_change(ok);
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
   if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
   if (!is_eof) session_.pins.unreported &= connection_.mariadb;

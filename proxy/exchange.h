@@ -67,6 +67,9 @@ struct Exchange {
   bool hold_unknown_names = false;
   bool hold_shutdown = false;
 
+  // The server is asked to tell whether functions leave something behind.
+  bool track_functions = false;
+
   // A schema of the session's that the server does not have (any more), or does not let it into, is no reason
   // to refuse the command, if the connection is in no other: it runs in none, as good as a session on a
   // server goes on in a schema that somebody has dropped. That none is selected (1046) is then told as what
@@ -108,6 +111,7 @@ struct ExchangeResult {
   bool is_error = false;          // the answer was, or ended with, an ERR packet
   uint16_t error_code = 0;        // ... this one
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
+  bool state_changed = false;     // the server says so, where it is asked to
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
   bool schema_refused = false;    // kStateRefused: because of the session's schema
   bool ended_with_ok = false;     // the (last) answer was an OK packet: no rows, no error

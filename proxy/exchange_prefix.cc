@@ -194,8 +194,8 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
 }
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
-  return routing::is_opaque(*exchange.statement) &&
-         (connection.needs_reset || !connection.tracks_state_change);
+  const bool leaves = routing::is_opaque(*exchange.statement) || exchange.track_functions;
+  return leaves && (connection.needs_reset || !connection.tracks_state_change);
 }
 
 // A statement ahead of these would be the one that they speak of.
@@ -444,7 +444,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     metrics.replay(ReplayedState::kVariables);
   }
   if (tells_writer_variables(session, connection, exchange)) {
-    append_command(out, Command::kQuery, session.writer_variables.assignments(), capabilities);
+    append_command(out, Command::kQuery, session.writer_variables.set_statement(), capabilities);
     prefix.push_back(PrefixStep::kWriterVariables);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kVariables);

@@ -22,7 +22,7 @@ enum class PrefixStep : uint8_t {
   kLastInsertId,        // SET last_insert_id
   kUserVariables,       // SET of user variables that were set on a replica
   kWriterVariables,     // SET, on a replica, of those of the writer
-  kTrackStateChange,    // SET session_track_state_change: what a procedure leaves behind is in no text
+  kTrackStateChange,    // SET session_track_state_change: what stored programs leave behind is in no text
   kAccessMode,          // SET transaction_read_only: on for replicas, the session's own for the writer
   kForgetTransaction,   // what the connection holds for the next transaction, and nobody wants any more
   kTrackTransaction,    // SET session_track_transaction_info

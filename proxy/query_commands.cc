@@ -9,6 +9,7 @@
 #include "protocol/com_query.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/carried_variables.h"
 #include "proxy/causeway_statements.h"
 #include "proxy/local_answers.h"
 #include "proxy/next_transaction.h"
@@ -16,6 +17,7 @@
 #include "proxy/worker.h"
 #include "routing/causeway_variables.h"
 #include "routing/hints.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::proxy {
 namespace {
@@ -144,8 +146,12 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
   const std::optional<Decision> decision = common_decision(session);
   const bool each = !decision || session.transaction_timed_out || !session.replica_variables.empty();
   if (each) co_return co_await run_each(session, place);
+  if (!session.unreported_calls.empty()) co_await ask_for_unreported_state(session);
+  for (const Statement& statement : session.classified.statements)
+    co_await bring_what_functions_left(session, statement, {});
   // For what happens afterwards the most consequential statement stands for all.
   Statement together = session.classified.statements.front();
+  bool unexplained = false;
   for (const Statement& statement : session.classified.statements) {
     if (statement.cls == StatementClass::kDml) together.cls = StatementClass::kDml;
     together.takes_user_lock |= statement.takes_user_lock;
@@ -154,7 +160,11 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
     together.calls_procedure |= statement.calls_procedure;
     together.compound |= statement.compound;
     together.uses_handler |= statement.uses_handler;
+    together.uses_user_variables |= statement.uses_user_variables;
+    unexplained |= routing::is_opaque(statement) && !statement.uses_user_variables;
   }
+  // What a procedure changes is explained by what its own CALL names.
+  together.uses_user_variables &= !unexplained;
   StatementRun run;
   run.statement = &together;
   run.several = true;
@@ -249,6 +259,7 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
     const bool sent = co_await answer_error(session, first_sequence_id, *pending);
     co_return InitDbOutcome{.close = !sent, .is_error = true};
   }
+  if (!session.unreported_calls.empty()) co_await ask_for_unreported_state(session);
   Statement statement;
   statement.cls = StatementClass::kUse;
   StatementRun run;

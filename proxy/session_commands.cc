@@ -106,6 +106,9 @@ void forget_state(ClientSession& session) {
   session.replica_variables.clear();
   session.writer_variables.clear();
   session.carried_variables.clear();
+  session.functions_called = false;
+  session.functions_left_state = false;
+  session.unreported_calls.clear();
   session.procedure_on_replica = false;
   session.named_since_procedure.clear();
   session.temporary_tables.clear();

@@ -1,6 +1,7 @@
 #include "proxy/statement_dispatch.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,10 +17,12 @@
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/processlist.h"
+#include "proxy/statement_run_state.h"
 #include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
 #include "routing/sql_lexer.h"
+#include "routing/statement_effects.h"
 #include "routing/temporary_tables.h"
 #include "routing/user_variables.h"
 
@@ -195,6 +198,33 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
 
 }  // namespace
 
+Awaitable<void> bring_what_functions_left(ClientSession& session, const Statement& statement,
+                                          std::string_view execute_text) {
+  const bool on_replica = session.transaction == Target::kReplica;
+  if (on_replica || session.level == consistency::ReadConsistency::kOff) co_return;
+  // Called again there, they have left it there too.
+  if (session.functions_left_state && session.pins.whole_session_on(Target::kWriter)) co_return;
+  // A question would be the last statement.
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  routing::WriterVariables& variables = session.writer_variables;
+  const bool names = statement.uses_user_variables || statement.assigns_user_variables;
+  const bool uses_others =
+      routing::is_opaque(statement) || (is_write(statement.cls) && session.functions_called);
+  if (!names && !(uses_others && variables.any_suspected())) co_return;
+  routing::NamedVariables named = routing::named_variables(statement.text, session.lex_mode);
+  variables.settle(named.assigned);
+  if (statement.cls == StatementClass::kDiagnostics) variables.settle(named.used);
+  if (speaks_of_the_last) co_return;
+  for (std::string& name : routing::user_variables_of(execute_text, session.lex_mode))
+    named.used.push_back(std::move(name));
+  if (uses_others) {
+    std::ranges::move(variables.suspected(), std::back_inserter(named.used));
+    session.functions_called = false;
+  }
+  if (named.used.empty() || !session.replica) co_return;
+  co_await look_for_variables_on_replica(session, std::move(named.used));
+}
+
 Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
   Decision decision =
       routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
@@ -259,13 +289,14 @@ void note_variables_of_procedure(ClientSession& session, const Statement& statem
   }
 }
 
-// What functions may have set on the replica, and a statement to the writer names that no other has assigned.
-std::vector<std::string> variables_of_functions(const ClientSession& session, const Statement& statement,
-                                                const Decision& decision) {
-  const bool asks = decision.target == Target::kWriter && statement.uses_user_variables &&
-                    !statement.assigns_user_variables && !statement.uses_diagnostics;
-  if (!asks || !session.replica || session.transaction == Target::kReplica) return {};
-  return session.writer_variables.unknown_of(routing::user_variables_of(statement.text, session.lex_mode));
+// The next OK of the replica tells it: not one that others have a share in.
+bool asks_for_unreported_state(const ClientSession& session, const Statement& statement,
+                               const Decision& decision) {
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  if (session.unreported_calls.empty() || speaks_of_the_last) return false;
+  const bool has_no_ok = decision.target == Target::kReplica && statement.cls == StatementClass::kRead;
+  return !has_no_ok ||
+         (session.last_insert_id->value != 0 && routing::only_calls(statement, session.lex_mode));
 }
 
 // Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
@@ -353,13 +384,14 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
   const Decision decision = hidden_rejection(session, statement, policy)
                                 .value_or(routing::decide(statement, session_view(session), policy));
+  if (asks_for_unreported_state(session, statement, decision)) co_await ask_for_unreported_state(session);
   note_variables_of_procedure(session, statement, decision);
   if (needs_replica_variables(session, statement, decision)) {
     const bool taken = co_await take_replica_variables(session);
     if (!taken) co_return co_await lose_replica_variables(session, place);
   }
-  std::vector<std::string> unseen = variables_of_functions(session, statement, decision);
-  if (!unseen.empty()) co_await look_for_variables_on_replica(session, std::move(unseen));
+  if (decision.target == Target::kWriter)
+    co_await bring_what_functions_left(session, statement, dispatch.execute_text);
   switch (decision.action) {
     case Action::kRun:
       break;

@@ -32,8 +32,14 @@ struct Dispatch {
   const std::vector<NameAndValue>* extra_rows = nullptr;  // see Exchange
   const PreparedCommand* prepared = nullptr;              // see Exchange
   TextPrepared* text_execute = nullptr;                   // see Exchange; `statement` is what it prepares
+  std::string_view execute_text;                          // ... the EXECUTE, which may name variables too
   bool as_it_is = false;                                  // PREPARE and its like: the server is to see to it
 };
+
+// Ahead of a statement to the writer: its connection gets what functions have left on the session's replica,
+// as far as the statement may use it.
+Awaitable<void> bring_what_functions_left(ClientSession& session, const routing::Statement& statement,
+                                          std::string_view execute_text);
 
 // Answers the client, except where the outcome says that the connection has to be closed.
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch);

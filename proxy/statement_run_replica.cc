@@ -214,6 +214,7 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
                                                                ClientError error) {
   tried_.set(node);
+  missed_ = true;
   if (const int writer = worker_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
   facts.forwards = session_.level != ReadConsistency::kOff;
@@ -317,10 +318,14 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const bool forwards = session_.level != ReadConsistency::kOff;
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.access = access_on_replica();
-    const bool needs_last_insert_id =
-        run_.statement->uses_last_insert_id || (in_transaction && session_.auto_is_null);
+    const bool calls_functions =
+        forwards && !run_.auxiliary && routing::only_calls(*run_.statement, session_.lex_mode);
+    const bool needs_last_insert_id = run_.statement->uses_last_insert_id ||
+                                      (in_transaction && session_.auto_is_null) ||
+                                      (calls_functions && !run_.statement->uses_diagnostics);
     if (needs_last_insert_id) co_await learn_last_insert_id();
     exchange.tell_last_insert_id = needs_last_insert_id;
+    exchange.track_functions = calls_functions && !run_.statement->uses_diagnostics;
     // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
     // elsewhere.
     const bool calls = in_transaction && forwards && routing::is_opaque(*run_.statement);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -126,7 +127,7 @@ bool RunningStatement::may_use_variables_of_writer() const {
   if (session_.transaction == Target::kReplica || run_.decision.beside_transaction) return false;
   const routing::Statement& statement = *run_.statement;
   if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
-  return run_.several || !routing::uses_named_variables_only(statement);
+  return run_.several || !routing::uses_named_variables_only(statement, session_.lex_mode);
 }
 
 Awaitable<RunOutcome> RunningStatement::run_with_variables() {
@@ -233,29 +234,60 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
   if (leaves && has_room && routing::can_be_replayed(statement))
     session_.statements_to_replay.emplace_back(statement.text);
+  if (forwards && !run_.several) note_functions(result, target);
+}
+
+// What functions have left behind. The session of a SELECT f() or DO f() goes to the writer, where it is
+// called once more; MySQL has no room to say so where rows end with an EOF packet.
+void RunningStatement::note_functions(const ExchangeResult& result, Target target) {
+  const routing::Statement& statement = *run_.statement;
+  const bool calls = routing::only_calls(statement, session_.lex_mode);
+  const bool left = calls && result.state_changed;
+  if (target == Target::kWriter) {
+    session_.pins.untrackable |= left && !statement.uses_user_variables;
+    return;
+  }
+  const bool may_set = is_read(statement.cls) || statement.cls == StatementClass::kSet || calls;
+  if (may_set && session_.writer_variables.any() &&
+      !routing::uses_named_variables_only(statement, session_.lex_mode))
+    session_.writer_variables.may_have_changed_on_replica();
+  if (!calls) return;
+  session_.functions_called = true;
+  session_.functions_left_state |= left;
+  session_.pins.untrackable |= left;
+  const bool unreported = result.without_trackers && session_.worker.view().flavor == ServerFlavor::kMysql;
+  if (statement.has_placeholders || (!left && !unreported)) return;
+  std::vector<std::string>& texts = unreported ? session_.unreported_calls : session_.statements_to_replay;
+  if (texts.size() < kMaxStatementsToReplay && statement.text.size() <= kMaxReplayedBytes)
+    texts.emplace_back(statement.text);
 }
 
 // What a statement names that no other has assigned may have been set by a trigger or a function, and may be
 // so again.
 void RunningStatement::note_variables(const routing::Statement& statement, Target target) {
   if (target != Target::kWriter) return;
-  if (!statement.uses_user_variables && !statement.assigns_user_variables) {
+  std::vector<std::string> names = routing::user_variables_of(statement.text, session_.lex_mode);
+  if (run_.several) names = names_of_several();
+  const bool uses_some =
+      run_.several ? !names.empty() : statement.uses_user_variables || statement.assigns_user_variables;
+  if (!uses_some) {
     if (is_write(statement.cls) || routing::is_opaque(statement))
       session_.writer_variables.may_have_changed();
     return;
   }
   session_.pins.user_variables = true;
   if (statement.assigns_user_variables) session_.variables_beside |= run_.decision.beside_transaction;
-  if (run_.several) {
-    for (const routing::Statement& each : session_.classified.statements)
-      session_.writer_variables.note(routing::user_variables_of(each.text, session_.lex_mode));
-    return;
-  }
-  const std::vector<std::string> names = routing::user_variables_of(statement.text, session_.lex_mode);
-  const bool set_unseen =
-      !statement.assigns_user_variables && !session_.writer_variables.unknown_of(names).empty();
+  const bool set_unseen = !run_.several && !statement.assigns_user_variables &&
+                          !session_.writer_variables.unknown_of(names).empty();
   session_.pins.untrackable |= set_unseen;
-  session_.writer_variables.note(names);
+  session_.writer_variables.note(std::move(names));
+}
+
+std::vector<std::string> RunningStatement::names_of_several() const {
+  std::vector<std::string> all;
+  for (const routing::Statement& each : session_.classified.statements)
+    std::ranges::move(routing::user_variables_of(each.text, session_.lex_mode), std::back_inserter(all));
+  return all;
 }
 
 void RunningStatement::note_replica_variables(const routing::Statement& statement) {
@@ -318,8 +350,9 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (result.is_error || !run_.auxiliary) {
     session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
     session_.last_was_ok = result.ended_with_ok && !result.is_error;
-    const bool keeps_warnings = connection.mariadb && !result.is_error && session_.last_warnings == 0 &&
-                                routing::keeps_warnings(*run_.statement);
+    // What a replica has refused has left its warning there.
+    const bool keeps_warnings = connection.mariadb && !result.is_error && !missed_ &&
+                                session_.last_warnings == 0 && routing::keeps_warnings(*run_.statement);
     if (!keeps_warnings) session_.warned_by = target;
     if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.mariadb))
       session_.counted_by = target;

@@ -92,6 +92,8 @@ class RunningStatement {
   routing::NextTransaction characteristics(bool was_open) const;
   protocol::StatusFlags transaction_elsewhere() const;
   void note_variables(const routing::Statement& statement, routing::Target target);
+  void note_functions(const ExchangeResult& result, routing::Target target);
+  std::vector<std::string> names_of_several() const;
   void note_replica_variables(const routing::Statement& statement);
   void settle_pins(routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);
@@ -113,6 +115,7 @@ class RunningStatement {
   std::optional<ClientError> last_miss_;
   std::string lost_node_;            // the writer that went away, for the client's error
   std::string lost_reason_;          // why, if it is not the connection's error
+  bool missed_ = false;              // a replica has not answered it
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
   bool ignore_consistency_ = false;  // the `stale` policy decided
   bool without_schema_ = false;      // the writer does not have the session's

@@ -271,6 +271,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
     exchange.check_writer = !bound && must_see_all();
     exchange.goes_without_schema = true;
+    exchange.track_functions = session_.level != consistency::ReadConsistency::kOff && !run_.auxiliary &&
+                               !run_.several && !run_.statement->uses_diagnostics &&
+                               routing::only_calls(*run_.statement, session_.lex_mode);
     note_rows_counted_elsewhere();
     worker_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;

@@ -188,6 +188,7 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
   executed.hints = statement.hints;
   as_it_is.statement = &executed;
   as_it_is.text_execute = &prepared;
+  as_it_is.execute_text = statement.text;
   const RunOutcome outcome = co_await dispatch_statement(session, as_it_is);
   co_return outcome;
 }

@@ -1,6 +1,220 @@
 #include "routing/statement_effects.h"
 
+#include <algorithm>
+#include <array>
+#include <string>
+
 namespace causeway::routing {
+namespace {
+
+// What stands ahead of a parenthesis in most statements, and names no stored function. Sorted.
+constexpr std::array kNoStoredFunctions = std::to_array<std::string_view>({
+    "abs",
+    "adddate",
+    "addtime",
+    "all",
+    "and",
+    "any",
+    "as",
+    "ascii",
+    "avg",
+    "between",
+    "binary",
+    "bit_length",
+    "by",
+    "case",
+    "cast",
+    "ceil",
+    "ceiling",
+    "char",
+    "char_length",
+    "character_length",
+    "charset",
+    "coalesce",
+    "collation",
+    "concat",
+    "concat_ws",
+    "connection_id",
+    "convert",
+    "convert_tz",
+    "count",
+    "curdate",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "curtime",
+    "database",
+    "date",
+    "date_add",
+    "date_format",
+    "date_sub",
+    "datediff",
+    "day",
+    "dayname",
+    "dayofmonth",
+    "dayofweek",
+    "dayofyear",
+    "distinct",
+    "div",
+    "else",
+    "elt",
+    "exists",
+    "exp",
+    "extract",
+    "field",
+    "find_in_set",
+    "floor",
+    "format",
+    "found_rows",
+    "from",
+    "from_days",
+    "from_unixtime",
+    "greatest",
+    "group_concat",
+    "having",
+    "hex",
+    "hour",
+    "if",
+    "ifnull",
+    "in",
+    "interval",
+    "isnull",
+    "json_array",
+    "json_extract",
+    "json_object",
+    "json_quote",
+    "json_unquote",
+    "last_insert_id",
+    "lcase",
+    "least",
+    "left",
+    "length",
+    "like",
+    "limit",
+    "ln",
+    "localtime",
+    "localtimestamp",
+    "locate",
+    "log",
+    "log10",
+    "log2",
+    "lower",
+    "lpad",
+    "ltrim",
+    "max",
+    "md5",
+    "microsecond",
+    "mid",
+    "min",
+    "minute",
+    "mod",
+    "month",
+    "monthname",
+    "not",
+    "now",
+    "nullif",
+    "on",
+    "or",
+    "ord",
+    "order",
+    "over",
+    "pi",
+    "position",
+    "pow",
+    "power",
+    "quarter",
+    "quote",
+    "rand",
+    "regexp",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "row",
+    "row_count",
+    "row_number",
+    "rpad",
+    "rtrim",
+    "schema",
+    "second",
+    "select",
+    "session_user",
+    "sha",
+    "sha1",
+    "sha2",
+    "sign",
+    "sleep",
+    "space",
+    "sqrt",
+    "str_to_date",
+    "strcmp",
+    "subdate",
+    "substr",
+    "substring",
+    "substring_index",
+    "sum",
+    "sysdate",
+    "system_user",
+    "then",
+    "time",
+    "time_format",
+    "time_to_sec",
+    "timediff",
+    "timestamp",
+    "timestampadd",
+    "timestampdiff",
+    "to_days",
+    "trim",
+    "truncate",
+    "ucase",
+    "unhex",
+    "union",
+    "unix_timestamp",
+    "upper",
+    "user",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "uuid",
+    "uuid_short",
+    "values",
+    "version",
+    "week",
+    "weekday",
+    "weekofyear",
+    "when",
+    "where",
+    "with",
+    "xor",
+    "year",
+    "yearweek",
+});
+static_assert(std::ranges::is_sorted(kNoStoredFunctions));
+
+bool is_stored_function(const Token& name) {
+  if (name.kind == TokenKind::kQuotedIdentifier || name.after_dot) return true;
+  if (name.kind != TokenKind::kWord) return false;
+  std::string lower(name.text);
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return !std::ranges::binary_search(kNoStoredFunctions, std::string_view(lower));
+}
+
+bool may_call_stored_function(const Statement& statement, const LexMode& mode) {
+  if (statement.text.find('(') == std::string_view::npos) return false;
+  SqlLexer lexer(statement.text, mode);
+  Token before;
+  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
+    const bool opens = token.kind == TokenKind::kOperator && token.text == "(";
+    if (opens && is_stored_function(before)) return true;
+    before = token;
+  }
+  return false;
+}
+
+}  // namespace
 
 bool is_opaque(const Statement& statement) {
   switch (statement.cls) {
@@ -14,8 +228,13 @@ bool is_opaque(const Statement& statement) {
   }
 }
 
-bool uses_named_variables_only(const Statement& statement) {
-  return reads_no_table(statement) && statement.text.find('(') == std::string_view::npos;
+bool uses_named_variables_only(const Statement& statement, const LexMode& mode) {
+  return reads_no_table(statement) && !may_call_stored_function(statement, mode);
+}
+
+bool only_calls(const Statement& statement, const LexMode& mode) {
+  const bool reads = statement.cls == StatementClass::kRead || statement.only_evaluates;
+  return reads && reads_no_table(statement) && may_call_stored_function(statement, mode);
 }
 
 bool reads_no_table(const Statement& statement) {

@@ -2,6 +2,7 @@
 // "nothing of it was committed" repeats its transaction.
 #pragma once
 
+#include "routing/sql_lexer.h"
 #include "routing/statement.h"
 
 namespace causeway::routing {
@@ -16,8 +17,11 @@ bool is_opaque(const Statement& statement);
 bool reads_no_table(const Statement& statement);
 
 // By a stored function, or a view that calls one, a statement may use user variables that its text does not
-// name. Whether this one certainly does not.
-bool uses_named_variables_only(const Statement& statement);
+// name. Whether this one certainly does not. `mode` is that of its text.
+bool uses_named_variables_only(const Statement& statement, const LexMode& mode);
+
+// It reads no table by itself, but may call stored functions: SELECT f(), DO f().
+bool only_calls(const Statement& statement, const LexMode& mode);
 
 // What it leaves behind on its connection (a role, a prepared statement, a variable that belongs to it),
 // another connection has by the same text, too.

@@ -2,6 +2,8 @@
 of it in the text of a statement."""
 
 import pytest
+import wire_client
+from cluster import accounts
 from conftest import run
 from pymysql.constants import CLIENT
 from support import GeneralLogs, kill_connections, one, server_of
@@ -14,26 +16,36 @@ FUNCTIONS = {
     "collation_of": "RETURNS VARCHAR(60) DETERMINISTIC NO SQL RETURN CONCAT(COLLATION(@name), HEX(@name), COALESCE(@number * 2, 'none'))",
     "next_number": "RETURNS INT NO SQL RETURN @i := @i + 1",
     "counts": "RETURNS INT DETERMINISTIC READS SQL DATA BEGIN SET @counted = IFNULL(@counted, 0) + 7; RETURN 1; END",
+    "context": "RETURNS INT NO SQL BEGIN SET @who = IFNULL(@who, 0) + 5; RETURN 1; END",
+    "context_by_procedure": "RETURNS INT NO SQL BEGIN CALL app.sets_who(3); RETURN @who; END",
+    "setting": "RETURNS INT NO SQL BEGIN SET @@session.group_concat_max_len = 77; RETURN 1; END",
+    "last_insert": "RETURNS INT NO SQL RETURN LAST_INSERT_ID()",
+    "attempt": "RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN DECLARE EXIT HANDLER FOR SQLEXCEPTION RETURN -1; INSERT INTO app.audited (value) VALUES (9); RETURN 1; END",
 }  # fmt: skip
 
 
 @pytest.fixture
 def stored(cluster):
-    """app.of_<name>() of the FUNCTIONS, the view app.parametric, and app.told with a trigger that sets @last."""
+    """app.of_<name>() of the FUNCTIONS, the view app.parametric, app.told with a trigger that sets @last, and app.audited with
+    one that uses @who and @i."""
 
     def run_there(statement):
         cluster.query(0, statement)
 
+    run_there("CREATE PROCEDURE app.sets_who(value INT) SET @who = value")
+    run_there("CREATE TABLE app.audited (id INT PRIMARY KEY AUTO_INCREMENT, value INT, who INT, i INT)")
     for name, body in FUNCTIONS.items():
-        run_there( f"CREATE FUNCTION app.of_{name}() {body}")
+        run_there(f"CREATE FUNCTION app.of_{name}() {body}")
     run_there("CREATE TABLE app.parameters (id INT PRIMARY KEY)")
     run_there("INSERT INTO app.parameters VALUES (1), (2), (3), (4)")
     run_there("CREATE VIEW app.parametric AS SELECT id FROM app.parameters WHERE id = app.of_parameter()")
     run_there("CREATE TABLE app.told (id INT PRIMARY KEY AUTO_INCREMENT, value INT)")
     run_there("CREATE TRIGGER app.tells BEFORE INSERT ON app.told FOR EACH ROW SET @last = NEW.value * 10")
+    run_there("CREATE TRIGGER app.audits BEFORE INSERT ON app.audited FOR EACH ROW SET NEW.who = @who, NEW.i = @i")
     cluster.wait_synced()
     yield
-    run_there("DROP TABLE app.told, app.parameters")
+    run_there("DROP TABLE app.told, app.parameters, app.audited")
+    run_there("DROP PROCEDURE app.sets_who")
     run_there("DROP VIEW app.parametric")
     for name in FUNCTIONS:
         run_there(f"DROP FUNCTION app.of_{name}")
@@ -216,3 +228,86 @@ def test_who_asks_for_such_stays_on_the_writer(cluster, stored, connect):
     assert server_of(connection) == 0
     run(connection, "SELECT of_counts()")
     assert one(connection, "SELECT @counted") == 7
+
+
+# What functions leave on a replica. INSERT stands for an INSERT INTO audited, whose trigger tells what it has seen.
+INSERT = "INSERT INTO audited (value) VALUES (1)"
+SEEN = "SELECT who, i FROM audited ORDER BY id"
+STORIES = [
+    ["SET @i = 0", "SELECT of_next_number()", "SELECT @i"],
+    ["SET @i = 0", "SELECT of_next_number() FROM parameters", "SELECT @i"],
+    ["SET @i = 0", "SELECT of_next_number()", "SET @x = @i + 1", "SELECT @x"],
+    ["SET @i = 0", "SELECT of_next_number()", "SET @i = 5", "SELECT @i", "SELECT of_next_number()"],
+    ["SET @i = 0", "SELECT of_next_number()", "SELECT 7 INTO @i", "SELECT @i"],
+    ["SET @i = 0", "SELECT of_next_number()", INSERT, SEEN],
+    ["SET @i = 0", "SELECT of_next_number()", "CALL sets_who(1)", INSERT, SEEN],
+    ["SET @i = 0", "SELECT of_next_number()", "INSERT INTO audited (value) VALUES (@i); INSERT INTO audited (value) VALUES (@i + 1)", "SELECT value FROM audited"],
+    ["SET @i = 0", "PREPARE p FROM 'SELECT ?'", "SELECT of_next_number()", "EXECUTE p USING @i"],
+    ["SET @i = 0, @last = 3", "SELECT of_next_number() FROM parameters", "INSERT INTO told (value) VALUES (4)", "SELECT @last, @i"],
+    ["SELECT of_context()", "SET @x = @who", "SELECT @x"],
+    ["SELECT of_context()", "PREPARE p FROM 'SELECT ?'", "EXECUTE p USING @who"],
+    ["SELECT of_context() FROM parameters", "SELECT @who"],
+    ["SELECT of_context()", INSERT, SEEN, "SELECT of_context()", INSERT, SEEN],
+    ["SELECT of_context()", "SELECT 1", "SELECT app.of_context()", "SELECT `of_context`()", INSERT, SEEN],
+    ["SELECT of_context()", "SET sql_mode = ''", INSERT, SEEN],
+    ["SELECT of_context()", "USE app", INSERT, SEEN],
+    ["SELECT of_context()", "BEGIN", INSERT, "COMMIT", SEEN],
+    ["SELECT of_context()", "INSERT INTO audited (value) VALUES (1); INSERT INTO audited (value) VALUES (2)", SEEN],
+    ["INSERT INTO told (value) VALUES (1)", "SELECT of_context()", "SELECT of_context()", INSERT, SEEN],
+    ["START TRANSACTION READ ONLY", "SELECT of_context()", "SELECT of_context()", "COMMIT", INSERT, SEEN],
+    ["PREPARE p FROM 'SELECT of_context()'", "EXECUTE p", INSERT, SEEN],
+    ["SELECT of_context_by_procedure()", INSERT, SEEN],
+    ["SELECT of_context()", "SET @i = 1", "SELECT of_context()", "SELECT @who"],
+    ["SELECT of_context()", "CALL sets_who(3)", "SELECT @who", "SELECT of_context()", "SELECT @who"],
+    ["DO of_context()", "SELECT of_context()", INSERT, SEEN],
+    ["DO of_context()", "SELECT of_context() FROM parameters LIMIT 1", INSERT, SEEN],
+    ["START TRANSACTION READ ONLY", "SELECT COUNT(*) FROM told", "DO of_context()", "COMMIT", INSERT, SEEN],
+    ["INSERT INTO told (value) VALUES (@i); CALL sets_who(4)", "SELECT of_context() FROM parameters LIMIT 1", "SELECT @who"],
+    ["SELECT of_context()", "CALL sets_who(@who + 1)", INSERT, SEEN],
+    ["SELECT of_setting()", "SELECT @@group_concat_max_len FROM parameters LIMIT 1 FOR UPDATE"],
+    ["INSERT INTO told (value) VALUES (1)", "SELECT of_last_insert()", "SELECT LAST_INSERT_ID()"],
+    ["INSERT INTO told (id, value) VALUES (70, 1)", "SELECT of_last_insert()"],
+    ["SELECT of_attempt()", "SHOW WARNINGS", "SELECT value FROM audited"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("deprecate_eof", [False, True], ids=["eof", "ok"])
+def test_what_functions_leave_behind(cluster, stored, proxy, deprecate_eof):
+    """As on one server, whether or not the client's packets have room for a report of it."""
+    options = wire_client.BASIC | wire_client.MULTI_STATEMENTS | wire_client.MULTI_RESULTS
+    options |= wire_client.DEPRECATE_EOF if deprecate_eof else 0
+
+    def told(port, story):
+        for table in ("told", "audited"):
+            cluster.query(0, f"TRUNCATE TABLE app.{table}")
+        with wire_client.WireClient(port, accounts.APP, options) as client:
+            client.query("USE app")
+            return [(step, [p.payload for p in client.query(step) if p.payload[0] not in (0, 0xFE) and p.payload[1:4] != b"def"])
+                    for step in story]  # fmt: skip
+
+    for story in STORIES:
+        assert told(proxy.port, story) == told(cluster.servers[0].port, story)
+
+
+def test_pinned_by_what_a_function_has_left(cluster, stored, connect):
+    """Until it leaves something, it is a read like others."""
+    connection = connect()
+    run(connection, "SET @parameter = 1")
+    run(connection, "SELECT of_parameter()")
+    run(connection, "INSERT INTO told (value) VALUES (4)")
+    assert server_of(connection) in cluster.replicas()
+    run(connection, "SELECT of_context()")
+    run(connection, "INSERT INTO told (value) VALUES (4)")
+    assert server_of(connection) == 0
+
+
+def test_functions_of_the_server_cost_nothing(cluster, stored, connect):
+    connection = connect()
+    run(connection, "INSERT INTO told (value) VALUES (4)")
+    run(connection, "SET @i = 1")
+    run(connection, "SELECT COUNT(*) FROM parameters")
+    with GeneralLogs(cluster) as logs:
+        for statement in ("SELECT NOW(), CONCAT('a', 'b')", "SELECT UPPER(DATABASE())", "SELECT 1 IN (1, 2)"):
+            run(connection, statement)
+        texts = [text for node in range(3) for text in logs.texts(node, "")]
+        assert not [text for text in texts if "@i" in text or "session_track" in text or "last_insert_id" in text.lower()]

@@ -165,6 +165,23 @@ TEST(StatementEffects, WhatLocksMoreThanTablesIsToldApart) {
   EXPECT_EQ(locks("FLUSH TABLES t", kMysql), LockKind::kNone);
 }
 
+TEST(StatementEffects, WhatOnlyCallsStoredFunctions) {
+  for (const char* sql : {"SELECT f()", "SELECT F (1), 2", "SELECT CONCAT('a', f())", "SELECT s.now()",
+                          "SELECT `now`()", "SELECT /* ( */ f()", "DO f()", "SELECT ST_Area(1)"}) {
+    EXPECT_TRUE(only_calls(first_of(sql, kMysql), kMysql)) << sql;
+    EXPECT_FALSE(uses_named_variables_only(first_of(sql, kMysql), kMysql)) << sql;
+  }
+  for (const char* sql :
+       {"SELECT 1", "SELECT NOW(), concat('a', (SELECT 'f()'))", "SELECT 1 IN (1, 2)", "DO SLEEP(1)",
+        "SELECT COUNT(*), CAST(1 AS CHAR(3)) /* f() */", "SELECT DATABASE(  )"}) {
+    EXPECT_FALSE(only_calls(first_of(sql, kMysql), kMysql)) << sql;
+    EXPECT_TRUE(uses_named_variables_only(first_of(sql, kMysql), kMysql)) << sql;
+  }
+  for (const char* sql :
+       {"SELECT f() FROM t", "INSERT INTO t VALUES (f())", "CALL f()", "SHOW TABLES", "SET sql_mode = f()"})
+    EXPECT_FALSE(only_calls(first_of(sql, kMysql), kMysql)) << sql;
+}
+
 TEST(StatementEffects, WhatCanBeReplayedOnAnotherServer) {
   for (const char* sql :
        {"SET timestamp = 5", "SET @a = 1, timestamp = 5", "SET ROLE r", "PREPARE p FROM @s"})

@@ -45,18 +45,61 @@ TEST(WriterVariables, AreUnknownOnceAStatementMayHaveSetThem) {
   variables.note({"@a", "@b"});
   EXPECT_TRUE(variables.any());
   EXPECT_FALSE(variables.known());
-  variables.learn("SET @a=1,@b=2");
+  variables.learn({"@a=1", "@b=2"});
   EXPECT_TRUE(variables.known());
   const uint64_t version = variables.version();
 
   variables.may_have_changed();
   EXPECT_FALSE(variables.known());
-  variables.learn("SET @a=1,@b=2");  // a function may have changed them where they were told
+  variables.learn({"@a=1", "@b=2"});  // a function may have changed them where they were told
   EXPECT_NE(variables.version(), version);
 
   variables.clear();
   EXPECT_FALSE(variables.any());
   EXPECT_TRUE(variables.known());
+}
+
+TEST(WriterVariables, MayHaveChangedOnTheReplica) {
+  WriterVariables variables;
+  variables.note({"@a", "@b", "@c"});
+  variables.learn({"@a=1", "@b=2", "@c=NULL"});
+  EXPECT_EQ(variables.set_statement(), "SET @a=1,@b=2,@c=NULL");
+  EXPECT_FALSE(variables.any_suspected());
+  variables.may_have_changed_on_replica();
+  variables.note({"@d"});  // which it was not told
+  EXPECT_EQ(variables.suspected(), (std::vector<std::string>{"@a", "@b", "@c"}));
+  EXPECT_EQ(variables.suspected_of({"@`B`", "@d", "@e"}), (std::vector<std::string>{"@b"}));
+  variables.settle({"@A", "@e"});
+  EXPECT_EQ(variables.suspected(), (std::vector<std::string>{"@b", "@c"}));
+  EXPECT_EQ(variables.told("@b"), "@b=2");
+  EXPECT_EQ(variables.told("@d"), "@d=NULL");
+  EXPECT_EQ(variables.told("@e"), "@e=NULL");
+  variables.learn({"@a=1", "@b=2", "@c=NULL", "@d=4"});
+  EXPECT_FALSE(variables.any_suspected());
+}
+
+TEST(NamedVariables, AreUsedOrOnlyGivenAValue) {
+  struct Case {
+    const char* sql;
+    std::vector<std::string> used;
+    std::vector<std::string> assigned;
+  };
+  const Case cases[] = {
+      {"SET @a = 1", {}, {"@a"}},
+      {"SET @a := 'x@y', @`b c` = @c, sort_buffer_size = @d", {"@c", "@d"}, {"@a", "@`b c`"}},
+      {"SET @a = @A + 1", {"@A"}, {}},
+      {"SET @a = (SELECT MAX(id) FROM t WHERE x = @b), @e = 1", {"@b"}, {"@a", "@e"}},
+      {"SELECT @a, @b := 1", {"@a", "@b"}, {}},
+      {"INSERT INTO t VALUES (@a)", {"@a"}, {}},
+      {"SELECT 1 INTO @a", {"@a"}, {}},
+      {"SET sql_mode = ''", {}, {}},
+      {"SELECT 1", {}, {}},
+  };
+  for (const Case& each : cases) {
+    const NamedVariables named = named_variables(each.sql, {});
+    EXPECT_EQ(named.used, each.used) << each.sql;
+    EXPECT_EQ(named.assigned, each.assigned) << each.sql;
+  }
 }
 
 TEST(WriterVariables, AreTheSameInAnyCaseAndQuotes) {
