@@ -75,13 +75,14 @@ std::string in_ascii(protocol::TextValue value) {
   return ascii;
 }
 
-// name=value of each.
-std::vector<std::string> assignments(const std::vector<std::string>& names,
-                                     const std::vector<FieldType>& types,
-                                     const std::vector<protocol::TextValue>& row) {
+// name=value of each. Nothing if one is too large for its HEX().
+std::optional<std::vector<std::string>> assignments(const std::vector<std::string>& names,
+                                                    const std::vector<FieldType>& types,
+                                                    const std::vector<protocol::TextValue>& row) {
   std::vector<std::string> all;
   for (size_t i = 0; i < names.size(); ++i) {
     const size_t column = i * routing::kColumnsOfUserVariable;
+    if (row[column] && !row[column + 1]) return std::nullopt;
     const std::string number = in_ascii(row[column]);
     const std::string hex = in_ascii(row[column + 1]);
     const std::string collation = in_ascii(row[column + 2]);
@@ -95,9 +96,13 @@ std::vector<std::string> assignments(const std::vector<std::string>& names,
   return all;
 }
 
-// Nothing if it does not tell.
-Awaitable<std::optional<std::vector<std::string>>> ask(ClientSession& session, BackendConnection& connection,
-                                                       const std::vector<std::string>& names) {
+struct Answer {
+  std::optional<std::vector<std::string>> values;  // nothing if it does not tell
+  bool lost = true;                                // the connection is of no use any more
+};
+
+Awaitable<Answer> ask(ClientSession& session, BackendConnection& connection,
+                      const std::vector<std::string>& names) {
   const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
   const InFlight in_flight(session, connection);
   protocol::Buffer out;
@@ -112,23 +117,24 @@ Awaitable<std::optional<std::vector<std::string>>> ask(ClientSession& session, B
   const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
   protocol::Buffer in;
   std::vector<FieldType> types;
-  std::optional<std::vector<std::string>> told;
+  Answer answer;
   for (size_t i = 0; i <= row_at + 1 && !error; ++i) {
     const PacketView packet = co_await read_packet(connection.stream, in, most, error);
-    if (error || (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader))
-      co_return std::nullopt;
+    if (error) co_return Answer{};
+    // It was killed, say, or took too long.
+    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader) co_return Answer{.lost = false};
     if (i >= 1 && i <= columns) {
       const auto type = type_of_column(packet.payload, connection);
-      if (!type) co_return std::nullopt;
+      if (!type) co_return Answer{};
       types.push_back(*type);
     }
     if (i != row_at) continue;
     const auto row = protocol::parse_text_row(packet.payload, columns);
-    if (!row) co_return std::nullopt;
-    told = assignments(names, types, *row);
+    if (!row) co_return Answer{};
+    answer.values = assignments(names, types, *row);
   }
-  if (error) co_return std::nullopt;
-  co_return told;
+  answer.lost = static_cast<bool>(error);
+  co_return answer;
 }
 
 // Those of before that have not got to the writer yet keep their place.
@@ -148,14 +154,14 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   if (session.replica_variables.empty()) co_return true;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return false;
-  const auto told = co_await ask(session, *connection, session.replica_variables);
+  const Answer answer = co_await ask(session, *connection, session.replica_variables);
   session.writer_variables.note(std::exchange(session.replica_variables, {}));
   BackendPool& pool = session.worker.pool(connection->node);
-  if (!told) {
+  if (!answer.values) {
     pool.close(*connection);
     co_return false;
   }
-  for (const std::string& assignment : *told)
+  for (const std::string& assignment : *answer.values)
     carry(session, assignment);
   connection->keep = session.transaction == routing::Target::kReplica ||
                      session.prepared.cursors(routing::Target::kReplica) > 0 ||
@@ -176,14 +182,15 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
   if (all.empty()) co_return;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
-  const auto told = co_await ask(session, *connection, all);
+  const Answer answer = co_await ask(session, *connection, all);
   BackendPool& pool = session.worker.pool(connection->node);
-  if (!told) {
+  if (answer.lost) {
     pool.close(*connection);
     co_return;
   }
-  for (size_t i = 0; i < all.size(); ++i) {
-    if ((*told)[i] != variables.told(all[i])) carry(session, (*told)[i]);
+  for (size_t i = 0; answer.values && i < all.size(); ++i) {
+    const std::string& value = (*answer.values)[i];
+    if (value != variables.told(all[i])) carry(session, value);
   }
   connection->keep = keep;
   pool.put_back(*connection);
@@ -229,19 +236,22 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   if (session.writer && !session.worker.is_to_writer(*session.writer.connection)) co_return false;
   BackendConnection* const connection = take_own(session, session.writer);
   if (connection == nullptr) co_return false;
-  const auto told = co_await ask(session, *connection, session.writer_variables.names());
+  const Answer answer = co_await ask(session, *connection, session.writer_variables.names());
   BackendPool& pool = session.worker.pool(connection->node);
-  if (!told) {
+  if (answer.lost) {
     pool.close(*connection);
     co_return false;
   }
   connection->keep = true;
   pool.put_back(*connection);
+  if (!answer.values) co_return false;
   size_t bytes = 0;
-  for (const std::string& assignment : *told)
+  for (const std::string& assignment : *answer.values)
     bytes += assignment.size();
+  // Once more would take as long.
+  if (bytes > kMaxBytesOfVariables) session.writer_variables.give_up();
   if (bytes > kMaxBytesOfVariables) co_return false;
-  session.writer_variables.learn(*told);
+  session.writer_variables.learn(*answer.values);
   co_return true;
 }
 

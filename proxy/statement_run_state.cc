@@ -131,6 +131,11 @@ bool RunningStatement::may_use_variables_of_writer() const {
 }
 
 Awaitable<RunOutcome> RunningStatement::run_with_variables() {
+  routing::WriterVariables& variables = session_.writer_variables;
+  // Those that a function may have set there are about to be set anew.
+  if (!variables.known() && variables.any_suspected() && std::exchange(session_.functions_called, false) &&
+      session_.replica)
+    co_await look_for_variables_on_replica(session_, variables.suspected());
   const bool known = co_await learn_writer_variables(session_);
   if (known) co_return co_await run_on_replica();
   co_return co_await run_on_writer();
@@ -459,7 +464,9 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   const bool beside = run_.decision.beside_transaction;
   if (failed && !beside) assume_transaction(connection, result, target);
   if (!result.is_error && !beside) session_.transaction_doubt = TransactionDoubt::kNone;
-  if (routing::is_opaque(*run_.statement) || run_.statement->uses_handler) connection.may_hold_locks = true;
+  const bool may_lock = routing::is_opaque(*run_.statement) || run_.statement->uses_handler ||
+                        routing::only_calls(*run_.statement, session_.lex_mode);
+  if (may_lock) connection.may_hold_locks = true;
   session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
   if (!beside) follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);

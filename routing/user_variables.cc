@@ -153,6 +153,7 @@ void WriterVariables::clear() {
   ++version_;
   known_ = true;
   too_many_ = false;
+  too_large_ = false;
 }
 
 }  // namespace causeway::routing

@@ -55,6 +55,8 @@ class WriterVariables {
   void may_have_changed() { known_ = names_.empty(); }
   // name=value of each of names(), as the writer has them now.
   void learn(std::vector<std::string> assignments);
+  // They are too large to be known, as good as too many.
+  void give_up() { too_large_ = true; }
   void clear();
 
   // A statement has run on a replica that was told them, and may have set any there, by a function.
@@ -69,7 +71,7 @@ class WriterVariables {
   std::string told(const std::string& name) const;
 
   bool any() const { return !names_.empty(); }
-  bool too_many() const { return too_many_; }
+  bool too_many() const { return too_many_ || too_large_; }
   bool known() const { return known_; }
   const std::vector<std::string>& names() const { return names_; }
   // The SET that gives them elsewhere, where they are known.
@@ -86,6 +88,7 @@ class WriterVariables {
   uint64_t version_ = 1;
   bool known_ = true;
   bool too_many_ = false;
+  bool too_large_ = false;
 };
 
 }  // namespace causeway::routing

@@ -209,6 +209,28 @@ def test_user_lock_ends_with_its_client(cluster, procedures, connect, statement,
     wait_until(lambda: _user_lock_is_free(cluster, "left behind"), 5, "its lock is free")
 
 
+@pytest.mark.parametrize("statement", ["SELECT takes_lock()", "DO takes_lock()", "SELECT CONCAT(1, app.takes_lock())"])
+@pytest.mark.parametrize("ending", list(ENDINGS))
+def test_user_lock_of_a_function_ends_with_its_client(cluster, connect, lock_function, statement, ending):
+    def holders():
+        free = "SELECT IS_FREE_LOCK('left behind') AS free"
+        return [node for node in range(3) if cluster.query(node, free)[0]["free"] == 0]
+
+    connection = connect()
+    attempt(connection, statement)
+    assert len(holders()) == 1
+    ENDINGS[ending](connection)
+    wait_until(lambda: not holders(), 5, "its lock is free")
+
+
+@pytest.fixture
+def lock_function(cluster):
+    cluster.query(0, "CREATE FUNCTION app.takes_lock() RETURNS INT NO SQL RETURN GET_LOCK('left behind', 0)")
+    cluster.wait_synced()
+    yield
+    cluster.query(0, "DROP FUNCTION app.takes_lock")
+
+
 def test_handler_ends_with_its_client(cluster, connect, table):
     connection = connect()
     run(connection, f"HANDLER {table} OPEN")

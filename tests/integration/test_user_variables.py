@@ -185,10 +185,18 @@ def test_many_variables(cluster, stored, connect):
     assert one(connection, "SELECT @@server_id - 1 FROM parametric") == 0
 
 
-def test_large_values(stored, connect):
+def test_large_values(cluster, stored, connect):
     connection = connect()
     run(connection, "SET @large = REPEAT('x', 100000), @parameter = 2")
     assert one(connection, "SELECT id FROM parametric") == 2
+    with GeneralLogs(cluster) as logs:
+        for i in (3, 4):
+            run(connection, f"SET @parameter = {i}")
+            assert one(connection, "SELECT id FROM parametric") == i
+        assert not logs.texts(0, "HEX(@large)")  # that would take as long each time
+    run(connection, "SET @new = 1")
+    assert one(connection, "SELECT @new") == 1
+    assert server_of(connection) in cluster.replicas()
 
 
 def test_another_replica(cluster, stored, connect, proxy):
@@ -244,6 +252,7 @@ STORIES = [
     ["SET @i = 0", "SELECT of_next_number()", "INSERT INTO audited (value) VALUES (@i); INSERT INTO audited (value) VALUES (@i + 1)", "SELECT value FROM audited"],
     ["SET @i = 0", "PREPARE p FROM 'SELECT ?'", "SELECT of_next_number()", "EXECUTE p USING @i"],
     ["SET @i = 0, @last = 3", "SELECT of_next_number() FROM parameters", "INSERT INTO told (value) VALUES (4)", "SELECT @last, @i"],
+    ["SET @i = 0, @j = 1", "SELECT of_next_number()", "SET @x = @j", "SELECT of_parameter()", "SELECT of_next_number()", "SELECT @i"],
     ["SELECT of_context()", "SET @x = @who", "SELECT @x"],
     ["SELECT of_context()", "PREPARE p FROM 'SELECT ?'", "EXECUTE p USING @who"],
     ["SELECT of_context() FROM parameters", "SELECT @who"],

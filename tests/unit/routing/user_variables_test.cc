@@ -123,6 +123,12 @@ TEST(WriterVariables, AreBounded) {
   EXPECT_EQ(variables.names().size(), WriterVariables::kMaxNames);
   variables.clear();
   EXPECT_FALSE(variables.too_many());
+  variables.give_up();
+  EXPECT_TRUE(variables.too_many());
+  variables.note({"@a"});
+  EXPECT_EQ(variables.unknown_of({"@a", "@b"}), (std::vector<std::string>{"@b"}));
+  variables.clear();
+  EXPECT_FALSE(variables.too_many());
 }
 
 }  // namespace
