@@ -184,6 +184,30 @@ def test_rights_of_default_roles(cluster_kind, connect, plain_user, accounts):
     assert not is_alive(victim)
 
 
+def test_rights_are_those_of_the_user_of_now(cluster_kind, proxy, connect, plain_user, accounts):
+    killing = accounts("killer", connection_admin(cluster_kind))
+    victims = [connect(account=plain_user) for _ in range(2)]
+    not_owner = b"\xff" + (1095).to_bytes(2, "little")
+    bystander = accounts("bystander")
+    with WireClient(proxy.port, bystander, CAPABILITIES) as client:
+        assert client.query(f"KILL {victims[0].thread_id()}")[0].payload[:3] == not_owner
+        assert client.change_user(killing, "app")[-1].is_ok
+        assert client.query(f"KILL {victims[0].thread_id()}")[0].is_ok
+        assert client.change_user(bystander, "app")[-1].is_ok
+        assert client.query(f"KILL {victims[1].thread_id()}")[0].payload[:3] == not_owner
+    assert [is_alive(victim) for victim in victims] == [False, True]
+
+
+def test_rights_of_users_that_stand_in_the_configuration(cluster, start_proxy, connect):
+    """There is no account table then."""
+    proxy = start_proxy(cluster, {"users": [f"{account.name}={account.password}" for account in (APP, ADMIN)]})
+    app, admin = connect(to=proxy, account=APP), connect(to=proxy, account=ADMIN)
+    assert processes(app).keys() == {app.thread_id(), admin.thread_id()}  # it has PROCESS
+    assert attempt(app, f"KILL {admin.thread_id()}").errno == 1095
+    run(admin, f"KILL {app.thread_id()}")
+    assert not is_alive(app)
+
+
 @pytest.mark.kinds("mysql")
 def test_system_users_are_killed_by_system_users_only(connect, accounts):
     protected = accounts("protected", "GRANT SYSTEM_USER ON *.* TO {}")
