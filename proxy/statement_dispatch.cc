@@ -208,8 +208,7 @@ Awaitable<void> bring_what_functions_left(ClientSession& session, const Statemen
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
   routing::WriterVariables& variables = session.writer_variables;
   const bool names = statement.uses_user_variables || statement.assigns_user_variables;
-  const bool uses_others =
-      routing::is_opaque(statement) || (is_write(statement.cls) && session.functions_called);
+  const bool uses_others = routing::is_opaque(statement) || session.functions_called;
   if (!names && !(uses_others && variables.any_suspected())) co_return;
   routing::NamedVariables named = routing::named_variables(statement.text, session.lex_mode);
   variables.settle(named.assigned);
@@ -382,9 +381,13 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   }
   if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
   const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
-  const Decision decision = hidden_rejection(session, statement, policy)
-                                .value_or(routing::decide(statement, session_view(session), policy));
-  if (asks_for_unreported_state(session, statement, decision)) co_await ask_for_unreported_state(session);
+  Decision decision = hidden_rejection(session, statement, policy)
+                          .value_or(routing::decide(statement, session_view(session), policy));
+  if (asks_for_unreported_state(session, statement, decision)) {
+    co_await ask_for_unreported_state(session);
+    if (decision.action != Action::kReject)
+      decision = routing::decide(statement, session_view(session), policy);
+  }
   note_variables_of_procedure(session, statement, decision);
   if (needs_replica_variables(session, statement, decision)) {
     const bool taken = co_await take_replica_variables(session);

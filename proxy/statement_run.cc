@@ -19,6 +19,7 @@ routing::SessionView session_view(const ClientSession& session) {
       session.transaction_read_only && session.deferred.next.access != routing::AccessMode::kReadWrite;
   view.next_transaction_read_only = session.deferred.next_read_only();
   view.pinned_to_writer = view.forwarding && session.pins.whole_session_on(Target::kWriter);
+  view.moves_to_writer = view.forwarding && session.functions_left_state && session.pins.moves_to_writer;
   view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
   // A transaction begins on a replica in sessions without any, so that all are there, except these.
   view.has_user_variables = view.transaction == Target::kReplica && view.forwarding

@@ -258,7 +258,7 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
     session_.writer_variables.may_have_changed_on_replica();
   if (!calls) return;
   session_.functions_called = true;
-  session_.functions_left_state |= left;
+  session_.functions_left_state |= left && !statement.has_placeholders;
   session_.pins.untrackable |= left;
   const bool unreported = result.without_trackers && session_.worker.view().flavor == ServerFlavor::kMysql;
   if (statement.has_placeholders || (!left && !unreported)) return;

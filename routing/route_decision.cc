@@ -267,6 +267,8 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
     case StatementClass::kSet:
     case StatementClass::kUse:
       if (session.pinned_to_writer) return run_on_writer("session is pinned");
+      // It ran as things were.
+      if (session.moves_to_writer) return run_on_writer("session moves to the writer");
       if (statement.assigns_user_variables || uses_user_variables_of(session, statement)) {
         return run_on_writer("user variables");
       }

@@ -32,6 +32,7 @@ struct SessionView {
   bool transaction_read_only = false;       // the session variable, where the next one is not READ WRITE
   bool next_transaction_read_only = false;  // SET TRANSACTION READ ONLY for the next one
   bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
+  bool moves_to_writer = false;             // what has run on its replica will be run there again
   bool pinned_to_replica = false;           // the same of a session that does not forward
   bool has_user_variables = false;          // they live on the writer lease
   bool may_have_user_variables = false;     // triggers or functions may have set some

@@ -261,6 +261,10 @@ STORIES = [
     ["SELECT of_context()", "SET sql_mode = ''", INSERT, SEEN],
     ["SELECT of_context()", "USE app", INSERT, SEEN],
     ["SELECT of_context()", "BEGIN", INSERT, "COMMIT", SEEN],
+    ["SELECT of_context()", "USE sbtest", "INSERT INTO app.audited (value) VALUES (1)", "SELECT who FROM app.audited"],
+    ["SELECT of_context()", "SET sql_select_limit = 0", INSERT, "SET sql_select_limit = DEFAULT", SEEN],
+    ["SET @i = 0", "SELECT of_next_number()", "START TRANSACTION READ ONLY", "SELECT of_next_number() FROM parameters", "COMMIT"],
+    ["SET @i = 0, @j = 1", "SELECT of_next_number()", "BEGIN", "SELECT @j", "SELECT of_next_number()", "COMMIT", "SELECT @i"],
     ["SELECT of_context()", "INSERT INTO audited (value) VALUES (1); INSERT INTO audited (value) VALUES (2)", SEEN],
     ["INSERT INTO told (value) VALUES (1)", "SELECT of_context()", "SELECT of_context()", INSERT, SEEN],
     ["START TRANSACTION READ ONLY", "SELECT of_context()", "SELECT of_context()", "COMMIT", INSERT, SEEN],
@@ -296,6 +300,17 @@ def test_what_functions_leave_behind(cluster, stored, proxy, deprecate_eof):
 
     for story in STORIES:
         assert told(proxy.port, story) == told(cluster.servers[0].port, story)
+
+
+def test_call_with_a_parameter_is_not_repeated(stored, proxy):
+    """What it has set is brought by name."""
+    with wire_client.WireClient(proxy.port, accounts.APP, wire_client.BASIC | wire_client.DEPRECATE_EOF) as client:
+        client.query("USE app")
+        client.query("SET @who = 1, @i = 2")
+        statement, _ = client.prepare("SELECT of_context() + ?")
+        client.execute(statement, [wire_client.Parameter(8, (1).to_bytes(8, "little"))])
+        assert [p.payload for p in client.query("SELECT @i")][2] == b"\x012"
+        assert [p.payload for p in client.query("SELECT @who")][2] == b"\x016"
 
 
 def test_pinned_by_what_a_function_has_left(cluster, stored, connect):

@@ -244,6 +244,12 @@ TEST(RouteDecision, APinnedSessionStaysOnTheWriter) {
   }
 }
 
+TEST(RouteDecision, ASessionThatMovesToTheWriterChangesNothingBeforeThat) {
+  for (const char* sql : {"SET sql_mode = ''", "SET NAMES latin1", "USE app"})
+    EXPECT_EQ(where(sql, {.moves_to_writer = true}), "writer") << sql;
+  EXPECT_EQ(where("SELECT 1", {.moves_to_writer = true}), "replica, wait");
+}
+
 TEST(RouteDecision, DiagnosticsAreAnsweredByTheServerTheySpeakOf) {
   EXPECT_EQ(where("SHOW WARNINGS", {.last_target = Target::kReplica, .warned_by = Target::kWriter}),
             "writer");
