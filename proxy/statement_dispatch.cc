@@ -196,6 +196,12 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
   return std::nullopt;
 }
 
+// Most statements to the writer use nothing of it, and need no coroutine to find that out.
+bool may_use_what_functions_left(const ClientSession& session, const Statement& statement) {
+  return session.functions_called || statement.uses_user_variables || statement.assigns_user_variables ||
+         routing::is_opaque(statement);
+}
+
 }  // namespace
 
 Awaitable<void> bring_what_functions_left(ClientSession& session, const Statement& statement,
@@ -393,7 +399,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     const bool taken = co_await take_replica_variables(session);
     if (!taken) co_return co_await lose_replica_variables(session, place);
   }
-  if (decision.target == Target::kWriter)
+  if (decision.target == Target::kWriter && may_use_what_functions_left(session, statement))
     co_await bring_what_functions_left(session, statement, dispatch.execute_text);
   switch (decision.action) {
     case Action::kRun:
