@@ -96,13 +96,13 @@ std::optional<std::vector<std::string>> assignments(const std::vector<std::strin
   return all;
 }
 
-struct Answer {
+struct AskedValues {
   std::optional<std::vector<std::string>> values;  // nothing if it does not tell
   bool lost = true;                                // the connection is of no use any more
 };
 
-Awaitable<Answer> ask(ClientSession& session, BackendConnection& connection,
-                      const std::vector<std::string>& names) {
+Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection,
+                           const std::vector<std::string>& names) {
   const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
   const InFlight in_flight(session, connection);
   protocol::Buffer out;
@@ -117,20 +117,21 @@ Awaitable<Answer> ask(ClientSession& session, BackendConnection& connection,
   const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
   protocol::Buffer in;
   std::vector<FieldType> types;
-  Answer answer;
+  AskedValues answer;
   for (size_t i = 0; i <= row_at + 1 && !error; ++i) {
     const PacketView packet = co_await read_packet(connection.stream, in, most, error);
-    if (error) co_return Answer{};
+    if (error) co_return AskedValues{};
     // It was killed, say, or took too long.
-    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader) co_return Answer{.lost = false};
+    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader)
+      co_return AskedValues{.lost = false};
     if (i >= 1 && i <= columns) {
       const auto type = type_of_column(packet.payload, connection);
-      if (!type) co_return Answer{};
+      if (!type) co_return AskedValues{};
       types.push_back(*type);
     }
     if (i != row_at) continue;
     const auto row = protocol::parse_text_row(packet.payload, columns);
-    if (!row) co_return Answer{};
+    if (!row) co_return AskedValues{};
     answer.values = assignments(names, types, *row);
   }
   answer.lost = static_cast<bool>(error);
@@ -154,7 +155,7 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   if (session.replica_variables.empty()) co_return true;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return false;
-  const Answer answer = co_await ask(session, *connection, session.replica_variables);
+  const AskedValues answer = co_await ask(session, *connection, session.replica_variables);
   session.writer_variables.note(std::exchange(session.replica_variables, {}));
   BackendPool& pool = session.worker.pool(connection->node);
   if (!answer.values) {
@@ -182,7 +183,7 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
   if (all.empty()) co_return;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
-  const Answer answer = co_await ask(session, *connection, all);
+  const AskedValues answer = co_await ask(session, *connection, all);
   BackendPool& pool = session.worker.pool(connection->node);
   if (answer.lost) {
     pool.close(*connection);
@@ -236,7 +237,7 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   if (session.writer && !session.worker.is_to_writer(*session.writer.connection)) co_return false;
   BackendConnection* const connection = take_own(session, session.writer);
   if (connection == nullptr) co_return false;
-  const Answer answer = co_await ask(session, *connection, session.writer_variables.names());
+  const AskedValues answer = co_await ask(session, *connection, session.writer_variables.names());
   BackendPool& pool = session.worker.pool(connection->node);
   if (answer.lost) {
     pool.close(*connection);
