@@ -242,6 +242,14 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::string sql_scratch;
 };
 
+// Of statements_to_replay, those included that may yet become some: a prefix holds no more
+// (Prefix::kMaxSteps).
+inline constexpr size_t kMaxStatementsToReplay = 32;
+
+inline bool has_room_to_replay(const ClientSession& session) {
+  return session.statements_to_replay.size() + session.unreported_calls.size() < kMaxStatementsToReplay;
+}
+
 // Sets the session's deadline for a wait and takes it away after it.
 class DeadlineScope {
  public:

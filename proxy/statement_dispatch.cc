@@ -300,7 +300,7 @@ bool asks_for_unreported_state(const ClientSession& session, const Statement& st
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
   if (session.unreported_calls.empty() || speaks_of_the_last) return false;
   const bool has_no_ok = decision.target == Target::kReplica && statement.cls == StatementClass::kRead;
-  return !has_no_ok ||
+  return !has_no_ok || !has_room_to_replay(session) ||
          (session.last_insert_id->value != 0 && routing::only_calls(statement, session.lex_mode));
 }
 

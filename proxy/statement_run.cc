@@ -18,7 +18,11 @@ routing::SessionView session_view(const ClientSession& session) {
   view.transaction_read_only =
       session.transaction_read_only && session.deferred.next.access != routing::AccessMode::kReadWrite;
   view.next_transaction_read_only = session.deferred.next_read_only();
-  view.pinned_to_writer = view.forwarding && session.pins.whole_session_on(Target::kWriter);
+  // What functions have left on the replica cannot be collected without end: the next statement takes it to
+  // the writer.
+  const bool is_full =
+      session.functions_left_state && view.transaction == Target::kNone && !has_room_to_replay(session);
+  view.pinned_to_writer = view.forwarding && (session.pins.whole_session_on(Target::kWriter) || is_full);
   view.moves_to_writer = view.forwarding && session.functions_left_state && session.pins.moves_to_writer;
   view.pinned_to_replica = !view.forwarding && session.pins.whole_session_on(Target::kReplica);
   // A transaction begins on a replica in sessions without any, so that all are there, except these.

@@ -28,7 +28,6 @@ namespace {
 constexpr uint16_t kErParse = 1064;
 
 // Of more, and of longer ones, the writer does not get to know.
-constexpr size_t kMaxStatementsToReplay = 32;
 constexpr size_t kMaxReplayedBytes = 4096;
 
 bool is_read(StatementClass cls) {
@@ -234,8 +233,7 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
         forwards && target == Target::kReplica && (pins.untrackable || pins.unreported);
     session_.named_since_procedure.clear();
   }
-  const bool has_room = session_.statements_to_replay.size() < kMaxStatementsToReplay &&
-                        statement.text.size() <= kMaxReplayedBytes;
+  const bool has_room = has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes;
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
   if (leaves && has_room && routing::can_be_replayed(statement))
     session_.statements_to_replay.emplace_back(statement.text);
@@ -263,7 +261,7 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
   const bool unreported = result.without_trackers && session_.worker.view().flavor == ServerFlavor::kMysql;
   if (statement.has_placeholders || (!left && !unreported)) return;
   std::vector<std::string>& texts = unreported ? session_.unreported_calls : session_.statements_to_replay;
-  if (texts.size() < kMaxStatementsToReplay && statement.text.size() <= kMaxReplayedBytes)
+  if (has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes)
     texts.emplace_back(statement.text);
 }
 
@@ -271,11 +269,15 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
 // so again.
 void RunningStatement::note_variables(const routing::Statement& statement, Target target) {
   if (target != Target::kWriter) return;
-  std::vector<std::string> names = routing::user_variables_of(statement.text, session_.lex_mode);
-  if (run_.several) names = names_of_several();
-  const bool uses_some =
-      run_.several ? !names.empty() : statement.uses_user_variables || statement.assigns_user_variables;
-  if (!uses_some) {
+  // A large INSERT is not read once more for nothing.
+  std::vector<std::string> names;
+  const bool flagged = statement.uses_user_variables || statement.assigns_user_variables;
+  if (run_.several) {
+    names = names_of_several();
+  } else if (flagged) {
+    names = routing::user_variables_of(statement.text, session_.lex_mode);
+  }
+  if (run_.several ? names.empty() : !flagged) {
     if (is_write(statement.cls) || routing::is_opaque(statement))
       session_.writer_variables.may_have_changed();
     return;

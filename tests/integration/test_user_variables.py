@@ -281,6 +281,7 @@ STORIES = [
     ["INSERT INTO told (value) VALUES (1)", "SELECT of_last_insert()", "SELECT LAST_INSERT_ID()"],
     ["INSERT INTO told (id, value) VALUES (70, 1)", "SELECT of_last_insert()"],
     ["SELECT of_attempt()", "SHOW WARNINGS", "SELECT value FROM audited"],
+    [*["SELECT of_context()"] * 70, INSERT, SEEN],
 ]  # fmt: skip
 
 
