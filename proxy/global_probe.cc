@@ -138,6 +138,7 @@ Awaitable<bool> GlobalProbe::connect(size_t node) {
   const MonitorAccount::CredentialsPtr credentials = account.credentials();
   ConnectResult opened = co_await connect_backend(worker_, node, key, *credentials, in_flight_);
   if (!opened.connection) {
+    writer_is_there_ = opened.refusal.has_value();
     if (opened.access_denied) account.refused();
     worker_.logger().warning("cannot ask the writer for its position",
                              {{"node", worker_.view().nodes[node].name}, {"reason", opened.reason}});
@@ -153,8 +154,9 @@ Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
   ErrorCode error;
   protocol::Buffer in;
   const auto head = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
-  if (error || head.payload.empty() || head.payload[0] == 0 || head.payload[0] >= 0xfb)
-    co_return std::nullopt;
+  if (error) co_return std::nullopt;
+  writer_is_there_ = true;
+  if (head.payload.empty() || head.payload[0] == 0 || head.payload[0] >= 0xfb) co_return std::nullopt;
   const size_t columns = head.payload[0];
   const size_t before_row =
       columns + (protocol::has(connection_->capabilities, protocol::capability::kDeprecateEof) ? 0 : 1);
@@ -173,6 +175,7 @@ Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
 
 // Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
 Awaitable<std::optional<Position>> GlobalProbe::question() {
+  writer_is_there_ = false;
   const ClusterView& view = worker_.view();
   if (view.writer < 0) co_return std::nullopt;
   const auto node = static_cast<size_t>(view.writer);

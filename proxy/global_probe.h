@@ -44,6 +44,10 @@ class GlobalProbe {
   // at once).
   Awaitable<std::optional<consistency::Position>> position(ClientSession& session);
 
+  // The server that was asked last has answered, if only that it tells nothing (it does not let the monitor
+  // in): it is there, whatever became of the question.
+  bool writer_is_there() const { return writer_is_there_; }
+
   // MariaDB without replication by GTID: the GTIDs that the writer had as well when it gave its latest
   // position.
   const consistency::Position& gtids() const { return gtids_; }
@@ -75,6 +79,7 @@ class GlobalProbe {
   size_t reads_under_way_ = 0;
   consistency::Position gtids_;
   uint64_t answered_by_ = 0;  // ClusterView::writer_epoch of the latest answer
+  bool writer_is_there_ = false;
   bool asking_ = false;
   bool gathering_ = false;
   asio::steady_timer gathered_;

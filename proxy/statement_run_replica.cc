@@ -29,6 +29,9 @@ constexpr milliseconds kWaitGrace{1000};
 // A replica that is not expected to get there is asked for so long whether it has.
 constexpr milliseconds kBriefWait{10};
 
+// How long a writer that did not answer is left alone.
+constexpr milliseconds kBetweenQuestions{200};
+
 // Where a wait takes whole seconds no brief one can tell that a replica has come back: it takes more to give
 // it up.
 constexpr milliseconds kSeconds{2500};
@@ -127,19 +130,36 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   return request;
 }
 
+// Sets probed_. A writer that seems to have gone is asked until it answers, or the monitor says that there is
+// none.
+Awaitable<void> RunningStatement::ask_writer() {
+  const Clock::time_point deadline = start_ + *session_.listener.read_wait_timeout;
+  for (;;) {
+    {
+      const DeadlineScope scope(session_, deadline);
+      probed_ = co_await worker_.probe().position(session_);
+    }
+    const int writer = worker_.view().writer;
+    if (probed_ || writer < 0 || worker_.probe().writer_is_there() || session_.closing ||
+        session_.query_killed || Clock::now() >= deadline)
+      co_return;
+    worker_.suspect(static_cast<size_t>(writer));
+    const DeadlineScope scope(session_, std::min(deadline, Clock::now() + kBetweenQuestions));
+    co_await worker_.wait_for_change(session_);
+  }
+}
+
 Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   probing_.emplace(worker_.probe());
-  {
-    const DeadlineScope scope(session_, start_ + *session_.listener.read_wait_timeout);
-    probed_ = co_await worker_.probe().position(session_);
-  }
+  co_await ask_writer();
   if (probed_) {
     session_.token.resolve(*probed_);
     co_return consistency::plan_read(read_request(node));
   }
   // While there is no writer nothing new is committed: what it was last known to have is as good as can be
   // had, and a session that knows its own writes goes on reading.
-  const Position* last_known = worker_.last_known_writer_position();
+  const bool no_writer = worker_.view().writer < 0;
+  const Position* last_known = no_writer ? worker_.last_known_writer_position() : nullptr;
   if (level() == ReadConsistency::kSession && !session_.token.unknown() && last_known != nullptr) {
     probed_ = session_.token.position();
     if (probed_->empty()) probed_ = *last_known;

@@ -55,6 +55,7 @@ class RunningStatement {
 
   // The plan for a read on a replica; the second one after kProbeThenDecide.
   consistency::ReadRequest read_request(size_t node);
+  Awaitable<void> ask_writer();
   Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
 
   std::optional<std::chrono::milliseconds> max_lag() const;
