@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "protocol/command.h"
 #include "protocol/err_packet.h"
 #include "protocol/packet_header.h"
 #include "proxy/backend_connector.h"
+#include "proxy/cancel_after.h"
 #include "proxy/packet_io.h"
 #include "proxy/session_rights.h"
 #include "proxy/worker.h"
@@ -22,30 +24,37 @@ namespace {
 constexpr uint16_t kErNoSuchThread = 1094;  // it has ended by itself
 
 // Nothing if it is killed, or was gone; else what is in the way.
-Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thread, std::string sql,
-                                               AccountLogin login) {
-  BackendConnection* in_flight = nullptr;
-  const ConnectResult opened =
-      co_await connect_backend(worker, thread.node, login.key, *login.credentials, in_flight);
-  if (!opened.connection) {
-    const bool as_monitor = login.key->user == worker.config().monitor.user;
-    if (opened.access_denied && as_monitor) worker.environment().monitor_account->refused();
-    co_return opened.reason;
-  }
-  if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
+Awaitable<std::optional<std::string>> send_kill(BackendConnection& connection, std::string_view sql) {
   protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, sql, opened.connection->capabilities);
+  protocol::append_command(out, protocol::Command::kQuery, sql, connection.capabilities);
   ErrorCode error;
-  co_await opened.connection->stream.write_all(out, {}, error);
+  co_await connection.stream.write_all(out, {}, error);
   if (error) co_return error.message();
   protocol::Buffer in;
-  const PacketView answer = co_await read_packet(opened.connection->stream, in, kMaxLoginPayloadBytes, error);
+  const PacketView answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
   if (error) co_return error.message();
   if (answer.payload.empty() || answer.payload[0] != protocol::kErrHeader) co_return std::nullopt;
   const auto err = protocol::parse_err_packet(answer.payload);
   if (!err) co_return std::string("malformed answer");
   if (err->code == kErNoSuchThread) co_return std::nullopt;
   co_return std::string(err->message);
+}
+
+Awaitable<std::optional<std::string>> try_kill(Worker& worker, ServerThread thread, std::string sql,
+                                               AccountLogin login) {
+  CancelAfter watch(worker.io(), Clock::now() + worker.config().timeouts.connect);
+  const ConnectResult opened =
+      co_await connect_backend(worker, thread.node, login.key, *login.credentials, watch.connection());
+  if (!opened.connection) {
+    const bool as_monitor = login.key->user == worker.config().monitor.user;
+    if (opened.access_denied && as_monitor) worker.environment().monitor_account->refused();
+    co_return opened.reason;
+  }
+  if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
+  watch.connection() = opened.connection.get();
+  std::optional<std::string> failure = co_await send_kill(*opened.connection, sql);
+  watch.connection() = nullptr;
+  co_return failure;
 }
 
 }  // namespace

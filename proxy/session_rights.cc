@@ -1,7 +1,6 @@
 #include "proxy/session_rights.h"
 
 #include <algorithm>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "protocol/err_packet.h"
 #include "protocol/text_resultset.h"
 #include "proxy/backend_connector.h"
+#include "proxy/cancel_after.h"
 #include "proxy/packet_io.h"
 #include "proxy/worker.h"
 
@@ -20,45 +20,6 @@ namespace causeway::proxy {
 namespace {
 
 constexpr size_t kMaxGrantBytes = size_t{1} << 20;
-
-// Cancels what a connection waits for once its time is over, again and again until its owner has given up.
-class CancelAfter {
- public:
-  CancelAfter(asio::io_context& io, Clock::time_point deadline)
-      : watched_(std::make_shared<Watched>(io, deadline)) {
-    watch(watched_, deadline);
-  }
-  CancelAfter(const CancelAfter&) = delete;
-  CancelAfter& operator=(const CancelAfter&) = delete;
-  ~CancelAfter() {
-    watched_->over = true;
-    watched_->connection = nullptr;
-    watched_->timer.cancel();
-  }
-
-  BackendConnection*& connection() { return watched_->connection; }
-
- private:
-  static constexpr std::chrono::milliseconds kAgain{50};
-
-  struct Watched {
-    Watched(asio::io_context& io, Clock::time_point deadline) : timer(io, deadline) {}
-    asio::steady_timer timer;
-    BackendConnection* connection = nullptr;
-    bool over = false;
-  };
-
-  static void watch(const std::shared_ptr<Watched>& watched, Clock::time_point when) {
-    watched->timer.expires_at(when);
-    watched->timer.async_wait([watched](const ErrorCode&) {
-      if (watched->over) return;
-      if (watched->connection != nullptr) watched->connection->stream.cancel();
-      watch(watched, Clock::now() + kAgain);
-    });
-  }
-
-  std::shared_ptr<Watched> watched_;
-};
 
 bool is_first_byte(const PacketView& packet, uint8_t byte) {
   return !packet.payload.empty() && packet.payload[0] == byte;
