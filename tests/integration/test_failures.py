@@ -336,7 +336,7 @@ def monitor_account(cluster, name, rights=None):
         if cut:
             kill_connections(cluster, 0, 1, 2, user=name)
 
-    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'first'")
+    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'first-secret'")
     for right in MONITOR_RIGHTS[cluster.kind] if rights is None else rights:
         cluster.query(0, f"GRANT {right} TO {name}@'%'")
     cluster.wait_synced()
@@ -350,13 +350,13 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
     """Refused with the old password, the monitor keeps the roles it knows, and says so; it reads the file again whenever
     it is refused, and at SIGHUP."""
     password = tmp_path / "password"
-    password.write_text("first\n")
+    password.write_text("first-secret\n")
     arguments = ["--monitor-user", "rotated", "--monitor-password-file", str(password)]
     with monitor_account(cluster, "rotated") as set_password:
         proxy = start_proxy(cluster, None, *arguments)
         before = connect(to=proxy, level="GLOBAL")
         assert server_of(before) in (1, 2)
-        set_password("second")
+        set_password("second-secret")
         shut_out = "does not let the monitor in"
         wait_until(lambda: proxy.log().count(shut_out) == 3, 20, "all nodes refuse the monitor")
         assert proxy.http("/readyz")[0] == 200
@@ -372,7 +372,7 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
         assert server_of(session) == server_of(before) == 0
         assert "out of service" not in proxy.log()
 
-        password.write_text("second\n")
+        password.write_text("second-secret\n")
         wait_until(lambda: proxy.log().count("lets the monitor in again") == 3, 20, "the file is read at a refusal")
         wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 0, 10, "nobody refuses")
         # Questions of GLOBAL reads take the new password too.
@@ -382,26 +382,26 @@ def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_pr
             assert server_of(session) in (1, 2)
         assert proxy.log().count("cannot ask the writer") == refused
 
-        password.write_text("third\n")
+        password.write_text("third-secret\n")
         proxy.signal(signal.SIGHUP)
         wait_until(lambda: "monitor.password_file" in proxy.log(), 20, "SIGHUP reads the file")
-        set_password("third")
+        set_password("third-secret")
         wait_until(lambda: proxy.log().count("failed a poll") >= 6, 20, "the monitor's connections were cut")
         assert one(connect(to=proxy, level="GLOBAL"), "SELECT 1") == 1
         wait_until(lambda: proxy.http("/status")[1].count("Access denied") == 0, 20, "all nodes are watched again")
         assert proxy.log().count(shut_out) == 3 and "out of service" not in proxy.log()
-        assert all(secret not in proxy.log() for secret in ("first", "second", "third"))
+        assert all(secret not in proxy.log() for secret in ("first-secret", "second-secret", "third-secret"))
 
 
 def test_what_was_seen_on_the_writer_stays_seen_while_the_monitor_is_shut_out(cluster, start_proxy, connect, table, tmp_path):
     """Nobody can ask the writer for its position then, and what was known of it last may be older than what the session saw:
     as long as the server is there, such reads go to it."""
-    (tmp_path / "password").write_text("first\n")
+    (tmp_path / "password").write_text("first-secret\n")
     with monitor_account(cluster, "barred") as set_password:
         proxy = start_proxy(cluster, None, "--monitor-user", "barred", "--monitor-password-file", str(tmp_path / "password"))
         writer, reader, late = (connect(to=proxy, level="SESSION") for _ in range(3))
         assert one(reader, f"SELECT value FROM {table} WHERE id = 1") == "one"
-        set_password("second")
+        set_password("second-secret")
         wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 3, 20, "all nodes refuse the monitor")
         with cluster.replication_stopped():
             run(writer, f"UPDATE {table} SET value = 'x' WHERE id = 1")
@@ -414,7 +414,7 @@ def test_what_was_seen_on_the_writer_stays_seen_while_the_monitor_is_shut_out(cl
 
 @pytest.mark.parametrize("change", ["ACCOUNT LOCK", "PASSWORD EXPIRE", "WITH MAX_USER_CONNECTIONS 1"])
 def test_whatever_keeps_the_monitor_out_is_shown_and_changes_no_role(cluster, start_proxy, connect, tmp_path, change):
-    (tmp_path / "password").write_text("first\n")
+    (tmp_path / "password").write_text("first-secret\n")
     with monitor_account(cluster, "barred"), contextlib.ExitStack() as held:
         proxy = start_proxy(cluster, None, "--monitor-user", "barred", "--monitor-password-file", str(tmp_path / "password"))
         assert proxy.metric("causeway_node_monitor_refused") == 0
@@ -424,7 +424,7 @@ def test_whatever_keeps_the_monitor_out_is_shown_and_changes_no_role(cluster, st
         cluster.wait_synced()
         if "MAX_USER" in change:
             for node in range(3):
-                held.enter_context(cluster.connect(node, accounts.Account("barred", "first")))
+                held.enter_context(cluster.connect(node, accounts.Account("barred", "first-secret")))
         proxy.signal(signal.SIGCONT)
         wait_until(lambda: proxy.metric("causeway_node_monitor_refused") == 3, 20, "all nodes refuse the monitor")
         assert proxy.metric("causeway_node_up") == 3 and proxy.metric("causeway_node_role", role="writer") == 1
@@ -496,11 +496,11 @@ def test_a_full_server_that_has_no_room_for_the_monitor_stays_what_it_was(own_cl
 
 def test_node_that_dies_while_the_monitor_is_shut_out_is_out_of_service(own_cluster, start_proxy, tmp_path):
     cluster = own_cluster()
-    (tmp_path / "password").write_text("first\n")
+    (tmp_path / "password").write_text("first-secret\n")
     arguments = ["--monitor-user", "rotated", "--monitor-password-file", str(tmp_path / "password")]
     with monitor_account(cluster, "rotated") as set_password:
         proxy = start_proxy(cluster, None, *arguments)
-        set_password("second")
+        set_password("second-secret")
         wait_until(lambda: proxy.log().count("does not let the monitor in") == 3, 20, "all nodes refuse the monitor")
         cluster.kill_node(1)
         wait_until(lambda: proxy.http("/status")[1].count('"up":false') == 1, 20, "the dead one is out")
@@ -557,7 +557,7 @@ def test_two_names_of_one_server_are_told(cluster, start_proxy):
 
 
 def test_check_of_an_account_without_rights(cluster, tmp_path):
-    (tmp_path / "password").write_text("first")
+    (tmp_path / "password").write_text("first-secret")
     with monitor_account(cluster, "feeble", rights=()):
         done = check(cluster, "--monitor-user", "feeble", "--monitor-password-file", str(tmp_path / "password"))
     assert done.returncode == 1
@@ -569,7 +569,7 @@ def test_check_of_an_account_without_rights(cluster, tmp_path):
 
 
 def test_check_of_an_account_that_may_not_read_the_accounts(cluster, tmp_path):
-    (tmp_path / "password").write_text("first")
+    (tmp_path / "password").write_text("first-secret")
     with monitor_account(cluster, "half", rights=MONITOR_RIGHTS[cluster.kind][:1]):
         done = check(cluster, "--monitor-user", "half", "--monitor-password-file", str(tmp_path / "password"))
     assert done.returncode == 0 and "the accounts cannot be read" in done.stderr
