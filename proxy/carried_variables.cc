@@ -103,7 +103,7 @@ struct AskedValues {
 
 Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection,
                            const std::vector<std::string>& names) {
-  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   const InFlight in_flight(session, connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kQuery, routing::user_variables_query(names),
@@ -202,7 +202,7 @@ Awaitable<void> ask_for_unreported_state(ClientSession& session) {
   const bool keep = session.replica && session.replica.connection->keep;
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
-  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   const InFlight in_flight(session, *connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kPing, {}, connection->capabilities);

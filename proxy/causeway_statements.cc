@@ -277,8 +277,8 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
 // Whoever reads causeway_position after a write that gave none gets the writer's position of now, which has
 // it.
 Awaitable<void> resolve_position(ClientSession& session) {
-  const DeadlineScope scope(session, Clock::now() + *session.listener.read_wait_timeout);
-  const auto position = co_await session.worker.probe().position(session);
+  const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
+  const auto position = co_await session.worker.probe().position(session.waiter);
   if (position) session.token.resolve(*position);
 }
 

@@ -369,12 +369,12 @@ Awaitable<void> Login::refresh_accounts() {
   const bool asked = environment_.accounts->refresh([waiter, &io = worker_.io()] {
     asio::post(io, [waiter] {
       waiter->done = true;
-      if (waiter->session != nullptr) waiter->session->wake_up.set();
+      if (waiter->session != nullptr) waiter->session->waiter.wake_up.set();
     });
   });
-  while (asked && !waiter->done && !session_.timed_out && !session_.closing) {
-    session_.wake_up.reset();
-    co_await session_.wake_up.wait();
+  while (asked && !waiter->done && !session_.waiter.timed_out && !session_.waiter.closing) {
+    session_.waiter.wake_up.reset();
+    co_await session_.waiter.wake_up.wait();
   }
   waiter->session = nullptr;
   accounts_ = environment_.accounts->current();
@@ -597,7 +597,7 @@ Awaitable<bool> log_in_client(ClientSession& session) {
   Login login(session);
   bool accepted = false;
   {
-    const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
+    const DeadlineScope scope(session.waiter, Clock::now() + session.worker.config().timeouts.login);
     bool known = true;
     if (expects_proxy_header(session)) known = co_await take_proxy_header(session);
     if (known) accepted = co_await login.run();
@@ -609,7 +609,7 @@ Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUs
   Login login(session);
   bool accepted = false;
   {
-    const DeadlineScope scope(session, Clock::now() + session.worker.config().timeouts.login);
+    const DeadlineScope scope(session.waiter, Clock::now() + session.worker.config().timeouts.login);
     accepted = co_await login.run(&change);
   }
   co_return accepted;

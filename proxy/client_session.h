@@ -27,7 +27,7 @@
 #include "proxy/mysql_stream.h"
 #include "proxy/prepared_statements.h"
 #include "proxy/text_prepared.h"
-#include "proxy/wake_up.h"
+#include "proxy/waiter.h"
 #include "routing/classifier.h"
 #include "routing/route_decision.h"
 #include "routing/session_state.h"
@@ -226,13 +226,8 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   Clock::time_point command_since = Clock::time_point::min();
   std::string_view statement_text;  // that the command runs; empty for most
 
-  // For the worker's watchdog: at the deadline what the session waits for is cancelled and timed_out set.
-  Clock::time_point deadline = Clock::time_point::max();
-  bool timed_out = false;
-  bool closing = false;  // the worker wants it to end
+  Waiter waiter;
   bool mistaken_hint_said = false;
-  bool query_killed = false;  // KILL QUERY: what it is doing is to end with an error
-  WakeUp wake_up;
 
   // Reused by every statement.
   routing::Classified classified;
@@ -249,20 +244,5 @@ inline constexpr size_t kMaxStatementsToReplay = 32;
 inline bool has_room_to_replay(const ClientSession& session) {
   return session.statements_to_replay.size() + session.unreported_calls.size() < kMaxStatementsToReplay;
 }
-
-// Sets the session's deadline for a wait and takes it away after it.
-class DeadlineScope {
- public:
-  DeadlineScope(ClientSession& session, Clock::time_point deadline) : session_(session) {
-    session_.timed_out = false;
-    session_.deadline = deadline;
-  }
-  DeadlineScope(const DeadlineScope&) = delete;
-  DeadlineScope& operator=(const DeadlineScope&) = delete;
-  ~DeadlineScope() { session_.deadline = Clock::time_point::max(); }
-
- private:
-  ClientSession& session_;
-};
 
 }  // namespace causeway::proxy

@@ -549,7 +549,7 @@ Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
 // The client's file, packet by packet, up to the empty one that ends it. Nothing is taken apart but headers.
 Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
   BufferPool::Lease chunk = session_.worker.buffers().take();
-  const DeadlineScope scope(session_, Clock::now() + session_.worker.config().timeouts.client_idle);
+  const DeadlineScope scope(session_.waiter, Clock::now() + session_.worker.config().timeouts.client_idle);
   protocol::LocalInfileReader file(exchange_.sequence_offset);
   if (session_.stream.is_compressed())
     file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - exchange_.sequence_offset));

@@ -34,7 +34,7 @@ std::vector<std::optional<std::string_view>> columns_of(const std::vector<std::o
 
 GlobalProbe::GlobalProbe(Worker& worker) : worker_(worker), gathered_(worker.io()) {}
 
-Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session) {
+Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
   const WriterProbe::Ticket ticket = probe_.join();
   worker_.metrics().probe_reads.add();
   if (!asking_ && probe_.should_send()) {
@@ -43,12 +43,11 @@ Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session)
   } else if (gathering_ && probe_.worth_sending(reads_under_way_)) {
     gathered_.cancel();
   }
-  while (probe_.state(ticket) == WriterProbe::State::kPending && !session.timed_out && !session.closing &&
-         !session.query_killed) {
-    waiting_.push_back(&session);
-    session.wake_up.reset();
-    co_await session.wake_up.wait();
-    std::erase(waiting_, &session);
+  while (probe_.state(ticket) == WriterProbe::State::kPending && !waiter.gives_up()) {
+    waiting_.push_back(&waiter);
+    waiter.wake_up.reset();
+    co_await waiter.wake_up.wait();
+    std::erase(waiting_, &waiter);
   }
   if (probe_.state(ticket) != WriterProbe::State::kAnswered) co_return std::nullopt;
   // The answer is the former writer's, whose positions may mean nothing now.
@@ -57,8 +56,8 @@ Awaitable<std::optional<Position>> GlobalProbe::position(ClientSession& session)
 }
 
 void GlobalProbe::settle() {
-  for (ClientSession* session : waiting_)
-    session->wake_up.set();
+  for (Waiter* waiter : waiting_)
+    waiter->wake_up.set();
 }
 
 void GlobalProbe::writer_changed() {

@@ -13,11 +13,11 @@
 #include "consistency/writer_probe.h"
 #include "proxy/backend_connection.h"
 #include "proxy/io.h"
+#include "proxy/waiter.h"
 
 namespace causeway::proxy {
 
 class Worker;
-struct ClientSession;
 
 // Has one connection to the writer, with the monitor's account, opened when first needed.
 class GlobalProbe {
@@ -39,10 +39,10 @@ class GlobalProbe {
     GlobalProbe& probe_;
   };
 
-  // The writer's position at a moment after this call; nothing if it cannot be had before the session's
+  // The writer's position at a moment after this call; nothing if it cannot be had before the waiter's
   // deadline, if there is no writer, or if the server that was asked is none any more (then the monitor looks
   // at once).
-  Awaitable<std::optional<consistency::Position>> position(ClientSession& session);
+  Awaitable<std::optional<consistency::Position>> position(Waiter& waiter);
 
   // The server that was asked last has answered, if only that it tells nothing (it does not let the monitor
   // in): it is there, whatever became of the question.
@@ -75,7 +75,7 @@ class GlobalProbe {
   Worker& worker_;
   consistency::WriterProbe probe_;
   std::unique_ptr<BackendConnection> connection_;
-  std::vector<ClientSession*> waiting_;
+  std::vector<Waiter*> waiting_;
   size_t reads_under_way_ = 0;
   consistency::Position gtids_;
   uint64_t answered_by_ = 0;  // ClusterView::writer_epoch of the latest answer

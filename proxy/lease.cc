@@ -59,8 +59,8 @@ class InLine {
         if (other.get() != &worker_) other->shed(node_);
       }
     }
-    const DeadlineScope scope(session_, deadline);
-    co_await worker_.wait_for_place(session_, ticket_, node_);
+    const DeadlineScope scope(session_.waiter, deadline);
+    co_await worker_.wait_for_place(session_.waiter, ticket_, node_);
   }
 
   // The next one may try.
@@ -95,8 +95,8 @@ Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_p
       other->give_back_one(node);
     }
   }
-  const DeadlineScope scope(session, std::min(deadline, Clock::now() + kFullServerPause));
-  co_await worker.wait_for_change(session);
+  const DeadlineScope scope(session.waiter, std::min(deadline, Clock::now() + kFullServerPause));
+  co_await worker.wait_for_change(session.waiter);
 }
 
 Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
@@ -105,7 +105,7 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   AcquireResult acquired;
   ConnectResult opened;
   {
-    const DeadlineScope scope(session, Clock::now() + worker.config().timeouts.connect);
+    const DeadlineScope scope(session.waiter, Clock::now() + worker.config().timeouts.connect);
     opened =
         co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
     if (opened.access_denied && renew_credentials(session)) {
@@ -125,7 +125,8 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
   }
   pool.cancel_reservation();
   worker.node_metrics(node).open_failures.add();
-  acquired.reason = session.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
+  acquired.reason =
+      session.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
   acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
   co_return acquired;
@@ -200,7 +201,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
       const bool made_room =
           is_full && (of_account ? pool.shed_one_of(session.pool_key->user) : pool.shed_one());
-      const bool in_time = Clock::now() < deadline && !session.closing && !session.query_killed;
+      const bool in_time = Clock::now() < deadline && !session.waiter.closing && !session.waiter.query_killed;
       const bool is_replica = &lease == &session.replica;
       const bool waits = is_replica   ? made_room && asked_again == 0
                          : of_account ? made_room || asked_again < kAsksForAccount
@@ -214,7 +215,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       co_await wait_for_room(session, node, deadline, of_account);
       continue;
     }
-    if (Clock::now() >= deadline || session.closing || session.query_killed) {
+    if (Clock::now() >= deadline || session.waiter.closing || session.waiter.query_killed) {
       acquired.failure = AcquireResult::Failure::kFull;
       co_return acquired;
     }
@@ -224,7 +225,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 
 Awaitable<bool> still_answers(ClientSession& session, size_t node) {
   constexpr uint16_t kUnreachable = 2003;
-  const DeadlineScope scope(session, Clock::now() + kAnswerPatience);
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerPatience);
   const ConnectResult opened = co_await connect_backend(session.worker, node, session.pool_key,
                                                         *session.credentials, session.in_flight);
   session.in_flight = nullptr;

@@ -97,7 +97,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   append_forget_next_transaction_sql(sql, session, *connection);
   protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
 
-  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   session.in_flight = connection;
   ErrorCode error;
   protocol::Buffer in;

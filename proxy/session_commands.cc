@@ -188,7 +188,7 @@ Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
   Identity before = identity_of(session);
   session.schema.clear();
   const bool accepted = co_await log_in_again(session, *change);
-  if (accepted || !mariadb || session.timed_out || session.closing) co_return accepted;
+  if (accepted || !mariadb || session.waiter.timed_out || session.waiter.closing) co_return accepted;
   ++session.failed_changes_of_user;
   restore(session, std::move(before));
   take_collation(session, *change);

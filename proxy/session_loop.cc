@@ -115,12 +115,12 @@ bool may_leave(const ClientSession& session) {
 // The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
 // it ends.
 Awaitable<bool> end_wait(ClientSession& session) {
-  if (session.closing) {
+  if (session.waiter.closing) {
     const ClientError goodbye = shutting_down();
     if (session.worker.environment().draining) co_await answer_error(session, 0, goodbye);
     co_return true;
   }
-  if (!session.timed_out) co_return true;
+  if (!session.waiter.timed_out) co_return true;
   if (own_idle_limit(session) <= idle_limit(session)) {
     // MariaDB says nothing.
     const ClientError goodbye = wait_timeout_over();
@@ -179,7 +179,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
   const size_t max_payload = session.worker.config().limits.max_packet_bytes;
   bool open = true;
   end_command(session);
-  while (open && !session.closing) {
+  while (open && !session.waiter.closing) {
     // Of compressed packets servers look at the outer sequence ids only, and Connector/J counts the inner
     // ones wrong.
     if (session.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
@@ -197,7 +197,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
         const std::span<uint8_t> room = buffer.room();
         size_t got = 0;
         {
-          const DeadlineScope scope(session, idle_deadline(session));
+          const DeadlineScope scope(session.waiter, idle_deadline(session));
           got = co_await session.stream.read_some(room, error);
         }
         if (const auto refusal = refusal_of_frame(error)) {

@@ -72,8 +72,8 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
   }
   std::optional<Position> now;
   {
-    const DeadlineScope scope(session, Clock::now() + *session.listener.read_wait_timeout);
-    now = co_await worker.probe().position(session);
+    const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
+    now = co_await worker.probe().position(session.waiter);
   }
   if (now && gtids_beside) now = worker.probe().gtids();
   if (now && of_another_log(position, *now)) {

@@ -342,7 +342,7 @@ Awaitable<void> end_on_replica(ClientSession& session) {
                            connection->capabilities);
   ErrorCode error;
   protocol::Buffer in;
-  const DeadlineScope scope(session, Clock::now() + kAnswerTimeout);
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   session.in_flight = connection;
   co_await connection->stream.write_all(out, {}, error);
   const PacketView answer =

@@ -136,16 +136,16 @@ Awaitable<void> RunningStatement::ask_writer() {
   const Clock::time_point deadline = start_ + *session_.listener.read_wait_timeout;
   for (;;) {
     {
-      const DeadlineScope scope(session_, deadline);
-      probed_ = co_await worker_.probe().position(session_);
+      const DeadlineScope scope(session_.waiter, deadline);
+      probed_ = co_await worker_.probe().position(session_.waiter);
     }
     const int writer = worker_.view().writer;
-    if (probed_ || writer < 0 || worker_.probe().writer_is_there() || session_.closing ||
-        session_.query_killed || Clock::now() >= deadline)
+    if (probed_ || writer < 0 || worker_.probe().writer_is_there() || session_.waiter.closing ||
+        session_.waiter.query_killed || Clock::now() >= deadline)
       co_return;
     worker_.suspect(static_cast<size_t>(writer));
-    const DeadlineScope scope(session_, std::min(deadline, Clock::now() + kBetweenQuestions));
-    co_await worker_.wait_for_change(session_);
+    const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
+    co_await worker_.wait_for_change(session_.waiter);
   }
 }
 
@@ -277,8 +277,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   if (session_.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
-    if (session_.closing) co_return RunOutcome{.close = true};
-    if (session_.query_killed) {
+    if (session_.waiter.closing) co_return RunOutcome{.close = true};
+    if (session_.waiter.query_killed) {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
@@ -362,7 +362,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (exchange.wait_for == nullptr) {
       result = co_await run_exchange(session_, connection, exchange);
     } else {
-      const DeadlineScope scope(session_, Clock::now() + read_plan.timeout + kWaitGrace);
+      const DeadlineScope scope(session_.waiter, Clock::now() + read_plan.timeout + kWaitGrace);
       result = co_await run_exchange(session_, connection, exchange);
     }
 
@@ -441,15 +441,15 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         continue;
       }
       case ExchangeOutcome::kServerLost: {
-        if (session_.closing) {
+        if (session_.waiter.closing) {
           worker_.abort_statement(session_, connection);
           worker_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }
-        const std::string reason = session_.timed_out ? "timeout" : result.error.message();
+        const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
         // A server that does not even end a wait has not come to the read behind it.
         // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
-        if (session_.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
+        if (session_.waiter.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
           miss = ReadMiss::kNotTaken;
         worker_.pool(node).close(connection);
         worker_.suspect(node);

@@ -24,7 +24,7 @@ class RunningStatement {
  public:
   RunningStatement(ClientSession& session, const StatementRun& run)
       : session_(session), worker_(session.worker), run_(run), start_(Clock::now()) {
-    session.query_killed = false;
+    session.waiter.query_killed = false;
     worker_.note_time(start_);
   }
 

@@ -82,9 +82,9 @@ bool RunningStatement::certainly_uncommitted(bool sent) const {
 
 Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                                        bool state_lived_there) {
-  const std::string reason = !lost_reason_.empty() ? lost_reason_
-                             : session_.timed_out  ? "timeout"
-                                                   : result.error.message();
+  const std::string reason = !lost_reason_.empty()       ? lost_reason_
+                             : session_.waiter.timed_out ? "timeout"
+                                                         : result.error.message();
   const bool writes = was_in_transaction || is_write(run_.statement->cls) || reran_;
   const bool sent = result.command_sent && !run_.auxiliary && writes;
   const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
@@ -122,9 +122,9 @@ bool RunningStatement::may_run_again(const ExchangeResult& result) {
 // Whoever took over the session's former connection asks it first: that takes a round trip.
 Awaitable<void> RunningStatement::await_last_insert_id() {
   const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
-  while (session_.last_insert_id->pending && !session_.closing && Clock::now() < deadline) {
-    const DeadlineScope scope(session_, Clock::now());
-    co_await worker_.wait_for_change(session_);
+  while (session_.last_insert_id->pending && !session_.waiter.closing && Clock::now() < deadline) {
+    const DeadlineScope scope(session_.waiter, Clock::now());
+    co_await worker_.wait_for_change(session_.waiter);
   }
 }
 
@@ -143,7 +143,7 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
                            connection->capabilities);
   ErrorCode error;
-  const DeadlineScope scope(session_, Clock::now() + kAnswerTimeout);
+  const DeadlineScope scope(session_.waiter, Clock::now() + kAnswerTimeout);
   session_.in_flight = connection;
   co_await connection->stream.write_all(out, {}, error);
   const OneRow answer = co_await read_one_row(*connection, 1);
@@ -191,8 +191,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const bool was_bound = bound_to(Target::kWriter);
   const bool state_lives_there = session_.pins.whole_session_on(Target::kWriter) || has_user_variables;
   for (;;) {
-    if (session_.closing) co_return RunOutcome{.close = true};
-    if (session_.query_killed) {
+    if (session_.waiter.closing) co_return RunOutcome{.close = true};
+    if (session_.waiter.query_killed) {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
@@ -217,8 +217,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
         co_return co_await fail(error);
       }
-      const DeadlineScope scope(session_, deadline);
-      co_await worker_.wait_for_change(session_);
+      const DeadlineScope scope(session_.waiter, deadline);
+      co_await worker_.wait_for_change(session_.waiter);
       continue;
     }
     const size_t node = bound ? session_.writer.connection->node : static_cast<size_t>(writer);
@@ -237,7 +237,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       case AcquireResult::Failure::kRefused:
         co_return co_await fail(*acquired.refusal);
       case AcquireResult::Failure::kFull:
-        if (session_.query_killed) continue;
+        if (session_.waiter.query_killed) continue;
         worker_.metrics().errors_session_limit.add();
         co_return co_await fail(writer_full());
       case AcquireResult::Failure::kStateLost: {
@@ -250,8 +250,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
           const ClientError error = node_unreachable(node_name(node), acquired.reason);
           co_return co_await fail(error);
         }
-        const DeadlineScope scope(session_, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await worker_.wait_for_change(session_);
+        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await worker_.wait_for_change(session_.waiter);
         continue;
       }
     }
@@ -309,8 +309,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
           co_return co_await fail(error);
         }
         worker_.metrics().write_retries.add();
-        const DeadlineScope scope(session_, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await worker_.wait_for_change(session_);
+        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await worker_.wait_for_change(session_.waiter);
         continue;
       }
       case ExchangeOutcome::kWaitFailed:
@@ -318,7 +318,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       case ExchangeOutcome::kShuttingDown:
         break;
       case ExchangeOutcome::kServerLost:
-        if (session_.closing) {
+        if (session_.waiter.closing) {
           worker_.abort_statement(session_, connection);
           worker_.pool(node).close(connection);
           co_return RunOutcome{.close = true};

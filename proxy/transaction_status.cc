@@ -44,7 +44,7 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
   if (connection == nullptr) co_return;
   std::optional<protocol::StatusFlags> status;
   {
-    const DeadlineScope scope(session, Clock::now() + worker.config().timeouts.connect);
+    const DeadlineScope scope(session.waiter, Clock::now() + worker.config().timeouts.connect);
     session.in_flight = connection;
     status = co_await ask(session, *connection);
     session.in_flight = nullptr;

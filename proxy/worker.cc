@@ -70,7 +70,7 @@ void Worker::stop() {
     watch_timer_.cancel();
     probe_.writer_changed();
     for (ClientSession& session : sessions_) {
-      session.closing = true;
+      session.waiter.closing = true;
       cancel(session);
     }
   });
@@ -87,7 +87,7 @@ void Worker::join() {
 void Worker::cancel(ClientSession& session) {
   session.stream.cancel();
   if (session.in_flight != nullptr) session.in_flight->stream.cancel();
-  session.wake_up.set();
+  session.waiter.wake_up.set();
 }
 
 void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress peer_address) {
@@ -122,7 +122,7 @@ void Worker::drain() {
       const bool idle = session.in_flight == nullptr && session.transaction == routing::Target::kNone &&
                         !session.deferred.begin && !session.pins.whole_session();
       if (!idle) continue;
-      session.closing = true;
+      session.waiter.closing = true;
       cancel(session);
     }
   });
@@ -196,9 +196,9 @@ void Worker::on_tick(Clock::time_point now) {
   look_for_lost_clients(now);
   probe_.on_tick(now);
   for (ClientSession& session : sessions_) {
-    if (session.deadline > now) continue;
-    session.deadline = Clock::time_point::max();
-    session.timed_out = true;
+    if (session.waiter.deadline > now) continue;
+    session.waiter.deadline = Clock::time_point::max();
+    session.waiter.timed_out = true;
     cancel(session);
   }
   for (size_t node = 0; node < pools_.size(); ++node) {
@@ -271,10 +271,10 @@ void Worker::give_up_on_dead_nodes(Clock::time_point now) {
 // Nobody reads the client's socket while a server works for it.
 void Worker::look_for_lost_clients(Clock::time_point now) {
   for (ClientSession& session : sessions_) {
-    if (session.in_flight == nullptr || session.closing) continue;
+    if (session.in_flight == nullptr || session.waiter.closing) continue;
     if (session.in_flight->idle_since + kUnwatchedStatement > now) continue;
     if (!session.stream.has_ended()) continue;
-    session.closing = true;
+    session.waiter.closing = true;
     cancel(session);
   }
 }
@@ -289,18 +289,18 @@ KillOutcome Worker::kill(uint32_t id, const Killer& killer, KillScope scope) {
     if (session.id != id) continue;
     if (!killer.any_session && session.user != killer.user) return KillOutcome::kNotOwner;
     if (scope == KillScope::kConnection) {
-      session.closing = true;
+      session.waiter.closing = true;
       cancel(session);
       return KillOutcome::kKilled;
     }
-    session.query_killed = true;
+    session.waiter.query_killed = true;
     if (session.in_flight != nullptr && session.in_flight->lease != nullptr) {
       // A late KILL must not hit the next one who has the connection.
       session.in_flight->doomed = true;
       asio::co_spawn(io_, kill_on_server(*this, thread_of(*session.in_flight), scope, killer.login),
                      asio::detached);
     } else {
-      session.wake_up.set();
+      session.waiter.wake_up.set();
     }
     return KillOutcome::kKilled;
   }
@@ -333,8 +333,8 @@ void Worker::count_session(ClientSession& session) {
 void Worker::wake_waiting() {
   for (size_t node = 0; node < pools_.size(); ++node)
     wake_first_in_line(node);
-  for (ClientSession* session : waiting_)
-    session->wake_up.set();
+  for (Waiter* waiter : waiting_)
+    waiter->wake_up.set();
 }
 
 void Worker::wake_first_in_line(size_t node) {
@@ -346,7 +346,7 @@ void Worker::wake_first_in_line(size_t node) {
 
 void Worker::wake_in_line(size_t node, uint64_t ticket) {
   for (const InLine& waiting : in_line_) {
-    if (waiting.node == node && waiting.ticket == ticket) waiting.session->wake_up.set();
+    if (waiting.node == node && waiting.ticket == ticket) waiting.waiter->wake_up.set();
   }
 }
 
@@ -359,14 +359,14 @@ void Worker::on_free(size_t node) {
   shed(node);
 }
 
-Awaitable<void> Worker::wait_for_place(ClientSession& session, uint64_t ticket, size_t node) {
-  in_line_.push_back({.node = node, .ticket = ticket, .session = &session});
-  session.wake_up.reset();
+Awaitable<void> Worker::wait_for_place(Waiter& waiter, uint64_t ticket, size_t node) {
+  in_line_.push_back({.node = node, .ticket = ticket, .waiter = &waiter});
+  waiter.wake_up.reset();
   // What became free before it was in the line has woken nobody.
   const ConnectionBudget& budget = environment_.budgets[node];
-  if (budget.used() < budget.limit() && environment_.lines[node].is_first(ticket)) session.wake_up.set();
-  co_await session.wake_up.wait();
-  std::erase_if(in_line_, [&session](const InLine& waiting) { return waiting.session == &session; });
+  if (budget.used() < budget.limit() && environment_.lines[node].is_first(ticket)) waiter.wake_up.set();
+  co_await waiter.wake_up.wait();
+  std::erase_if(in_line_, [&waiter](const InLine& waiting) { return waiting.waiter == &waiter; });
 }
 
 void Worker::give_back_one(size_t node) {
@@ -501,11 +501,11 @@ void Worker::refused(size_t node, const PoolKey& key, const ClientError& error) 
       {{"node", to_string(config().nodes[node].address)}, {"user", key.user}, {"reason", error.message}});
 }
 
-Awaitable<void> Worker::wait_for_change(ClientSession& session) {
-  waiting_.push_back(&session);
-  session.wake_up.reset();
-  co_await session.wake_up.wait();
-  std::erase(waiting_, &session);
+Awaitable<void> Worker::wait_for_change(Waiter& waiter) {
+  waiting_.push_back(&waiter);
+  waiter.wake_up.reset();
+  co_await waiter.wake_up.wait();
+  std::erase(waiting_, &waiter);
 }
 
 void Worker::suspect(size_t node) {

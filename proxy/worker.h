@@ -133,13 +133,13 @@ class Worker {
   const ClientError* refusal(size_t node, const PoolKey& key);
   void refused(size_t node, const PoolKey& key, const ClientError& error);
 
-  // Suspends the session until something about the cluster or the connections to a node has changed, or its
+  // Suspends the caller until something about the cluster or the connections to a node has changed, or its
   // deadline is over.
-  Awaitable<void> wait_for_change(ClientSession& session);
+  Awaitable<void> wait_for_change(Waiter& waiter);
 
-  // Suspends the session, which has this ticket of the node's line, until it is the first and a place may be
+  // Suspends the caller, which has this ticket of the node's line, until it is the first and a place may be
   // free, or its deadline is over.
-  Awaitable<void> wait_for_place(ClientSession& session, uint64_t ticket, size_t node);
+  Awaitable<void> wait_for_place(Waiter& waiter, uint64_t ticket, size_t node);
   size_t index() const { return index_; }
 
   // For BackendConnection::incarnation: never the same twice.
@@ -218,11 +218,11 @@ class Worker {
   std::vector<Clock::time_point> unreachable_since_;    // by node; max() while it is reachable
   GlobalProbe probe_;
   SessionList sessions_;
-  std::vector<ClientSession*> waiting_;  // in wait_for_change()
+  std::vector<Waiter*> waiting_;  // in wait_for_change()
   struct InLine {
     size_t node;
     uint64_t ticket;
-    ClientSession* session;
+    Waiter* waiter;
   };
   std::vector<InLine> in_line_;  // in wait_for_place()
   std::minstd_rand random_;
