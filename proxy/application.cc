@@ -22,13 +22,14 @@
 #include "proxy/cluster_monitor.h"
 #include "proxy/connection_share.h"
 #include "proxy/descriptor_limit.h"
-#include "proxy/environment.h"
 #include "proxy/free_memory.h"
 #include "proxy/listener.h"
 #include "proxy/metrics_registry.h"
 #include "proxy/monitor_account.h"
 #include "proxy/monitor_options.h"
 #include "proxy/refusal_episode.h"
+#include "proxy/services.h"
+#include "proxy/session_directory.h"
 #include "proxy/status_report.h"
 #include "proxy/worker.h"
 
@@ -79,7 +80,7 @@ class Application {
       : config_(config),
         logger_(logger),
         metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
-        environment_(config, logger, cluster_),
+        services_(config, logger, cluster_),
         shares_(config.nodes.size()),
         monitor_account_(monitor_account(config.monitor)),
         monitor_(monitor_options(config, monitor_account_), cluster_, monitor_log(logger)),
@@ -98,7 +99,7 @@ class Application {
   }
 
   void check_descriptors();
-  void prepare_environment();
+  void prepare_services();
   void look_at_certificates();
   void wait_for_cluster();
   void start_serving();
@@ -120,7 +121,9 @@ class Application {
   Logger logger_;
   ClusterState cluster_;
   MetricsRegistry metrics_;
-  Environment environment_;
+  Services services_;
+  SessionDirectory sessions_;
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<ConnectionShare> shares_;  // by node
   std::shared_ptr<MonitorAccount> monitor_account_;
   ClusterMonitor monitor_;
@@ -143,27 +146,28 @@ class Application {
   steady_clock::time_point next_give_back_;
 };
 
-void Application::prepare_environment() {
-  environment_.metrics = &metrics_;
-  environment_.monitor = &monitor_;
-  environment_.monitor_account = monitor_account_;
-  environment_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
-  environment_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
-  environment_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
+void Application::prepare_services() {
+  services_.metrics = &metrics_;
+  services_.sessions = &sessions_;
+  services_.monitor = &monitor_;
+  services_.monitor_account = monitor_account_;
+  services_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
+  services_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
+  services_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
   look_at_certificates();
   if (config_.users.empty()) {
     accounts_ = std::make_unique<AccountStore>(monitor_options(config_, monitor_account_),
                                                AccountStore::Options{}, cluster_, monitor_log(logger_));
-    environment_.accounts = accounts_.get();
+    services_.accounts = accounts_.get();
   }
   for (size_t i = 0; i < config_.workers; ++i) {
-    environment_.workers.push_back(std::make_unique<Worker>(environment_, i));
+    workers_.push_back(std::make_unique<Worker>(services_, i));
   }
 }
 
 void Application::look_at_certificates() {
   next_look_at_certificates_ = steady_clock::now() + kTellOfCertificates;
-  certificates_.set(certificates_in_use(config_, environment_.client_tls, environment_.server_tls));
+  certificates_.set(certificates_in_use(config_, services_.client_tls, services_.server_tls));
   certificates_.tell(logger_, std::chrono::system_clock::now());
 }
 
@@ -188,7 +192,7 @@ void Application::update_budgets() {
   if (view->version == budgets_of_view_) return;
   budgets_of_view_ = view->version;
   for (size_t i = 0; i < config_.nodes.size(); ++i) {
-    ConnectionBudget& budget = environment_.budgets[i];
+    ConnectionBudget& budget = services_.budgets[i];
     const int64_t in_use =
         metrics_.sum([i](const WorkerMetrics& w) { return w.nodes[i].leases_in_use.value(); });
     const OwnConnections own{.most = configured_limit(*view, i),
@@ -213,7 +217,7 @@ void Application::update_budgets() {
 }
 
 Readiness Application::readiness() const {
-  if (environment_.draining) return {.ready = false, .reason = "shutting down"};
+  if (services_.draining) return {.ready = false, .reason = "shutting down"};
   if (!serving_) return {.ready = false, .reason = "starting"};
   const auto view = cluster_.current();
   return {.ready = can_serve(*view), .reason = describe_roles(*view)};
@@ -252,7 +256,7 @@ void Application::wait_for_cluster() {
 }
 
 void Application::start_serving() {
-  for (const auto& worker : environment_.workers)
+  for (const auto& worker : workers_)
     worker->start();
   for (const auto& listener : listeners_)
     listener->start();
@@ -300,7 +304,7 @@ void Application::tell_writer_full() {
   const size_t node = static_cast<size_t>(std::max(writer, 0));
   const std::string name = writer < 0 ? "none" : to_string(config_.nodes[node].address);
   if (news == RefusalEpisode::News::kBegun) {
-    const ConnectionBudget& budget = environment_.budgets[node];
+    const ConnectionBudget& budget = services_.budgets[node];
     logger_.warning("statements were refused: the writer's connections are used up",
                     {{"node", name},
                      {"refused", writer_full_.refused()},
@@ -323,12 +327,12 @@ void Application::on_tick() {
   if (steady_clock::now() >= next_look_at_certificates_) look_at_certificates();
   logger_.tell_repeated();
   if (drain_until_) {
-    const bool empty = environment_.sessions.load() == 0;
+    const bool empty = services_.open_sessions.load() == 0;
     if (empty || steady_clock::now() >= *drain_until_) {
       io_.stop();
       return;
     }
-    for (const auto& worker : environment_.workers)
+    for (const auto& worker : workers_)
       worker->drain();
   }
   schedule_tick();
@@ -361,18 +365,18 @@ void Application::reload() {
   const TlsConfig& tls = config_.tls;
   // Without files there is nothing to read, and clients keep the certificate that was made for them.
   if (tls.mode != TlsMode::kDisabled && (!tls.certificate.empty() || !tls.ca.empty())) {
-    take(environment_.client_tls, make_client_tls_context(tls),
+    take(services_.client_tls, make_client_tls_context(tls),
          {{"tls.certificate", tls.certificate}, {"tls.key", tls.key}, {"tls.ca", tls.ca}});
   }
   const ServerTlsConfig& server_tls = config_.server_tls;
   if (server_tls.mode != TlsMode::kDisabled) {
-    take(environment_.server_tls, make_server_tls_context(server_tls),
+    take(services_.server_tls, make_server_tls_context(server_tls),
          {{"server_tls.ca", server_tls.ca},
           {"server_tls.certificate", server_tls.certificate},
           {"server_tls.key", server_tls.key}});
   }
-  for (const auto& worker : environment_.workers)
-    worker->set_tls(environment_.client_tls, environment_.server_tls);
+  for (const auto& worker : workers_)
+    worker->set_tls(services_.client_tls, services_.server_tls);
   look_at_certificates();
   if (!config_.monitor.password_file.empty()) {
     const auto changed = monitor_account_->read_again();
@@ -389,12 +393,12 @@ void Application::reload() {
 
 void Application::begin_drain() {
   logger_.info("shutting down: open transactions may finish",
-               {{"sessions", std::to_string(environment_.sessions.load())}});
-  environment_.draining = true;
+               {{"sessions", std::to_string(services_.open_sessions.load())}});
+  services_.draining = true;
   for (const auto& listener : listeners_)
     listener->stop();
   drain_until_ = steady_clock::now() + config_.shutdown.drain_timeout;
-  for (const auto& worker : environment_.workers)
+  for (const auto& worker : workers_)
     worker->drain();
   // Whoever asks twice does not want to wait.
   signals_.async_wait([this](const ErrorCode& error, int) {
@@ -405,20 +409,20 @@ void Application::begin_drain() {
 void Application::finish() {
   for (const auto& listener : listeners_)
     listener->stop();
-  for (const auto& worker : environment_.workers)
+  for (const auto& worker : workers_)
     worker->stop();
   // A session may be waiting for what another worker says (KILL, SHOW PROCESSLIST): none ends before all
   // sessions have.
-  while (const uint32_t open = environment_.sessions.load())
-    environment_.sessions.wait(open);
-  for (const auto& worker : environment_.workers)
+  while (const uint32_t open = services_.open_sessions.load())
+    services_.open_sessions.wait(open);
+  for (const auto& worker : workers_)
     worker->release();
-  for (const auto& worker : environment_.workers)
+  for (const auto& worker : workers_)
     worker->join();
   admin_.reset();
   if (accounts_) accounts_->stop();
   monitor_.stop();
-  environment_.workers.clear();
+  workers_.clear();
   logger_.info("ended");
 }
 
@@ -433,10 +437,10 @@ void Application::check_descriptors() {
 
 void Application::run() {
   check_descriptors();
-  prepare_environment();
+  prepare_services();
   // Ports first: what is in use is known before anything else is done.
   for (const ListenerConfig& listener : config_.listeners) {
-    listeners_.push_back(std::make_unique<Listener>(io_, environment_, listener));
+    listeners_.push_back(std::make_unique<Listener>(io_, services_, workers_, listener));
   }
   if (config_.admin.listen)
     admin_ = std::make_unique<AdminServer>(*config_.admin.listen, admin_handlers(), logger_);

@@ -26,7 +26,7 @@
 #include "proxy/packet_io.h"
 #include "proxy/server_errors.h"
 #include "proxy/server_identity.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -56,7 +56,7 @@ protocol::TlsMode tls_mode_for(const Address& address, TlsMode mode, bool requir
   return protocol::TlsMode::kRequired;
 }
 
-Awaitable<std::vector<Endpoint>> resolve(Worker& worker, const Address& address, ErrorCode& error) {
+Awaitable<std::vector<Endpoint>> resolve(Shard& shard, const Address& address, ErrorCode& error) {
   std::vector<Endpoint> endpoints;
   if (address.is_unix()) {
     endpoints.emplace_back(asio::local::stream_protocol::endpoint(address.path));
@@ -68,7 +68,7 @@ Awaitable<std::vector<Endpoint>> resolve(Worker& worker, const Address& address,
     endpoints.emplace_back(asio::ip::tcp::endpoint(ip, address.port));
     co_return endpoints;
   }
-  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(worker.io().get_executor());
+  asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver(shard.io().get_executor());
   const std::string port = std::to_string(address.port);
   const auto results = co_await resolver.async_resolve(address.host, port, await_into(error));
   for (const auto& result : results)
@@ -77,7 +77,7 @@ Awaitable<std::vector<Endpoint>> resolve(Worker& worker, const Address& address,
 }
 
 // The login, driven packet by packet. Empty: done. Otherwise what went wrong.
-Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, const Address& address,
+Awaitable<std::string> log_in(Shard& shard, BackendConnection& connection, const Address& address,
                               protocol::BackendConnectionPhase& phase) {
   ErrorCode error;
   protocol::Buffer in;
@@ -97,9 +97,9 @@ Awaitable<std::string> log_in(Worker& worker, BackendConnection& connection, con
         break;
       }
       case BackendAction::kStartTls: {
-        const TlsContext& context = worker.server_tls();
+        const TlsContext& context = shard.server_tls();
         if (context == nullptr) co_return "TLS towards servers is not configured";
-        co_await connection.stream.start_tls_as_client(context, worker.config().server_tls.mode, address.host,
+        co_await connection.stream.start_tls_as_client(context, shard.config().server_tls.mode, address.host,
                                                        error);
         if (error) co_return "TLS: " + describe_handshake_error(connection.stream.native_tls(), error);
         action = phase.on_tls_started(out);
@@ -216,13 +216,13 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
 
 // Empty if it is the server that the monitor sees at this node's address, or if the monitor has not seen any
 // yet.
-std::string check_identity(Worker& worker, BackendConnection& connection, const ServerIdentity& identity) {
-  const ClusterView& view = worker.view();
+std::string check_identity(Shard& shard, BackendConnection& connection, const ServerIdentity& identity) {
+  const ClusterView& view = shard.view();
   if (connection.node >= view.nodes.size()) return {};
   const NodeView& node = view.nodes[connection.node];
   connection.server_incarnation = node.incarnation;
   if (node.incarnation == 0 || same_server(node.identity, identity)) return {};
-  worker.look_anew(connection.node);
+  shard.look_anew(connection.node);
   return "the address leads to another server than the monitor's: " +
          std::string(difference(node.identity, identity));
 }
@@ -249,20 +249,20 @@ protocol::CapabilityFlags passed_on_capabilities(const StatementsConfig& stateme
          capability::kMariadbProgress;
 }
 
-Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,
+Awaitable<ConnectResult> connect_backend(Shard& shard, size_t node, std::shared_ptr<const PoolKey> key,
                                          const protocol::Credentials& credentials,
                                          BackendConnection*& in_flight) {
-  const Address& address = worker.config().nodes[node].address;
+  const Address& address = shard.config().nodes[node].address;
   ConnectResult result;
   ErrorCode error;
-  const std::vector<Endpoint> endpoints = co_await resolve(worker, address, error);
+  const std::vector<Endpoint> endpoints = co_await resolve(shard, address, error);
   if (endpoints.empty()) {
     result.reason = error.message();
     co_return result;
   }
   std::unique_ptr<BackendConnection> connection;
   for (const Endpoint& endpoint : endpoints) {
-    Socket socket(worker.io().get_executor());
+    Socket socket(shard.io().get_executor());
     socket.open(endpoint.protocol(), error);
     if (error) continue;
     connection = std::make_unique<BackendConnection>(std::move(socket), node, key);
@@ -276,7 +276,7 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
     co_return result;
   }
 
-  if (worker.config().nodes[node].proxy_protocol) {
+  if (shard.config().nodes[node].proxy_protocol) {
     const protocol::Buffer header = proxy_header(*key, connection->stream.socket());
     co_await connection->stream.write_all(header, {}, error);
     if (error) {
@@ -293,10 +293,10 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
       key->capabilities | required_backend_capabilities() | protocol::capability::kConnectAttrs;
   login.collation = key->collation;
   login.connect_attributes = own_attributes();
-  login.tls = tls_mode_for(address, worker.config().server_tls.mode, key->requires_tls);
+  login.tls = tls_mode_for(address, shard.config().server_tls.mode, key->requires_tls);
   login.secure_transport = address.is_unix();
   protocol::BackendConnectionPhase phase(std::move(login));
-  result.reason = co_await log_in(worker, *connection, address, phase);
+  result.reason = co_await log_in(shard, *connection, address, phase);
   if (!result.reason.empty()) {
     in_flight = nullptr;
     const protocol::BackendFailure& failure = phase.failure();
@@ -318,7 +318,7 @@ Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::share
   ServerIdentity identity;
   result.reason = co_await set_up(*connection, result, identity);
   in_flight = nullptr;
-  if (result.reason.empty()) result.reason = check_identity(worker, *connection, identity);
+  if (result.reason.empty()) result.reason = check_identity(shard, *connection, identity);
   if (result.reason.empty()) result.connection = std::move(connection);
   co_return result;
 }

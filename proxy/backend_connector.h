@@ -11,7 +11,7 @@
 
 namespace causeway::proxy {
 
-class Worker;
+class Shard;
 
 struct ConnectResult {
   std::unique_ptr<BackendConnection> connection;  // null: see below
@@ -25,7 +25,7 @@ struct ConnectResult {
 // Logs in to a node as the key's user. A server that is not the one that the monitor sees there is refused,
 // and the monitor told. `in_flight` points to the connection while it is being opened, so that a watchdog can
 // cancel it; TimeoutsConfig::connect must be enforced that way by the caller.
-Awaitable<ConnectResult> connect_backend(Worker& worker, size_t node, std::shared_ptr<const PoolKey> key,
+Awaitable<ConnectResult> connect_backend(Shard& shard, size_t node, std::shared_ptr<const PoolKey> key,
                                          const protocol::Credentials& credentials,
                                          BackendConnection*& in_flight);
 

@@ -16,7 +16,7 @@
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/session_tracking.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 #include "routing/user_variables.h"
 
 namespace causeway::proxy {
@@ -111,7 +111,7 @@ Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection
   ErrorCode error;
   co_await connection.stream.write_all(out, {}, error);
   const size_t columns = names.size() * routing::kColumnsOfUserVariable;
-  const size_t most = session.worker.config().limits.max_packet_bytes;
+  const size_t most = session.shard.config().limits.max_packet_bytes;
   const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
   // The number of columns, their definitions, the row, and the end.
   const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
@@ -146,7 +146,7 @@ void carry(ClientSession& session, std::string_view assignment) {
 // The session's connection, if its variables are there.
 BackendConnection* take_own(ClientSession& session, BackendLease& lease) {
   if (!lease || lease.connection->needs_reset) return nullptr;
-  return session.worker.pool(lease.connection->node).take_own(lease);
+  return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
 }  // namespace
@@ -157,7 +157,7 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   if (connection == nullptr) co_return false;
   const AskedValues answer = co_await ask(session, *connection, session.replica_variables);
   session.writer_variables.note(std::exchange(session.replica_variables, {}));
-  BackendPool& pool = session.worker.pool(connection->node);
+  BackendPool& pool = session.shard.pool(connection->node);
   if (!answer.values) {
     pool.close(*connection);
     co_return false;
@@ -184,7 +184,7 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
   const AskedValues answer = co_await ask(session, *connection, all);
-  BackendPool& pool = session.worker.pool(connection->node);
+  BackendPool& pool = session.shard.pool(connection->node);
   if (answer.lost) {
     pool.close(*connection);
     co_return;
@@ -210,8 +210,8 @@ Awaitable<void> ask_for_unreported_state(ClientSession& session) {
   co_await connection->stream.write_all(out, {}, error);
   protocol::Buffer in;
   const PacketView packet =
-      co_await read_packet(connection->stream, in, session.worker.config().limits.max_packet_bytes, error);
-  BackendPool& pool = session.worker.pool(connection->node);
+      co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
+  BackendPool& pool = session.shard.pool(connection->node);
   const auto ok = protocol::parse_ok_packet(packet.payload, connection->capabilities);
   if (error || !ok) {
     pool.close(*connection);
@@ -234,11 +234,11 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   if (session.writer_variables.too_many()) co_return false;
   // What is not there yet goes ahead of the next statement there.
   if (!session.carried_variables.empty() || !session.statements_to_replay.empty()) co_return false;
-  if (session.writer && !session.worker.is_to_writer(*session.writer.connection)) co_return false;
+  if (session.writer && !session.shard.is_to_writer(*session.writer.connection)) co_return false;
   BackendConnection* const connection = take_own(session, session.writer);
   if (connection == nullptr) co_return false;
   const AskedValues answer = co_await ask(session, *connection, session.writer_variables.names());
-  BackendPool& pool = session.worker.pool(connection->node);
+  BackendPool& pool = session.shard.pool(connection->node);
   if (answer.lost) {
     pool.close(*connection);
     co_return false;

@@ -6,11 +6,12 @@
 #include <optional>
 #include <utility>
 
+#include "proxy/global_probe.h"
 #include "proxy/metrics_registry.h"
 #include "proxy/processlist.h"
 #include "proxy/session_token.h"
 #include "proxy/session_tracking.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 #include "routing/causeway_variables.h"
 #include "routing/processlist_table.h"
 #include "routing/show_filter.h"
@@ -30,13 +31,13 @@ constexpr std::array kVariables = {CausewayVariable::kMaxConnectionsPercent, Cau
                                    CausewayVariable::kPosition};
 
 std::string server_id(ClientSession& session) {
-  if (session.replica_node != kNoNode) return session.worker.view().nodes[session.replica_node].name;
-  const NodeView* writer = session.worker.view().writer_node();
+  if (session.replica_node != kNoNode) return session.shard.view().nodes[session.replica_node].name;
+  const NodeView* writer = session.shard.view().writer_node();
   return writer == nullptr ? std::string("causeway") : writer->name;
 }
 
 std::string value_of(ClientSession& session, CausewayVariable variable) {
-  const ForwardingConfig& forwarding = session.worker.config().forwarding;
+  const ForwardingConfig& forwarding = session.shard.config().forwarding;
   switch (variable) {
     case CausewayVariable::kReadConsistency:
       return std::string(to_string(session.level));
@@ -140,7 +141,7 @@ std::optional<ClientError> check_tracker(const ClientSession& session, const Cau
       if (is_default || trackers.schema) return std::nullopt;
       break;
     default:
-      if (session.worker.view().flavor == ServerFlavor::kMariadb)
+      if (session.shard.view().flavor == ServerFlavor::kMariadb)
         return ClientError{1193, "HY000", "Unknown system variable '" + std::string(name) + "'"};
       trackers.gtids.clear();
       if (is_any_of(assignment.text, {"OWN_GTID", "1"})) trackers.gtids = "OWN_GTID";
@@ -229,7 +230,7 @@ std::string with_values(ClientSession& session, std::string_view sql) {
       [&session](CausewayVariable variable, VariableScope scope) -> std::optional<std::string> {
         const bool is_global = scope != VariableScope::kNone && scope != VariableScope::kSession;
         const bool unknown = variable == CausewayVariable::kTrackGtids &&
-                             session.worker.view().flavor == ServerFlavor::kMariadb;
+                             session.shard.view().flavor == ServerFlavor::kMariadb;
         if ((routing::is_of_servers(variable) && is_global) || unknown) return std::nullopt;
         if (!is_set(session, variable)) return "@@global." + std::string(to_string(variable));
         const std::string value = value_of(session, variable);
@@ -263,7 +264,7 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
       if (matches(filter, name)) own.rows.emplace_back(std::string(name), value_of(session, variable));
     }
   } else if (filter.understood) {
-    for (const auto& [name, value] : session.worker.environment().metrics->aurora_status()) {
+    for (const auto& [name, value] : session.shard.services().metrics->aurora_status()) {
       if (matches(filter, name)) own.rows.emplace_back(std::string(name), std::to_string(value));
     }
   }
@@ -278,7 +279,7 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
 // it.
 Awaitable<void> resolve_position(ClientSession& session) {
   const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
-  const auto position = co_await session.worker.probe().position(session.waiter);
+  const auto position = co_await session.shard.probe().position(session.waiter);
   if (position) session.token.resolve(*position);
 }
 

@@ -9,7 +9,7 @@
 
 #include "protocol/proxy_protocol.h"
 #include "proxy/network.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -46,9 +46,9 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
   const bool complete =
       header.state == protocol::ProxyHeader::State::kComplete && header.used_bytes == received;
   if (!complete) {
-    session.worker.metrics().reject(RejectReason::kHandshake);
-    session.worker.logger().warning("a connection without a proper header of the PROXY protocol was closed",
-                                    {{"client", session.host}});
+    session.shard.metrics().reject(RejectReason::kHandshake);
+    session.shard.logger().warning("a connection without a proper header of the PROXY protocol was closed",
+                                   {{"client", session.host}});
     co_return false;
   }
   if (!header.has_addresses) co_return true;

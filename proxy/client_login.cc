@@ -17,7 +17,7 @@
 #include "proxy/query_commands.h"
 #include "proxy/required_tls.h"
 #include "proxy/session_tracking.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 #include "routing/sql_lexer.h"
 
 namespace causeway::proxy {
@@ -40,18 +40,18 @@ constexpr std::string_view kEd25519Account = "ed25519";
 constexpr int kZlibLevel = 6;
 
 // What can be offered: what all servers have and what passes through, and what the proxy does itself.
-protocol::CapabilityFlags offered_capabilities(Worker& worker) {
+protocol::CapabilityFlags offered_capabilities(Shard& shard) {
   protocol::CapabilityFlags common =
-      passed_on_capabilities(worker.config().statements) | capability::kSessionTrack;
-  for (const NodeView& node : worker.view().nodes) {
+      passed_on_capabilities(shard.config().statements) | capability::kSessionTrack;
+  for (const NodeView& node : shard.view().nodes) {
     if (node.reachable) common &= node.capabilities;
   }
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
             capability::kReserved | capability::kCompress | capability::kZstdCompression;
-  if (worker.client_tls() != nullptr) common |= capability::kSsl;
+  if (shard.client_tls() != nullptr) common |= capability::kSsl;
   // Its absence says that there are extended ones.
-  if (worker.view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
+  if (shard.view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
   return common;
 }
 
@@ -160,8 +160,8 @@ struct PasswordVerdict {
 class Login {
  public:
   explicit Login(ClientSession& session)
-      : session_(session), worker_(session.worker), environment_(session.worker.environment()) {
-    if (environment_.accounts != nullptr) accounts_ = environment_.accounts->current();
+      : session_(session), shard_(session.shard), services_(session.shard.services()) {
+    if (services_.accounts != nullptr) accounts_ = services_.accounts->current();
   }
 
   // `change` is of a session that has logged in already.
@@ -175,7 +175,7 @@ class Login {
   void take_way(const ClientConnectionPhase& phase);
   std::optional<protocol::CachingSha2Hash> decoy() const;
   bool needs_tls() const {
-    return worker_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
+    return shard_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
            !session_.listener.address.is_unix();
   }
   // Whether the servers take this account over TLS only.
@@ -185,7 +185,7 @@ class Login {
   }
   // What nodes are told of the client, if there is one that is told.
   std::string told_address() const {
-    const bool any = std::ranges::any_of(worker_.config().nodes, &NodeConfig::proxy_protocol);
+    const bool any = std::ranges::any_of(shard_.config().nodes, &NodeConfig::proxy_protocol);
     return any && !session_.listener.address.is_unix() ? session_.host : std::string();
   }
   Awaitable<void> refresh_accounts();
@@ -193,7 +193,7 @@ class Login {
   // Nobody can say whether a password is right: no account was ever read, and no server answers.
   bool nobody_to_ask() const {
     return accounts_ != nullptr && !accounts_->available &&
-           std::ranges::none_of(worker_.view().nodes, &NodeView::reachable);
+           std::ranges::none_of(shard_.view().nodes, &NodeView::reachable);
   }
   std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
@@ -203,8 +203,8 @@ class Login {
   std::shared_ptr<const Credentials> credentials_of(ClientConnectionPhase& phase);
 
   ClientSession& session_;
-  Worker& worker_;
-  Environment& environment_;
+  Shard& shard_;
+  Services& services_;
   AccountStore::SnapshotPtr accounts_;
   const Account* account_ = nullptr;        // in accounts_
   Way way_;                                 // the account's, if there is one
@@ -214,7 +214,7 @@ class Login {
 };
 
 protocol::ServerIdentity Login::identity() {
-  const ClusterView& view = worker_.view();
+  const ClusterView& view = shard_.view();
   protocol::ServerIdentity identity;
   identity.server_version = kFallbackVersion;
   for (const NodeView& node : view.nodes) {
@@ -225,24 +225,24 @@ protocol::ServerIdentity Login::identity() {
   }
   // MariaDB 10 hides its version from old replicas, and clients look for this prefix.
   const bool hides =
-      worker_.view().flavor == ServerFlavor::kMariadb && identity.server_version.starts_with("10.");
+      shard_.view().flavor == ServerFlavor::kMariadb && identity.server_version.starts_with("10.");
   if (hides) identity.server_version.insert(0, "5.5.5-");
   identity.connection_id = session_.id;
   identity.nonce = protocol::make_nonce();
-  identity.capabilities = offered_capabilities(worker_);
+  identity.capabilities = offered_capabilities(shard_);
   if (identity.collation == 0) identity.collation = 45;
   identity.status = protocol::status::kAutocommit;
   identity.default_plugin = default_plugin(accounts_, view.flavor);
   identity.client_host = session_.host;
   identity.secure_transport = session_.listener.address.is_unix();
-  identity.rsa_key = environment_.rsa_key.get();
+  identity.rsa_key = services_.rsa_key.get();
   return identity;
 }
 
 AccountVerifier Login::verifier_of(const Account& account) {
   way_.method = method_of(account);
   way_.others = others_like(account, way_.method);
-  known_ = environment_.credentials.find(account.user, account.host, way_.method.auth_string);
+  known_ = services_.credentials.find(account.user, account.host, way_.method.auth_string);
   AccountVerifier verifier = verifier_of(way_, known_);
   if (verifier.kind == AccountVerifier::Kind::kUnknown) return verifier;
   for (Way& way : fallbacks_of(account, way_.method)) {
@@ -304,8 +304,8 @@ AccountVerifier Login::find_account(const std::string& user) {
   fallbacks_.clear();
   known_.reset();
   configured_ = nullptr;
-  if (environment_.accounts == nullptr) {
-    const auto& users = worker_.config().users;
+  if (services_.accounts == nullptr) {
+    const auto& users = shard_.config().users;
     const auto configured = users.find(user);
     if (configured == users.end()) return AccountVerifier::unknown();
     configured_ = &configured->second;
@@ -326,7 +326,7 @@ AccountVerifier Login::find_account(const std::string& user) {
 // not have the account, or not its new password, yet: only the writer's no counts, any replica's if there is
 // none.
 Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& phase) {
-  if (environment_.accounts == nullptr) {
+  if (services_.accounts == nullptr) {
     const bool right =
         configured_ != nullptr &&
         protocol::equal_in_constant_time(configured_->password.view(), phase.clear_password().view());
@@ -339,7 +339,7 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
                                                            .credentials_version = 0,
                                                            .requires_tls = requires_server_tls(),
                                                            .client_address = told_address()});
-  const ClusterView& view = worker_.view();
+  const ClusterView& view = shard_.view();
   const int writer = view.writer;
   std::vector<size_t> nodes;
   if (writer >= 0) nodes.push_back(static_cast<size_t>(writer));
@@ -348,7 +348,7 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
   }
   PasswordVerdict verdict{.unknown = no_server_for_login()};
   for (const size_t node : nodes) {
-    ConnectResult opened = co_await connect_backend(worker_, node, key, credentials, session_.in_flight);
+    ConnectResult opened = co_await connect_backend(shard_, node, key, credentials, session_.in_flight);
     session_.in_flight = nullptr;
     if (opened.connection) {
       opened.connection->say_goodbye();
@@ -363,10 +363,10 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
 
 // Reads the accounts from the servers once more, so that a password that was changed a moment ago is known.
 Awaitable<void> Login::refresh_accounts() {
-  if (environment_.accounts == nullptr) co_return;
+  if (services_.accounts == nullptr) co_return;
   const auto waiter = std::make_shared<AccountsWaiter>();
   waiter->session = &session_;
-  const bool asked = environment_.accounts->refresh([waiter, &io = worker_.io()] {
+  const bool asked = services_.accounts->refresh([waiter, &io = shard_.io()] {
     asio::post(io, [waiter] {
       waiter->done = true;
       if (waiter->session != nullptr) waiter->session->waiter.wake_up.set();
@@ -377,7 +377,7 @@ Awaitable<void> Login::refresh_accounts() {
     co_await session_.waiter.wake_up.wait();
   }
   waiter->session = nullptr;
-  accounts_ = environment_.accounts->current();
+  accounts_ = services_.accounts->current();
 }
 
 void Login::take_profile(const protocol::ClientProfile& profile) {
@@ -387,7 +387,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
   start_variables(session_);
   session_.pool_key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
-              .capabilities = profile.capabilities & passed_on_capabilities(worker_.config().statements),
+              .capabilities = profile.capabilities & passed_on_capabilities(shard_.config().statements),
               .collation = profile.collation,
               .credentials_version = version_of(way_.method),
               .requires_tls = requires_server_tls(),
@@ -402,7 +402,7 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
   if (phase.matched_other() || phase.matched_fallback())
     return std::make_shared<const Credentials>(std::move(credentials));
   if (account_ != nullptr)
-    environment_.credentials.put(account_->user, account_->host, way_.method.auth_string, credentials);
+    services_.credentials.put(account_->user, account_->host, way_.method.auth_string, credentials);
   if (credentials.clear_password.empty() && known_ && !known_->clear_password.empty()) {
     // The client has proved that it knows all of it; a server may ask for all of it.
     return std::make_shared<const Credentials>(known_->clone());
@@ -413,16 +413,16 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
 // What the account's owner has done right with the password and may not do all the same.
 std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase& phase) {
   if (account_ == nullptr) return std::nullopt;
-  const ServerFlavor flavor = worker_.view().flavor;
+  const ServerFlavor flavor = shard_.view().flavor;
   if (account_->locked) return account_locked(flavor, session_.user, session_.host);
   if (!has_required_tls(*account_, client_tls(session_.stream.native_tls()))) {
     const bool unverifiable =
-        requires_certificate(*account_) && session_.stream.is_tls() && worker_.config().tls.ca.empty();
-    worker_.logger().info("access denied: the connection has not the TLS that the account requires",
-                          {{"user", session_.user},
-                           {"client", session_.host},
-                           {"reason", unverifiable ? "certificates are not verified without tls.ca"
-                                                   : "no TLS, or another certificate or cipher"}});
+        requires_certificate(*account_) && session_.stream.is_tls() && shard_.config().tls.ca.empty();
+    shard_.logger().info("access denied: the connection has not the TLS that the account requires",
+                         {{"user", session_.user},
+                          {"client", session_.host},
+                          {"reason", unverifiable ? "certificates are not verified without tls.ca"
+                                                  : "no TLS, or another certificate or cipher"}});
     return unverifiable ? certificate_not_verifiable(session_.user, session_.host)
                         : access_denied(session_.user, session_.host, phase.used_password());
   }
@@ -433,7 +433,7 @@ std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase
 // What init_connect makes of a session (its sql_mode, no autocommit) has to be known before its first
 // statement.
 bool Login::is_subject_to_init_connect() {
-  return !session_.was_reset && std::ranges::any_of(worker_.view().nodes, &NodeView::init_connect);
+  return !session_.was_reset && std::ranges::any_of(shard_.view().nodes, &NodeView::init_connect);
 }
 
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.
@@ -512,12 +512,12 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kStartTls: {
-        const TlsContext& context = worker_.client_tls();
+        const TlsContext& context = shard_.client_tls();
         co_await session_.stream.start_tls_as_server(context, error);
         if (error) {
-          worker_.logger().info("TLS handshake with a client failed",
-                                {{"client", session_.host},
-                                 {"reason", describe_handshake_error(session_.stream.native_tls(), error)}});
+          shard_.logger().info("TLS handshake with a client failed",
+                               {{"client", session_.host},
+                                {"reason", describe_handshake_error(session_.stream.native_tls(), error)}});
           co_return false;
         }
         action = phase.on_tls_started(out);
@@ -526,9 +526,9 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       case ClientAction::kLookupAccount: {
         if (needs_tls()) {
           const ClientError refusal = secure_transport_required();
-          worker_.metrics().reject(RejectReason::kTlsRequired);
-          worker_.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
-                                {{"user", phase.user()}, {"client", session_.host}});
+          shard_.metrics().reject(RejectReason::kTlsRequired);
+          shard_.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
+                               {{"user", phase.user()}, {"client", session_.host}});
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }
@@ -581,10 +581,10 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       }
       case ClientAction::kFailed:
         if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
-          worker_.metrics().auth_failures.add();
-          worker_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.host}});
+          shard_.metrics().auth_failures.add();
+          shard_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.host}});
         } else {
-          worker_.metrics().reject(RejectReason::kHandshake);
+          shard_.metrics().reject(RejectReason::kHandshake);
         }
         co_return false;
     }
@@ -597,7 +597,7 @@ Awaitable<bool> log_in_client(ClientSession& session) {
   Login login(session);
   bool accepted = false;
   {
-    const DeadlineScope scope(session.waiter, Clock::now() + session.worker.config().timeouts.login);
+    const DeadlineScope scope(session.waiter, Clock::now() + session.shard.config().timeouts.login);
     bool known = true;
     if (expects_proxy_header(session)) known = co_await take_proxy_header(session);
     if (known) accepted = co_await login.run();
@@ -609,16 +609,16 @@ Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUs
   Login login(session);
   bool accepted = false;
   {
-    const DeadlineScope scope(session.waiter, Clock::now() + session.worker.config().timeouts.login);
+    const DeadlineScope scope(session.waiter, Clock::now() + session.shard.config().timeouts.login);
     accepted = co_await login.run(&change);
   }
   co_return accepted;
 }
 
 bool renew_credentials(ClientSession& session) {
-  Environment& environment = session.worker.environment();
-  if (environment.accounts == nullptr || !session.account) return false;
-  const AccountStore::SnapshotPtr accounts = environment.accounts->current();
+  Services& services = session.shard.services();
+  if (services.accounts == nullptr || !session.account) return false;
+  const AccountStore::SnapshotPtr accounts = services.accounts->current();
   const auto same = [&](const Account& account) {
     return account.user == session.account->user && account.host == session.account->host;
   };
@@ -627,7 +627,7 @@ bool renew_credentials(ClientSession& session) {
   const AuthMethod method = method_of(*account);
   if (version_of(method) == session.pool_key->credentials_version) return false;
   std::optional<Credentials> known =
-      environment.credentials.find(account->user, account->host, method.auth_string);
+      services.credentials.find(account->user, account->host, method.auth_string);
   if (!known) return false;
   session.credentials = std::make_shared<const Credentials>(std::move(*known));
   PoolKey key = *session.pool_key;

@@ -36,9 +36,7 @@
 
 namespace causeway::proxy {
 
-class Worker;
-
-inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+class Shard;
 
 // Where a client connects from.
 struct PeerAddress {
@@ -120,17 +118,17 @@ struct ClientTrackers {
 
 // The list hook is for the worker's watchdog.
 struct ClientSession : boost::intrusive::list_base_hook<> {
-  ClientSession(Worker& owner, Socket socket, const ListenerConfig& listener_config)
-      : worker(owner), stream(std::move(socket)), listener(listener_config) {}
+  ClientSession(Shard& owner, Socket socket, const ListenerConfig& listener_config)
+      : shard(owner), stream(std::move(socket)), listener(listener_config) {}
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
 
-  Worker& worker;
+  Shard& shard;
   MysqlStream stream;
   const ListenerConfig& listener;
 
   // Who it is.
-  uint32_t id = 0;
+  uint32_t id = 0;  // see SessionDirectory
   std::string user;
   std::string host;
   uint16_t port = 0;                           // see PeerAddress
@@ -147,7 +145,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;
   consistency::CausalityToken token;
   uint64_t token_satisfied_version = std::numeric_limits<uint64_t>::max();  // of `token`, on `replica_node`
-  uint64_t replica_era = 0;  // Worker::position_era() of `replica_node` when it read there last
+  uint64_t replica_era = 0;  // Shard::position_era() of `replica_node` when it read there last
   bool saw_newer = false;    // its reads have seen another server than replica_node since the last read there
   uint64_t writer_epoch = 0;  // of the cluster view when the token was last checked against the writer
 
@@ -218,7 +216,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   size_t last_answered = 0;        // a hash of the last command that a server has answered without an error
   size_t former_writer = kNoNode;  // where it had something when another server became the writer
   bool used_writer = false;
-  CountedSession counted;                  // see Worker::count_session()
+  CountedSession counted;                  // see count_session()
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
 
   // What it is doing: for SHOW PROCESSLIST, and exact to a tick of the worker.
@@ -244,5 +242,15 @@ inline constexpr size_t kMaxStatementsToReplay = 32;
 inline bool has_room_to_replay(const ClientSession& session) {
   return session.statements_to_replay.size() + session.unreported_calls.size() < kMaxStatementsToReplay;
 }
+
+// Whatever it waits for ends now: on its client, on a server, to be woken.
+inline void end_waits(ClientSession& session) {
+  session.stream.cancel();
+  if (session.in_flight != nullptr) session.in_flight->stream.cancel();
+  session.waiter.wake_up.set();
+}
+
+// Makes the metrics' gauges say what the session is now. Behind every command.
+void count_session(ClientSession& session);
 
 }  // namespace causeway::proxy

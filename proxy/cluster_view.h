@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,9 @@ enum class ServerFlavor : uint8_t { kMysql, kMariadb };
 
 // By the version text of the handshake.
 ServerFlavor flavor_of(std::string_view server_version);
+
+// Where an index of a node may be none.
+inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
 
 enum class NodeRole : uint8_t {
   kUnknown,   // not heard of yet, down, or a second writable server that nobody follows

@@ -18,7 +18,7 @@
 #include "proxy/response_buffer.h"
 #include "proxy/server_errors.h"
 #include "proxy/session_tracking.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -58,7 +58,7 @@ std::optional<std::string_view> single_value(Bytes answer, protocol::CapabilityF
 class Run {
  public:
   Run(ClientSession& session, BackendConnection& connection, const Exchange& exchange)
-      : session_(session), connection_(connection), exchange_(exchange), buffer_(session.worker.buffers()) {}
+      : session_(session), connection_(connection), exchange_(exchange), buffer_(session.shard.buffers()) {}
 
   Awaitable<ExchangeResult> run();
 
@@ -129,7 +129,7 @@ void Run::server_lost(ErrorCode error) {
 bool Run::send_now(Bytes ahead, Bytes request, size_t& written) {
   ErrorCode error;
   if (!request.empty()) result_.command_sent = true;
-  session_.worker.metrics().server_bytes_out.add(ahead.size() + request.size());
+  session_.shard.metrics().server_bytes_out.add(ahead.size() + request.size());
   written = connection_.stream.write_now(ahead, request, error);
   if (error) server_lost(error);
   return error || written == ahead.size() + request.size();
@@ -152,7 +152,7 @@ bool Run::on_read(size_t got, ErrorCode error) {
   }
   buffer_.added(got);
   connection_.replied = true;
-  session_.worker.metrics().server_bytes_in.add(got);
+  session_.shard.metrics().server_bytes_in.add(got);
   return true;
 }
 
@@ -530,7 +530,7 @@ bool Run::flush_now(size_t bytes, size_t& written) {
   if (bytes == 0) return true;
   ErrorCode error;
   result_.client_has_bytes = true;
-  session_.worker.metrics().client_bytes_out.add(bytes);
+  session_.shard.metrics().client_bytes_out.add(bytes);
   written = session_.stream.write_now(buffer_.unread().first(bytes), {}, error);
   if (error) end(ExchangeOutcome::kClientLost);
   if (!error && written < bytes) return false;
@@ -548,8 +548,8 @@ Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
 
 // The client's file, packet by packet, up to the empty one that ends it. Nothing is taken apart but headers.
 Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
-  BufferPool::Lease chunk = session_.worker.buffers().take();
-  const DeadlineScope scope(session_.waiter, Clock::now() + session_.worker.config().timeouts.client_idle);
+  BufferPool::Lease chunk = session_.shard.buffers().take();
+  const DeadlineScope scope(session_.waiter, Clock::now() + session_.shard.config().timeouts.client_idle);
   protocol::LocalInfileReader file(exchange_.sequence_offset);
   if (session_.stream.is_compressed())
     file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - exchange_.sequence_offset));
@@ -558,8 +558,8 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());
     const size_t got = co_await session_.stream.read_some(room, error);
     if (got == 0 || !file.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
-    session_.worker.metrics().client_bytes_in.add(got);
-    session_.worker.metrics().server_bytes_out.add(got);
+    session_.shard.metrics().client_bytes_in.add(got);
+    session_.shard.metrics().server_bytes_out.add(got);
     const Bytes part = room.first(got);
     co_await connection_.stream.write_all(part, {}, error);
     if (error) co_return server_lost(error);
@@ -571,8 +571,8 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
 // if that can be, and is not left to wait for the rest.
 Awaitable<void> Run::break_off(ResponseScanner& scanner, size_t ready) {
   server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
-  session_.worker.logger().error("a server has sent an unexpected packet",
-                                 {{"node", session_.worker.view().nodes[connection_.node].name}});
+  session_.shard.logger().error("a server has sent an unexpected packet",
+                                {{"node", session_.shard.view().nodes[connection_.node].name}});
   if (!result_.client_has_bytes && ready == 0) co_return;
   result_.client_has_bytes = true;
   if (scanner.within_packet()) co_return;
@@ -627,7 +627,7 @@ Awaitable<void> Run::relay() {
           result_.error_code = err->code;
         }
         result_.is_error = true;
-        session_.worker.metrics().statement_errors.add();
+        session_.shard.metrics().statement_errors.add();
         break;
       case ScanEvent::kPrepareOk:
         on_prepared(scan.packet_payload, *exchange_.prepare);
@@ -747,7 +747,7 @@ Awaitable<void> Run::refuse_execute() {
   result_.client_has_bytes = true;
   result_.is_error = true;
   result_.next_sequence_id = static_cast<uint8_t>(sequence_id + 1);
-  session_.worker.metrics().statement_errors.add();
+  session_.shard.metrics().statement_errors.add();
   co_await session_.stream.write_all(session_.local_answer, {}, error);
   end(error ? ExchangeOutcome::kClientLost : ExchangeOutcome::kRelayed);
 }

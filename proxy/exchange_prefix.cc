@@ -10,7 +10,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/next_transaction.h"
 #include "proxy/parse_context.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 #include "routing/statement_effects.h"
 
 namespace causeway::proxy {
@@ -369,12 +369,12 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   protocol::Buffer& out = connection.out;
   std::string& sql = session.sql_scratch;
   const protocol::CapabilityFlags capabilities = connection.capabilities;
-  WorkerMetrics& metrics = session.worker.metrics();
+  WorkerMetrics& metrics = session.shard.metrics();
 
   const bool will_prepare_text = must_prepare_text(session, connection, exchange);
   const bool will_prepare = exchange.prepare != nullptr || must_prepare(session, connection, exchange);
   if (connection.needs_reset) {
-    connection.incarnation = session.worker.next_incarnation();
+    connection.incarnation = session.shard.next_incarnation();
     connection.statements = 0;
     connection.statements_to_close.clear();
   }
@@ -405,7 +405,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     connection.applied_version = 0;
     connection.user_variables_version = 0;
     connection.holds_next_transaction = false;
-    session.worker.node_metrics(connection.node).resets.add();
+    session.shard.node_metrics(connection.node).resets.add();
   }
   if (option_differs(session, connection)) {
     protocol::append_com_set_option(out, !connection.multi_statements);
@@ -416,7 +416,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   if (exchange.wait_for != nullptr) {
     sql.clear();
     if (consistency::append_wait_statement(sql, *exchange.wait_for, exchange.wait_timeout,
-                                           session.worker.wait_dialect(connection.node))) {
+                                           session.shard.wait_dialect(connection.node))) {
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kWait);
     }

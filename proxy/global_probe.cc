@@ -13,7 +13,7 @@
 #include "protocol/text_resultset.h"
 #include "proxy/backend_connector.h"
 #include "proxy/packet_io.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 
@@ -32,14 +32,14 @@ std::vector<std::optional<std::string_view>> columns_of(const std::vector<std::o
 
 }  // namespace
 
-GlobalProbe::GlobalProbe(Worker& worker) : worker_(worker), gathered_(worker.io()) {}
+GlobalProbe::GlobalProbe(Shard& shard) : shard_(shard), gathered_(shard.io()) {}
 
 Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
   const WriterProbe::Ticket ticket = probe_.join();
-  worker_.metrics().probe_reads.add();
+  shard_.metrics().probe_reads.add();
   if (!asking_ && probe_.should_send()) {
     asking_ = true;
-    asio::co_spawn(worker_.io(), ask(), asio::detached);
+    asio::co_spawn(shard_.io(), ask(), asio::detached);
   } else if (gathering_ && probe_.worth_sending(reads_under_way_)) {
     gathered_.cancel();
   }
@@ -51,7 +51,7 @@ Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
   }
   if (probe_.state(ticket) != WriterProbe::State::kAnswered) co_return std::nullopt;
   // The answer is the former writer's, whose positions may mean nothing now.
-  if (answered_by_ != worker_.view().writer_epoch) co_return std::nullopt;
+  if (answered_by_ != shard_.view().writer_epoch) co_return std::nullopt;
   co_return probe_.position();
 }
 
@@ -65,7 +65,7 @@ void GlobalProbe::writer_changed() {
 }
 
 void GlobalProbe::on_tick(Clock::time_point now) {
-  if (in_flight_ != nullptr && now - asked_at_ > worker_.config().timeouts.connect)
+  if (in_flight_ != nullptr && now - asked_at_ > shard_.config().timeouts.connect)
     in_flight_->stream.cancel();
 }
 
@@ -82,18 +82,18 @@ Awaitable<void> GlobalProbe::gather() {
 Awaitable<void> GlobalProbe::ask() {
   while (probe_.should_send()) {
     if (!probe_.worth_sending(reads_under_way_)) co_await gather();
-    const uint64_t writer_epoch = worker_.view().writer_epoch;
+    const uint64_t writer_epoch = shard_.view().writer_epoch;
     const uint64_t epoch = probe_.sent();
-    worker_.metrics().probes_sent.add();
+    shard_.metrics().probes_sent.add();
     asked_at_ = Clock::now();
     std::optional<Position> answer = co_await question();
     in_flight_ = nullptr;
     if (answer && went_back(*answer)) {
-      worker_.suspect(connection_->node);
+      shard_.suspect(connection_->node);
       answered_by_ = 0;
       answer.reset();
     }
-    if (answer && worker_.view().writer_epoch == writer_epoch) {
+    if (answer && shard_.view().writer_epoch == writer_epoch) {
       answered_by_ = writer_epoch;
       probe_.completed(epoch, std::move(*answer));
     } else {
@@ -109,7 +109,7 @@ Awaitable<void> GlobalProbe::ask() {
 Position GlobalProbe::with_owner(Position position, size_t node) {
   const auto* coordinates = position.binlog_coordinates();
   if (coordinates == nullptr) return position;
-  const ServerIdentity& writer = worker_.view().nodes[node].identity;
+  const ServerIdentity& writer = shard_.view().nodes[node].identity;
   auto owned = consistency::BinlogCoordinates::make(coordinates->file(), coordinates->offset(),
                                                     binlog_owner(writer.uuid, writer.server_id));
   return owned ? Position(std::move(*owned)) : Position();
@@ -118,7 +118,7 @@ Position GlobalProbe::with_owner(Position position, size_t node) {
 // The writer's log was reset, and the monitor has not noticed yet: what is known of replicas is more by the
 // numbers. (MariaDB's polls tell of other domains too than those in its binary log.)
 bool GlobalProbe::went_back(const Position& answer) {
-  const ClusterView& view = worker_.view();
+  const ClusterView& view = shard_.view();
   const NodeView* writer = view.writer_node();
   if (answered_by_ == view.writer_epoch && !answer.contains(probe_.position())) return true;
   return writer != nullptr && answer.kind() != PositionKind::kMariadbGtid &&
@@ -126,21 +126,21 @@ bool GlobalProbe::went_back(const Position& answer) {
 }
 
 Awaitable<bool> GlobalProbe::connect(size_t node) {
-  if (connection_ && connection_->node == node && worker_.is_current(*connection_)) co_return true;
+  if (connection_ && connection_->node == node && shard_.is_current(*connection_)) co_return true;
   connection_.reset();
   const auto key =
-      std::make_shared<const PoolKey>(PoolKey{.user = worker_.config().monitor.user,
+      std::make_shared<const PoolKey>(PoolKey{.user = shard_.config().monitor.user,
                                               .capabilities = protocol::capability::kDeprecateEof,
                                               .collation = 45,
                                               .credentials_version = 0});
-  MonitorAccount& account = *worker_.environment().monitor_account;
+  MonitorAccount& account = *shard_.services().monitor_account;
   const MonitorAccount::CredentialsPtr credentials = account.credentials();
-  ConnectResult opened = co_await connect_backend(worker_, node, key, *credentials, in_flight_);
+  ConnectResult opened = co_await connect_backend(shard_, node, key, *credentials, in_flight_);
   if (!opened.connection) {
     writer_is_there_ = opened.refusal.has_value();
     if (opened.access_denied) account.refused();
-    worker_.logger().warning("cannot ask the writer for its position",
-                             {{"node", worker_.view().nodes[node].name}, {"reason", opened.reason}});
+    shard_.logger().warning("cannot ask the writer for its position",
+                            {{"node", shard_.view().nodes[node].name}, {"reason", opened.reason}});
     co_return false;
   }
   connection_ = std::move(opened.connection);
@@ -175,13 +175,13 @@ Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
 // Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
 Awaitable<std::optional<Position>> GlobalProbe::question() {
   writer_is_there_ = false;
-  const ClusterView& view = worker_.view();
+  const ClusterView& view = shard_.view();
   if (view.writer < 0) co_return std::nullopt;
   const auto node = static_cast<size_t>(view.writer);
   const PositionKind kind = view.position_kind;
   const bool check_apart = kind == PositionKind::kBinlogCoordinates;
   const bool has_gtids = check_apart && view.flavor == ServerFlavor::kMariadb;
-  const std::string_view sql = consistency::probe_statement(kind, worker_.wait_dialect(node));
+  const std::string_view sql = consistency::probe_statement(kind, shard_.wait_dialect(node));
   if (sql.empty()) co_return std::nullopt;
   const bool connected = co_await connect(node);
   if (!connected) co_return std::nullopt;
@@ -193,7 +193,7 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
   protocol::append_command(out, protocol::Command::kQuery, sql, capabilities);
   if (check_apart) {
     const std::string_view check =
-        has_gtids ? consistency::probe_statement(PositionKind::kMariadbGtid, worker_.wait_dialect(node))
+        has_gtids ? consistency::probe_statement(PositionKind::kMariadbGtid, shard_.wait_dialect(node))
                   : consistency::writer_check_statement();
     protocol::append_command(out, protocol::Command::kQuery, check, capabilities);
   }
@@ -214,7 +214,7 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
       gtids_ = gtids ? std::move(*gtids) : Position();
     }
   }
-  if (!is_writer) worker_.suspect(node);
+  if (!is_writer) shard_.suspect(node);
   if (!is_writer || !position) co_return std::nullopt;
   co_return with_owner(std::move(*position), node);
 }

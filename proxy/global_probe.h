@@ -17,12 +17,12 @@
 
 namespace causeway::proxy {
 
-class Worker;
+class Shard;
 
 // Has one connection to the writer, with the monitor's account, opened when first needed.
 class GlobalProbe {
  public:
-  explicit GlobalProbe(Worker& worker);
+  explicit GlobalProbe(Shard& shard);
   GlobalProbe(const GlobalProbe&) = delete;
   GlobalProbe& operator=(const GlobalProbe&) = delete;
 
@@ -72,7 +72,7 @@ class GlobalProbe {
   bool went_back(const consistency::Position& answer);
   void settle();
 
-  Worker& worker_;
+  Shard& shard_;
   consistency::WriterProbe probe_;
   std::unique_ptr<BackendConnection> connection_;
   std::vector<Waiter*> waiting_;

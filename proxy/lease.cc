@@ -9,7 +9,7 @@
 #include "proxy/backend_connector.h"
 #include "proxy/client_login.h"
 #include "proxy/server_errors.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -36,10 +36,10 @@ class InLine {
  public:
   InLine(ClientSession& session, size_t node)
       : session_(session),
-        worker_(session.worker),
+        shard_(session.shard),
         node_(node),
-        line_(worker_.environment().lines[node]),
-        budget_(worker_.environment().budgets[node]) {}
+        line_(shard_.services().lines[node]),
+        budget_(shard_.services().budgets[node]) {}
   InLine(const InLine&) = delete;
   InLine& operator=(const InLine&) = delete;
   ~InLine() { leave(); }
@@ -51,16 +51,16 @@ class InLine {
   Awaitable<void> wait(Clock::time_point deadline) {
     if (ticket_ == 0) {
       budget_.add_waiter();
-      ticket_ = line_.join(worker_.index());
-      worker_.node_metrics(node_).queue_waits.add();
+      ticket_ = line_.join(shard_.index());
+      shard_.node_metrics(node_).queue_waits.add();
     }
     if (line_.is_first(ticket_)) {
-      for (const auto& other : worker_.environment().workers) {
-        if (other.get() != &worker_) other->shed(node_);
+      for (Shard* other : shard_.services().shards) {
+        if (other != &shard_) other->shed(node_);
       }
     }
     const DeadlineScope scope(session_.waiter, deadline);
-    co_await worker_.wait_for_place(session_.waiter, ticket_, node_);
+    co_await shard_.wait_for_place(session_.waiter, ticket_, node_);
   }
 
   // The next one may try.
@@ -69,12 +69,12 @@ class InLine {
     line_.leave(ticket_);
     budget_.remove_waiter();
     ticket_ = 0;
-    worker_.wake_first_in_line(node_);
+    shard_.wake_first_in_line(node_);
   }
 
  private:
   ClientSession& session_;
-  Worker& worker_;
+  Shard& shard_;
   size_t node_;
   PlaceQueue& line_;
   ConnectionBudget& budget_;
@@ -85,10 +85,10 @@ class InLine {
 // the account if it is the account that has none.
 Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline,
                               bool of_account) {
-  Worker& worker = session.worker;
-  worker.node_metrics(node).queue_waits.add();
-  for (const auto& other : worker.environment().workers) {
-    if (other.get() == &worker) continue;
+  Shard& shard = session.shard;
+  shard.node_metrics(node).queue_waits.add();
+  for (Shard* other : shard.services().shards) {
+    if (other == &shard) continue;
     if (of_account) {
       other->give_back_one_of(node, session.pool_key->user);
     } else {
@@ -96,26 +96,25 @@ Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_p
     }
   }
   const DeadlineScope scope(session.waiter, std::min(deadline, Clock::now() + kFullServerPause));
-  co_await worker.wait_for_change(session.waiter);
+  co_await shard.wait_for_change(session.waiter);
 }
 
 Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
-  Worker& worker = session.worker;
-  BackendPool& pool = worker.pool(node);
+  Shard& shard = session.shard;
+  BackendPool& pool = shard.pool(node);
   AcquireResult acquired;
   ConnectResult opened;
   {
-    const DeadlineScope scope(session.waiter, Clock::now() + worker.config().timeouts.connect);
-    opened =
-        co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
+    const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
+    opened = co_await connect_backend(shard, node, session.pool_key, *session.credentials, session.in_flight);
     if (opened.access_denied && renew_credentials(session)) {
       opened =
-          co_await connect_backend(worker, node, session.pool_key, *session.credentials, session.in_flight);
+          co_await connect_backend(shard, node, session.pool_key, *session.credentials, session.in_flight);
     }
   }
   session.in_flight = nullptr;
   if (opened.connection) {
-    opened.connection->incarnation = worker.next_incarnation();
+    opened.connection->incarnation = shard.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
     const bool forgets_login = session.was_reset && (acquired.connection->ran_init_connect ||
                                                      protocol::has(acquired.connection->capabilities,
@@ -124,7 +123,7 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
     co_return acquired;
   }
   pool.cancel_reservation();
-  worker.node_metrics(node).open_failures.add();
+  shard.node_metrics(node).open_failures.add();
   acquired.reason =
       session.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
@@ -146,8 +145,8 @@ bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease
 // session that has forgotten its own sets none.
 bool can_take_over(const ClientSession& session, size_t node) {
   // What a login does, a reset does not.
-  if (!session.was_reset && session.worker.view().nodes[node].init_connect) return false;
-  return !session.handshake_collation_forgotten || session.worker.view().flavor != ServerFlavor::kMariadb;
+  if (!session.was_reset && session.shard.view().nodes[node].init_connect) return false;
+  return !session.handshake_collation_forgotten || session.shard.view().flavor != ServerFlavor::kMariadb;
 }
 
 }  // namespace
@@ -155,18 +154,18 @@ bool can_take_over(const ClientSession& session, size_t node) {
 BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive) {
   if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease, use)) return nullptr;
-  if (!lease.connection->keep && !session.worker.is_current(*lease.connection)) return nullptr;
+  if (!lease.connection->keep && !session.shard.is_current(*lease.connection)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
-  return session.worker.pool(node).take_own(lease);
+  return session.shard.pool(node).take_own(lease);
 }
 
 Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline) {
-  Worker& worker = session.worker;
+  Shard& shard = session.shard;
   if (lease && (lease.connection->node != node || has_schema_to_leave(session, lease, use)))
-    worker.pool(lease.connection->node).abandon(lease);
-  BackendPool& pool = worker.pool(node);
+    shard.pool(lease.connection->node).abandon(lease);
+  BackendPool& pool = shard.pool(node);
   AcquireResult acquired;
   InLine line(session, node);
   unsigned asked_again = 0;
@@ -176,7 +175,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
     if (connection == nullptr && can_take_over(session, node) && line.may_go())
       connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
     if (connection != nullptr) {
-      const bool is_current = state_lives_there || worker.is_current(*connection);
+      const bool is_current = state_lives_there || shard.is_current(*connection);
       if (is_current && connection->stream.is_quiet()) {
         acquired.connection = connection;
         co_return acquired;
@@ -187,7 +186,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired.reason = "the server has closed the connection";
       co_return acquired;
     }
-    if (const ClientError* refusal = worker.refusal(node, *session.pool_key); refusal != nullptr) {
+    if (const ClientError* refusal = shard.refusal(node, *session.pool_key); refusal != nullptr) {
       acquired.failure = AcquireResult::Failure::kRefused;
       acquired.refusal = *refusal;
       co_return acquired;
@@ -207,7 +206,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
                          : of_account ? made_room || asked_again < kAsksForAccount
                                       : true;
       if (!is_full || !in_time || !waits) {
-        worker.refused(node, *session.pool_key, *acquired.refusal);
+        shard.refused(node, *session.pool_key, *acquired.refusal);
         co_return acquired;
       }
       ++asked_again;
@@ -226,7 +225,7 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 Awaitable<bool> still_answers(ClientSession& session, size_t node) {
   constexpr uint16_t kUnreachable = 2003;
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerPatience);
-  const ConnectResult opened = co_await connect_backend(session.worker, node, session.pool_key,
+  const ConnectResult opened = co_await connect_backend(session.shard, node, session.pool_key,
                                                         *session.credentials, session.in_flight);
   session.in_flight = nullptr;
   if (opened.connection) co_return true;
@@ -235,11 +234,11 @@ Awaitable<bool> still_answers(ClientSession& session, size_t node) {
 }
 
 void give_back(ClientSession& session) {
-  Worker& worker = session.worker;
+  Shard& shard = session.shard;
   for (BackendLease* lease : {&session.writer, &session.replica}) {
     if (!*lease) continue;
     BackendConnection& connection = *lease->connection;
-    BackendPool& pool = worker.pool(connection.node);
+    BackendPool& pool = shard.pool(connection.node);
     const bool locks =
         (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
     if (connection.in_use || locks || connection.may_hold_locks) {
@@ -248,6 +247,15 @@ void give_back(ClientSession& session) {
       pool.abandon(*lease);
     }
   }
+}
+
+void leave_former_writer(ClientSession& session) {
+  const size_t node = session.writer.connection->node;
+  session.shard.logger().warning(
+      "a session loses what it had on a former writer",
+      {{"session", std::to_string(session.id)}, {"node", session.shard.view().nodes[node].name}});
+  session.former_writer = node;
+  session.shard.pool(node).close(*session.writer.connection);
 }
 
 }  // namespace causeway::proxy

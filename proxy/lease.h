@@ -44,4 +44,8 @@ Awaitable<bool> still_answers(ClientSession& session, size_t node);
 // roll back or free are closed: locks must not wait for the next session to come.
 void give_back(ClientSession& session);
 
+// The writer is another server than the one that the session's connection is to: what the session has there
+// is given up, so that it holds up nobody there. Its next statement says so.
+void leave_former_writer(ClientSession& session);
+
 }  // namespace causeway::proxy

@@ -54,8 +54,8 @@ void set_mode(const std::string& path, uint32_t mode) {
 
 // No descriptor is left for this client: 1040 instead of a greeting. Never waits: a new socket has room for
 // that.
-void refuse(int descriptor, Environment& environment) {
-  environment.metrics->listeners().reject(RejectReason::kDescriptors);
+void refuse(int descriptor, Services& services) {
+  services.metrics->listeners().reject(RejectReason::kDescriptors);
   const ClientError error = too_many_connections();
   protocol::Buffer packet;
   protocol::append_err_packet(
@@ -102,8 +102,9 @@ void try_to_listen(const Address& address) {
   if (address.is_unix()) ::unlink(address.path.c_str());
 }
 
-Listener::Listener(asio::io_context& io, Environment& environment, const ListenerConfig& config)
-    : io_(io), environment_(environment), config_(config), acceptor_(io.get_executor()) {
+Listener::Listener(asio::io_context& io, Services& services,
+                   const std::vector<std::unique_ptr<Worker>>& workers, const ListenerConfig& config)
+    : io_(io), services_(services), workers_(workers), config_(config), acceptor_(io.get_executor()) {
   listen(acceptor_, config, io);
 }
 
@@ -137,7 +138,7 @@ Worker& Listener::least_loaded() {
   const auto by_sessions = [](const std::unique_ptr<Worker>& a, const std::unique_ptr<Worker>& b) {
     return a->session_count() < b->session_count();
   };
-  return **std::min_element(environment_.workers.begin(), environment_.workers.end(), by_sessions);
+  return **std::min_element(workers_.begin(), workers_.end(), by_sessions);
 }
 
 Awaitable<void> Listener::accept() {
@@ -149,7 +150,7 @@ Awaitable<void> Listener::accept() {
     Socket socket = co_await acceptor_.async_accept(peer, await_into(error));
     if (stopped_) co_return;
     if (error) {
-      environment_.logger.error("cannot accept a connection", {{"reason", error.message()}});
+      services_.logger.error("cannot accept a connection", {{"reason", error.message()}});
       if (refuse_one_without_descriptors()) continue;
       pause.expires_after(kRetryAccept);
       co_await pause.async_wait(await_into(error));
@@ -166,8 +167,8 @@ void Listener::take(Socket socket, PeerAddress peer) {
     least_loaded().accept(std::move(socket), config_, std::move(peer));
     return;
   }
-  environment_.logger.error("a client was refused: hardly any file descriptor is left", {});
-  refuse(socket.native_handle(), environment_);
+  services_.logger.error("a client was refused: hardly any file descriptor is left", {});
+  refuse(socket.native_handle(), services_);
 }
 
 // If that was why: the one who waits is told, with the descriptor that was kept for it.
@@ -175,7 +176,7 @@ bool Listener::refuse_one_without_descriptors() {
   if (!spare_.release()) return false;
   const int client = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (client >= 0) {
-    refuse(client, environment_);
+    refuse(client, services_);
     ::close(client);
   }
   return client >= 0;

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <string>
+#include <memory>
+#include <vector>
 
 #include "proxy/descriptor_limit.h"
-#include "proxy/environment.h"
 #include "proxy/io.h"
+#include "proxy/services.h"
 
 namespace causeway::proxy {
 
+class Worker;
 struct PeerAddress;
 
 // Listens at the address for a moment, as a Listener and the admin endpoint do. Throws std::runtime_error
@@ -21,8 +23,9 @@ void try_to_listen(const Address& address);
 class Listener {
  public:
   // Throws std::runtime_error with the address and the reason if it cannot listen. The listener's
-  // configuration outlives the sessions.
-  Listener(asio::io_context& io, Environment& environment, const ListenerConfig& config);
+  // configuration outlives the sessions, the workers outlive the listener.
+  Listener(asio::io_context& io, Services& services, const std::vector<std::unique_ptr<Worker>>& workers,
+           const ListenerConfig& config);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -44,7 +47,8 @@ class Listener {
   Worker& least_loaded();
 
   asio::io_context& io_;
-  Environment& environment_;
+  Services& services_;
+  const std::vector<std::unique_ptr<Worker>>& workers_;
   const ListenerConfig& config_;
   Acceptor acceptor_;
   SpareDescriptor spare_;

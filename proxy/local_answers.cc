@@ -7,7 +7,7 @@
 #include "protocol/result_set_end.h"
 #include "protocol/session_track.h"
 #include "protocol/text_resultset.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -20,7 +20,7 @@ StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
 
 Awaitable<bool> send_answer(ClientSession& session) {
   ErrorCode error;
-  session.worker.metrics().client_bytes_out.add(session.local_answer.size());
+  session.shard.metrics().client_bytes_out.add(session.local_answer.size());
   co_await session.stream.write_all(session.local_answer, {}, error);
   co_return !error;
 }
@@ -45,7 +45,7 @@ Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more
   session.scratch.clear();
   if (change == SessionChange::kOther) {
     if (session.trackers.state_change) protocol::append_session_track_state_change(session.scratch, true);
-  } else if (change != SessionChange::kNone && session.worker.view().flavor == ServerFlavor::kMysql) {
+  } else if (change != SessionChange::kNone && session.shard.view().flavor == ServerFlavor::kMysql) {
     const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
     protocol::append_session_track_transaction_state(session.scratch, state);
   }

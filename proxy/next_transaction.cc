@@ -9,7 +9,7 @@
 #include "protocol/session_track.h"
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -25,7 +25,7 @@ BackendConnection* holder(ClientSession& session) {
   if (!lease || lease.connection->needs_reset ||
       lease.connection->incarnation != deferred.next_sent_incarnation)
     return nullptr;
-  return session.worker.pool(lease.connection->node).take_own(lease);
+  return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
 // What the answer to SET session_track_transaction_info says. Nothing: it says nothing.
@@ -88,7 +88,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   session.deferred.next_sent_to = Target::kNone;
   if (connection == nullptr) co_return;
   connection->keep = session.deferred.next_connection_kept;
-  BackendPool& pool = session.worker.pool(connection->node);
+  BackendPool& pool = session.shard.pool(connection->node);
 
   protocol::Buffer out;
   std::string sql = "SET SESSION session_track_transaction_info='CHARACTERISTICS'";

@@ -15,8 +15,8 @@
 #include "proxy/listener.h"
 #include "proxy/monitor_options.h"
 #include "proxy/node_probe_run.h"
+#include "proxy/shard.h"
 #include "proxy/tls_context.h"
-#include "proxy/worker.h"
 
 namespace causeway::proxy {
 namespace {

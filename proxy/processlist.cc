@@ -13,9 +13,10 @@
 
 #include "protocol/text_resultset.h"
 #include "proxy/local_answers.h"
+#include "proxy/session_directory.h"
 #include "proxy/session_rights.h"
+#include "proxy/shard.h"
 #include "proxy/statement_dispatch.h"
-#include "proxy/worker.h"
 
 namespace causeway::proxy {
 namespace {
@@ -113,7 +114,7 @@ std::string shown_state(const ClientSession& session) {
   if (session.current_command == Command::kConnect) return "login";
   if (session.current_command == Command::kSleep) return {};
   if (session.in_flight == nullptr) return "executing";
-  const ClusterView& view = session.worker.view();
+  const ClusterView& view = session.shard.view();
   return "executing on " + view.nodes[session.in_flight->node].name;
 }
 
@@ -132,37 +133,37 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
   process.schema = session.schema;
   process.command = shown_command(session.current_command);
   process.time =
-      std::chrono::duration_cast<std::chrono::seconds>(session.worker.tick() - session.command_since);
+      std::chrono::duration_cast<std::chrono::seconds>(session.shard.tick() - session.command_since);
   process.state = shown_state(session);
   process.info = cut(session.statement_text, max_info_bytes);
   process.forwarded = is_forwarded(session);
   if (session.replica_node != kNoNode)
-    process.replica = session.worker.view().nodes[session.replica_node].name;
+    process.replica = session.shard.view().nodes[session.replica_node].name;
   return process;
 }
 
-std::vector<Process> processes_of(const Worker& worker, const ProcessFilter& filter) {
+std::vector<Process> processes_of(const WorkerSessions& sessions, const ProcessFilter& filter) {
   std::vector<Process> processes;
-  for (const ClientSession& session : worker.sessions()) {
+  for (const ClientSession& session : sessions.list()) {
     const bool is_own = session.user == filter.user && session.current_command != Command::kConnect;
     if (filter.see_all || is_own) processes.push_back(process_of(session, filter.max_info_bytes));
   }
   return processes;
 }
 
-Awaitable<std::vector<Process>> list_on_worker(Worker& worker, ProcessFilter filter) {
-  co_return processes_of(worker, filter);
+Awaitable<std::vector<Process>> list_on_worker(const WorkerSessions& sessions, ProcessFilter filter) {
+  co_return processes_of(sessions, filter);
 }
 
 // Each worker looks at its own sessions.
 Awaitable<std::vector<Process>> all_processes(ClientSession& session, ProcessFilter filter) {
   std::vector<Process> all;
-  for (const auto& worker : session.worker.environment().workers) {
+  for (WorkerSessions* worker : session.shard.services().sessions->workers()) {
     std::vector<Process> some;
-    if (worker.get() == &session.worker) {
+    if (&worker->shard() == &session.shard) {
       some = processes_of(*worker, filter);
     } else {
-      some = co_await asio::co_spawn(worker->io(), list_on_worker(*worker, filter),
+      some = co_await asio::co_spawn(worker->shard().io(), list_on_worker(*worker, filter),
                                      asio::use_awaitable_t<Executor>{});
     }
     std::ranges::move(some, std::back_inserter(all));
@@ -286,14 +287,14 @@ Awaitable<bool> may_see_all(ClientSession& session) {
 
 Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch& dispatch) {
   const routing::Statement& statement = *dispatch.statement;
-  session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
+  session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool see_all = co_await may_see_all(session);
   ProcessFilter filter{.user = session.user,
                        .see_all = see_all,
                        .max_info_bytes = statement.is_full ? kMaxFullInfoBytes : kMaxInfoBytes};
   const std::vector<Process> processes = co_await all_processes(session, std::move(filter));
 
-  const ServerFlavor flavor = session.worker.view().flavor;
+  const ServerFlavor flavor = session.shard.view().flavor;
   const Columns all_columns = columns_of(flavor, statement.is_full);
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
   protocol::StatusFlags flags = local_status(session);
@@ -307,7 +308,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
     append_row(writer, columns, binary, process);
   const uint8_t next_sequence_id = writer.finish(flags);
   ErrorCode error;
-  session.worker.metrics().client_bytes_out.add(answer.size());
+  session.shard.metrics().client_bytes_out.add(answer.size());
   co_await session.stream.write_all(answer, {}, error);
   session.last_local = {.kind = LocalAnswer::Kind::kProcesslist};
   co_return RunOutcome{.close = static_cast<bool>(error), .next_sequence_id = next_sequence_id};

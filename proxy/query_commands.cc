@@ -13,8 +13,8 @@
 #include "proxy/causeway_statements.h"
 #include "proxy/local_answers.h"
 #include "proxy/next_transaction.h"
+#include "proxy/shard.h"
 #include "proxy/statement_dispatch.h"
-#include "proxy/worker.h"
 #include "routing/causeway_variables.h"
 #include "routing/hints.h"
 #include "routing/statement_effects.h"
@@ -62,7 +62,7 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
     case OwnStatement::Kind::kError:
       co_return co_await local_error(session, place, std::move(own.error));
     case OwnStatement::Kind::kRows: {
-      session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
+      session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
       const auto next_sequence_id =
           co_await answer_name_value_rows(session, place.sequence_id, own.rows, place.more_results_follow);
       co_return RunOutcome{.close = !next_sequence_id,
@@ -84,7 +84,7 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
 // to be run on the writer, which is too late where the answer to another has gone out.
 std::optional<Decision> common_decision(ClientSession& session) {
   const routing::SessionView view = session_view(session);
-  const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
+  const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.classified.statements) {
     // What it sets is set for itself alone.
@@ -246,7 +246,7 @@ Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_se
   StatementRun run;
   run.statement = &statement;
   run.decision =
-      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
   run.request = wire;
   run.kind = protocol::ResponseKind::kOk;
   run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
@@ -265,7 +265,7 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
   StatementRun run;
   run.statement = &statement;
   run.decision =
-      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
   run.request = wire;
   run.kind = protocol::ResponseKind::kOk;
   run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);

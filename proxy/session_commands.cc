@@ -15,10 +15,10 @@
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
 #include "proxy/session_tracking.h"
+#include "proxy/shard.h"
 #include "proxy/statement_commands.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
-#include "proxy/worker.h"
 #include "routing/sql_lexer.h"
 
 namespace causeway::proxy {
@@ -89,7 +89,7 @@ Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
 // COM_RESET_CONNECTION puts back the character sets of the server on MySQL (9.7), those of the handshake on
 // MariaDB (10.11).
 bool forgets_handshake_collation(const ClientSession& session) {
-  return session.worker.view().flavor == ServerFlavor::kMysql;
+  return session.shard.view().flavor == ServerFlavor::kMysql;
 }
 
 // What the session has on servers is given up, and its state forgotten.
@@ -176,7 +176,7 @@ void take_collation(ClientSession& session, const protocol::ComChangeUser& chang
 // A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
 // gone, and may try this a few times.
 Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
-  const bool mariadb = session.worker.view().flavor == ServerFlavor::kMariadb;
+  const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
   const auto change = protocol::parse_com_change_user(payload, session.capabilities);
   forget_state(session);
   if (!change || session.failed_changes_of_user >= kMaxFailedChangesOfUser) {

@@ -14,8 +14,8 @@
 #include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_commands.h"
+#include "proxy/shard.h"
 #include "proxy/transaction_status.h"
-#include "proxy/worker.h"
 
 namespace causeway::proxy {
 namespace {
@@ -78,7 +78,7 @@ class CommandBuffer {
 constexpr size_t kKeptStatements = 16;
 
 Clock::duration idle_limit(const ClientSession& session) {
-  const Config& config = session.worker.config();
+  const Config& config = session.shard.config();
   if (session.transaction == routing::Target::kWriter)
     return config.forwarding.aurora_fwd_writer_idle_timeout;
   return config.timeouts.client_idle;
@@ -95,15 +95,15 @@ Clock::time_point idle_deadline(const ClientSession& session) {
 
 // The transaction was idle for too long: its locks are freed by closing the connection it runs on.
 void give_up_idle_transaction(ClientSession& session) {
-  Worker& worker = session.worker;
-  if (session.writer) worker.pool(session.writer.connection->node).close(*session.writer.connection);
+  Shard& shard = session.shard;
+  if (session.writer) shard.pool(session.writer.connection->node).close(*session.writer.connection);
   session.transaction = routing::Target::kNone;
   session.transaction_doubt = TransactionDoubt::kNone;
   session.transaction_timed_out = true;
-  worker.count_session(session);
-  worker.metrics().errors_session_timeout.add();
-  worker.logger().warning("an idle transaction was rolled back",
-                          {{"session", std::to_string(session.id)}, {"user", session.user}});
+  count_session(session);
+  shard.metrics().errors_session_timeout.add();
+  shard.logger().warning("an idle transaction was rolled back",
+                         {{"session", std::to_string(session.id)}, {"user", session.user}});
 }
 
 // Nothing is lost to the client if the session ends now.
@@ -117,14 +117,14 @@ bool may_leave(const ClientSession& session) {
 Awaitable<bool> end_wait(ClientSession& session) {
   if (session.waiter.closing) {
     const ClientError goodbye = shutting_down();
-    if (session.worker.environment().draining) co_await answer_error(session, 0, goodbye);
+    if (session.shard.services().draining) co_await answer_error(session, 0, goodbye);
     co_return true;
   }
   if (!session.waiter.timed_out) co_return true;
   if (own_idle_limit(session) <= idle_limit(session)) {
     // MariaDB says nothing.
     const ClientError goodbye = wait_timeout_over();
-    if (session.worker.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
+    if (session.shard.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
     co_return true;
   }
   if (session.transaction == routing::Target::kWriter) {
@@ -132,7 +132,7 @@ Awaitable<bool> end_wait(ClientSession& session) {
     if (session.transaction == routing::Target::kWriter) give_up_idle_transaction(session);
     co_return false;
   }
-  const ClientError goodbye = idle_too_long(session.worker.config().timeouts.client_idle);
+  const ClientError goodbye = idle_too_long(session.shard.config().timeouts.client_idle);
   co_await answer_error(session, 0, goodbye);
   co_return true;
 }
@@ -140,18 +140,18 @@ Awaitable<bool> end_wait(ClientSession& session) {
 void begin_command(ClientSession& session, Bytes payload) {
   session.current_command =
       payload.empty() ? protocol::Command::kSleep : static_cast<protocol::Command>(payload[0]);
-  session.command_since = session.worker.tick();
+  session.command_since = session.shard.tick();
 }
 
 void end_command(ClientSession& session) {
-  session.worker.count_session(session);
+  count_session(session);
   shrink(session.scratch);
   shrink(session.local_answer);
   shrink(session.command);
   shrink(session.sql_scratch);
   if (session.classified.statements.size() > kKeptStatements) session.classified = routing::Classified();
   session.current_command = protocol::Command::kSleep;
-  session.command_since = session.worker.tick();
+  session.command_since = session.shard.tick();
   session.statement_text = {};
 }
 
@@ -175,8 +175,8 @@ Awaitable<bool> answer_split_command(ClientSession& session, std::span<uint8_t> 
 }
 
 Awaitable<void> answer_commands(ClientSession& session) {
-  CommandBuffer buffer(session.worker.buffers());
-  const size_t max_payload = session.worker.config().limits.max_packet_bytes;
+  CommandBuffer buffer(session.shard.buffers());
+  const size_t max_payload = session.shard.config().limits.max_packet_bytes;
   bool open = true;
   end_command(session);
   while (open && !session.waiter.closing) {
@@ -186,7 +186,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
     switch (packet.state) {
       case PacketStatus::State::kNeedMore: {
-        if (buffer.empty() && session.worker.environment().draining && may_leave(session)) {
+        if (buffer.empty() && session.shard.services().draining && may_leave(session)) {
           const ClientError goodbye = shutting_down();
           co_await answer_error(session, 0, goodbye);
           co_return;
@@ -210,7 +210,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
           break;
         }
         buffer.added(got);
-        session.worker.metrics().client_bytes_in.add(got);
+        session.shard.metrics().client_bytes_in.add(got);
         break;
       }
       case PacketStatus::State::kComplete: {

@@ -13,8 +13,10 @@
 #include "protocol/text_resultset.h"
 #include "proxy/backend_connector.h"
 #include "proxy/cancel_after.h"
+#include "proxy/client_session.h"
 #include "proxy/packet_io.h"
-#include "proxy/worker.h"
+#include "proxy/server_kill.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -55,8 +57,8 @@ Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connectio
   }
 }
 
-std::vector<size_t> nodes_that_may_answer(Worker& worker) {
-  const ClusterView& view = worker.view();
+std::vector<size_t> nodes_that_may_answer(Shard& shard) {
+  const ClusterView& view = shard.view();
   std::vector<size_t> nodes;
   if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
   for (size_t node = 0; node < view.nodes.size(); ++node)
@@ -64,9 +66,8 @@ std::vector<size_t> nodes_that_may_answer(Worker& worker) {
   return nodes;
 }
 
-Awaitable<std::optional<AccountRights>> ask_a_server(Worker& worker, AccountLogin login) {
-  if (login.credentials == nullptr || worker.rights_questions() >= kMaxRightsQuestions)
-    co_return std::nullopt;
+Awaitable<std::optional<AccountRights>> ask_a_server(Shard& shard, AccountLogin login) {
+  if (login.credentials == nullptr || shard.rights_questions() >= kMaxRightsQuestions) co_return std::nullopt;
   struct UnderWay {
     explicit UnderWay(size_t& questions) : count(questions) { ++count; }
     UnderWay(const UnderWay&) = delete;
@@ -74,13 +75,13 @@ Awaitable<std::optional<AccountRights>> ask_a_server(Worker& worker, AccountLogi
     ~UnderWay() { --count; }
     size_t& count;
   };
-  const UnderWay under_way(worker.rights_questions());
-  const auto deadline = Clock::now() + worker.config().timeouts.connect;
-  for (const size_t node : nodes_that_may_answer(worker)) {
+  const UnderWay under_way(shard.rights_questions());
+  const auto deadline = Clock::now() + shard.config().timeouts.connect;
+  for (const size_t node : nodes_that_may_answer(shard)) {
     if (Clock::now() >= deadline) break;
-    CancelAfter watch(worker.io(), deadline);
+    CancelAfter watch(shard.io(), deadline);
     const ConnectResult opened =
-        co_await connect_backend(worker, node, login.key, *login.credentials, watch.connection());
+        co_await connect_backend(shard, node, login.key, *login.credentials, watch.connection());
     if (!opened.connection) continue;
     watch.connection() = opened.connection.get();
     const std::optional<AccountRights> rights = co_await read_grants(*opened.connection);
@@ -93,7 +94,7 @@ Awaitable<std::optional<AccountRights>> ask_a_server(Worker& worker, AccountLogi
 }  // namespace
 
 AccountRights rights_in_table(const ClientSession& session) {
-  const AccountStore* accounts = session.worker.environment().accounts;
+  const AccountStore* accounts = session.shard.services().accounts;
   if (accounts == nullptr) return {};
   const AccountStore::SnapshotPtr snapshot = accounts->current();
   // Who has logged in before the accounts could be read is found by name and address, as a server would.
@@ -111,12 +112,13 @@ AccountRights rights_in_table(const ClientSession& session) {
 
 Awaitable<AccountRights> rights_on_servers(ClientSession& session) {
   if (!session.rights_on_servers)
-    session.rights_on_servers = co_await ask_a_server(session.worker, login_of(session));
+    session.rights_on_servers =
+        co_await ask_a_server(session.shard, login_as(*session.pool_key, session.credentials));
   co_return session.rights_on_servers.value_or(AccountRights{});
 }
 
-Awaitable<AccountRights> ask_rights(Worker& worker, AccountLogin login) {
-  const std::optional<AccountRights> rights = co_await ask_a_server(worker, std::move(login));
+Awaitable<AccountRights> ask_rights(Shard& shard, AccountLogin login) {
+  const std::optional<AccountRights> rights = co_await ask_a_server(shard, std::move(login));
   co_return rights.value_or(AccountRights{});
 }
 

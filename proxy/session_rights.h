@@ -5,12 +5,12 @@
 
 #include "proxy/account_table.h"
 #include "proxy/io.h"
-#include "proxy/kill.h"
+#include "proxy/server_kill.h"
 
 namespace causeway::proxy {
 
 struct ClientSession;
-class Worker;
+class Shard;
 
 // What the account table of the servers says of the session's account now; where that cannot be read,
 // nothing. Rights of roles and MySQL's dynamic privileges are not in it.
@@ -24,7 +24,7 @@ Awaitable<AccountRights> rights_on_servers(ClientSession& session);
 inline constexpr size_t kMaxRightsQuestions = 16;
 
 // Likewise for another session's account, by its way to log in; not remembered.
-Awaitable<AccountRights> ask_rights(Worker& worker, AccountLogin login);
+Awaitable<AccountRights> ask_rights(Shard& shard, AccountLogin login);
 
 // Adds what one row says of SHOW GRANTS, asked by an account for itself. Names in a row are quoted by the
 // servers, and are never taken for rights.

@@ -1,6 +1,7 @@
 #include "proxy/session_token.h"
 
-#include "proxy/worker.h"
+#include "proxy/global_probe.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 
@@ -10,14 +11,14 @@ using consistency::PositionKind;
 namespace {
 
 void tell_dropped(ClientSession& session, const NodeView& writer) {
-  session.worker.metrics().tokens_dropped.add();
-  session.worker.logger().warning("a position was dropped: the new writer does not have it",
-                                  {{"writer", writer.name}});
+  session.shard.metrics().tokens_dropped.add();
+  session.shard.logger().warning("a position was dropped: the new writer does not have it",
+                                 {{"writer", writer.name}});
 }
 
 void tell_not_comparable(ClientSession& session, const NodeView& writer) {
-  session.worker.metrics().tokens_not_comparable.add();
-  session.worker.logger().warning(
+  session.shard.metrics().tokens_not_comparable.add();
+  session.shard.logger().warning(
       "what a session wrote to a former writer may be lost: its position says nothing to the new one",
       {{"writer", writer.name}});
 }
@@ -31,7 +32,7 @@ bool of_another_log(const Position& position, const Position& writer) {
 }  // namespace
 
 void check_token(ClientSession& session) {
-  const ClusterView& view = session.worker.view();
+  const ClusterView& view = session.shard.view();
   const NodeView* writer = view.writer_node();
   if (writer == nullptr) return;
   if (session.writer_epoch != view.writer_epoch) {
@@ -52,8 +53,8 @@ void check_token(ClientSession& session) {
 
 Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
   if (position.empty()) co_return HandedPosition::kTaken;
-  Worker& worker = session.worker;
-  const ClusterView& view = worker.view();
+  Shard& shard = session.shard;
+  const ClusterView& view = shard.view();
   // MariaDB tells the GTIDs of writes even where replicas do not use them.
   const bool gtids_beside = view.flavor == ServerFlavor::kMariadb &&
                             view.position_kind == PositionKind::kBinlogCoordinates &&
@@ -65,7 +66,7 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
     session.token.observe_write(position);
     co_return HandedPosition::kTaken;
   }
-  const Position* last_known = worker.last_known_writer_position();
+  const Position* last_known = shard.last_known_writer_position();
   if (last_known != nullptr && of_another_log(position, *last_known)) {
     session.token.set_unknown();
     co_return HandedPosition::kTaken;
@@ -73,9 +74,9 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
   std::optional<Position> now;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
-    now = co_await worker.probe().position(session.waiter);
+    now = co_await shard.probe().position(session.waiter);
   }
-  if (now && gtids_beside) now = worker.probe().gtids();
+  if (now && gtids_beside) now = shard.probe().gtids();
   if (now && of_another_log(position, *now)) {
     session.token.set_unknown();
     co_return HandedPosition::kTaken;

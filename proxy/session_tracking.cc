@@ -8,7 +8,7 @@
 
 #include "protocol/session_track.h"
 #include "proxy/exchange_prefix.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 #include "routing/set_statement.h"
 #include "routing/statement_effects.h"
 
@@ -140,7 +140,7 @@ void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
 }
 
 void start_lex_mode(ClientSession& session, uint8_t collation) {
-  const ClusterView& view = session.worker.view();
+  const ClusterView& view = session.shard.view();
   routing::LexMode& lex_mode = session.lex_mode;
   lex_mode = {};
   lex_mode.mariadb = view.flavor == ServerFlavor::kMariadb;
@@ -153,7 +153,7 @@ void start_lex_mode(ClientSession& session, uint8_t collation) {
 }
 
 void start_variables(ClientSession& session) {
-  const NodeView* writer = session.worker.view().writer_node();
+  const NodeView* writer = session.shard.view().writer_node();
   const SessionDefaults defaults = writer == nullptr ? SessionDefaults{} : writer->defaults;
   session.autocommit = defaults.autocommit;
   session.autocommit_off = !session.autocommit;

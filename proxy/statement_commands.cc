@@ -15,9 +15,9 @@
 #include "proxy/causeway_statements.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
+#include "proxy/shard.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
-#include "proxy/worker.h"
 #include "routing/classifier.h"
 #include "routing/hints.h"
 #include "routing/set_statement.h"
@@ -34,13 +34,13 @@ using routing::Target;
 
 // MariaDB's id of the statement prepared last is none for MySQL.
 PreparedStatement* find_statement(ClientSession& session, uint32_t id) {
-  const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+  const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
   return mysql && id == protocol::kMariadbLastStatementId ? nullptr : session.prepared.find(id);
 }
 
 Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, uint32_t id,
                                   std::string_view function) {
-  const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+  const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
   const ClientError error =
       unknown_prepared_statement(std::to_string(id), mysql ? "mysql_stmt_precheck" : function);
   const bool sent = co_await answer_error(session, sequence_id, error);
@@ -141,9 +141,9 @@ void classify_prepared(ClientSession& session, PreparedStatement& prepared) {
 Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   session.prepared.forget_last();
-  if (session.prepared.size() >= session.worker.config().limits.max_prepared_statements) {
+  if (session.prepared.size() >= session.shard.config().limits.max_prepared_statements) {
     const ClientError error =
-        too_many_prepared_statements(session.worker.config().limits.max_prepared_statements);
+        too_many_prepared_statements(session.shard.config().limits.max_prepared_statements);
     co_return co_await answer_error(session, place.sequence_id, error);
   }
   if (const auto pending = take_pending_error(session)) {
@@ -165,10 +165,10 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const Decision decision = where_to_prepare(session, statement);
   // Servers look at that when they prepare, too.
   const Decision to_run =
-      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
   if (to_run.action == Action::kReadOnlyTransactionError) {
     const RunOutcome outcome =
-        co_await local_error(session, place, read_only_transaction(session.worker.view().flavor));
+        co_await local_error(session, place, read_only_transaction(session.shard.view().flavor));
     co_return !outcome.close;
   }
   if (decision.action == Action::kReject) {
@@ -235,7 +235,7 @@ void send_long_data(ClientSession& session, Bytes payload) {
   const auto long_data = protocol::parse_com_stmt_send_long_data(payload);
   PreparedStatement* statement = long_data ? find_statement(session, long_data->statement_id) : nullptr;
   if (statement == nullptr || long_data->parameter >= statement->parameters) return;
-  const size_t most = session.worker.config().limits.max_packet_bytes;
+  const size_t most = session.shard.config().limits.max_packet_bytes;
   statement->long_data_bytes += long_data->data.size();
   if (statement->long_data_bytes > most) {
     statement->long_data_too_long = true;
@@ -345,7 +345,7 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
       protocol::parse_com_stmt_execute(payload, parameters_of(*statement), session.capabilities);
   if (!parsed || statement->long_data_too_long) {
     drop_long_data(*statement);
-    const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+    const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
     const bool with_attributes = protocol::has(session.capabilities, protocol::capability::kQueryAttributes);
     const ClientError of_packet = mysql && !with_attributes ? malformed_packet()
                                   : mysql                   ? wrong_arguments("COM_STMT_EXECUTE")
@@ -422,7 +422,7 @@ Awaitable<bool> fetch(ClientSession& session, Bytes payload, std::span<uint8_t> 
     co_return sent;
   }
   if (statement->cursor == Target::kNone) {
-    const bool mysql = session.worker.view().flavor == ServerFlavor::kMysql;
+    const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
     const ClientError error = no_open_cursor(parsed->statement_id, mysql);
     const bool sent = co_await answer_error(session, 1, error);
     co_return sent;

@@ -17,8 +17,8 @@
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/processlist.h"
+#include "proxy/shard.h"
 #include "proxy/statement_run_state.h"
-#include "proxy/worker.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
 #include "routing/sql_lexer.h"
@@ -99,7 +99,7 @@ Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const St
 
 // Their names are needed only where permanent DML that reads one is rejected.
 void note_temporary_table(ClientSession& session, const Statement& statement) {
-  if (session.worker.config().statements.temporary_table == StatementPolicy::kForward) return;
+  if (session.shard.config().statements.temporary_table == StatementPolicy::kForward) return;
   std::string name = routing::created_temporary_table(statement.text, session.lex_mode);
   if (!name.empty() && session.temporary_tables.size() < kMaxTemporaryTables)
     session.temporary_tables.push_back(std::move(name));
@@ -114,7 +114,7 @@ RunOutcome local_outcome(bool sent, bool is_error, AnswerPlace place) {
 
 Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statement, AnswerPlace place,
                                SessionChange change) {
-  session.worker.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
+  session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow, change);
   session.last_local = {.kind = LocalAnswer::Kind::kOk};
   co_return local_outcome(sent, false, place);
@@ -158,7 +158,7 @@ bool is_text_prepared(StatementClass cls) {
 Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statement, AnswerPlace place) {
   const auto target = routing::parse_kill(statement.text, session.lex_mode);
   if (!target) {
-    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     const ClientError error = not_supported_with_forwarding("KILL of anything but a number");
     co_return co_await local_error(session, place, error);
   }
@@ -168,7 +168,7 @@ Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statemen
   ClientError error =
       killed == KillOutcome::kUnknown ? unknown_thread(target->id) : not_owner_of_thread(target->id);
   if (killed == KillOutcome::kSelf) {
-    const bool mariadb = session.worker.view().flavor == ServerFlavor::kMariadb;
+    const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
     error = mariadb && !target->query_only ? connection_killed() : query_interrupted();
   }
   RunOutcome outcome = co_await local_error(session, place, error);
@@ -232,7 +232,7 @@ Awaitable<void> bring_what_functions_left(ClientSession& session, const Statemen
 
 Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
   Decision decision =
-      routing::decide(statement, session_view(session), routing_policy(session.worker.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
   // A transaction goes where its statements are executed.
   decision.takes_transaction_along = false;
   decision.beside_transaction = false;
@@ -260,7 +260,7 @@ StatementRun statement_run_of(const Dispatch& dispatch) {
 std::optional<ClientError> take_pending_error(ClientSession& session) {
   if (!session.transaction_timed_out) return std::nullopt;
   session.transaction_timed_out = false;
-  return transaction_idle_timeout(session.worker.config().forwarding.aurora_fwd_writer_idle_timeout);
+  return transaction_idle_timeout(session.shard.config().forwarding.aurora_fwd_writer_idle_timeout);
 }
 
 namespace {
@@ -271,11 +271,11 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
   if (!hints.consistency.empty() && !consistency::parse_read_consistency(hints.consistency))
     mistake = hints.consistency;
   if (mistake.empty()) return;
-  session.worker.metrics().mistaken_hints.add();
+  session.shard.metrics().mistaken_hints.add();
   if (std::exchange(session.mistaken_hint_said, true)) return;
   constexpr size_t kMaxShown = 64;
-  session.worker.logger().warning("a hint is not understood, and without effect",
-                                  {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
+  session.shard.logger().warning("a hint is not understood, and without effect",
+                                 {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
 }
 
 // What a procedure may have set on the replica, and a statement to the writer names for the first time.
@@ -319,9 +319,8 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
 
 // A server would have closed the connection with them.
 Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace place) {
-  const std::string node = session.replica_node == kNoNode
-                               ? std::string()
-                               : session.worker.view().nodes[session.replica_node].name;
+  const std::string node =
+      session.replica_node == kNoNode ? std::string() : session.shard.view().nodes[session.replica_node].name;
   const ClientError error = connection_to_node_lost(node, "the connection was closed");
   RunOutcome outcome = co_await local_error(session, place, error);
   outcome.close = true;
@@ -330,7 +329,7 @@ Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace
 
 // Ends the transaction there with its connection, or by COMMIT where a procedure's variables live on it.
 Awaitable<void> end_on_replica(ClientSession& session) {
-  BackendPool& pool = session.worker.pool(session.replica.connection->node);
+  BackendPool& pool = session.shard.pool(session.replica.connection->node);
   const bool keeps = session.procedure_on_replica && session.transaction == Target::kReplica;
   BackendConnection* const connection = keeps ? pool.take_own(session.replica) : nullptr;
   if (connection == nullptr) {
@@ -346,7 +345,7 @@ Awaitable<void> end_on_replica(ClientSession& session) {
   session.in_flight = connection;
   co_await connection->stream.write_all(out, {}, error);
   const PacketView answer =
-      co_await read_packet(connection->stream, in, session.worker.config().limits.max_packet_bytes, error);
+      co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
   session.in_flight = nullptr;
   const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
   if (error || !ok) {
@@ -386,7 +385,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     co_return outcome;
   }
   if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
-  const routing::RoutingPolicy policy = routing_policy(session.worker.config().statements);
+  const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
   Decision decision = hidden_rejection(session, statement, policy)
                           .value_or(routing::decide(statement, session_view(session), policy));
   if (asks_for_unreported_state(session, statement, decision)) {
@@ -405,11 +404,11 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kRun:
       break;
     case Action::kReject:
-      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
       co_return co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
     case Action::kReadOnlyError:
-      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, read_only_server(session.worker.view().flavor));
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_server(session.shard.view().flavor));
     case Action::kLeaveReadOnly:
       // What the transaction has read would be locked against the DDL when it gets there.
       if (session.replica) co_await end_on_replica(session);
@@ -417,8 +416,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       session.deferred = DeferredTransaction{};
       break;
     case Action::kReadOnlyTransactionError:
-      session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, read_only_transaction(session.worker.view().flavor));
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_transaction(session.shard.view().flavor));
     case Action::kCommitThenBegin:
       co_return co_await commit_then_begin(session, statement, decision.target, place);
     case Action::kDeferBegin:
@@ -437,7 +436,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   if (statement.cls == StatementClass::kDml && !session.temporary_tables.empty() &&
       routing::reads_temporary_table_into_permanent(statement.text, session.lex_mode,
                                                     session.temporary_tables)) {
-    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     co_return co_await local_error(session, place,
                                    not_supported_with_forwarding("DML that reads a temporary table"));
   }

@@ -34,7 +34,7 @@ routing::SessionView session_view(const ClientSession& session) {
   view.has_last_insert_id = session.last_insert_id->value != 0 || !session.last_insert_id->certain;
   view.auto_is_null = session.auto_is_null;
   view.tracks_transactions = session.trackers.transactions;
-  view.begin_keeps_access_mode = session.worker.view().flavor == ServerFlavor::kMysql;
+  view.begin_keeps_access_mode = session.shard.view().flavor == ServerFlavor::kMysql;
   view.last_target = session.last_target;
   view.warned_by = session.warned_by;
   view.counted_by = session.counted_by;

@@ -52,7 +52,7 @@ TimeoutPolicy RunningStatement::policy() const {
 }
 
 std::optional<milliseconds> RunningStatement::max_lag() const {
-  return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : worker_.config().routing.max_lag;
+  return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : shard_.config().routing.max_lag;
 }
 
 AccessOnReplica RunningStatement::access_on_replica() const {
@@ -78,15 +78,15 @@ bool RunningStatement::read_only_by_causeway() const {
 size_t RunningStatement::choose_replica() {
   const size_t current = session_.replica_node;
   const bool stays =
-      current != kNoNode && !tried_[current] && worker_.replica_usable(current, max_lag(), trusts());
-  const size_t chosen = stays ? current : worker_.pick_replica(max_lag(), tried_, trusts());
+      current != kNoNode && !tried_[current] && shard_.replica_usable(current, max_lag(), trusts());
+  const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
   if (chosen != kNoNode) move_to(chosen);
   return chosen;
 }
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  const uint64_t era = worker_.position_era(node);
+  const uint64_t era = shard_.position_era(node);
   if (session_.replica_node != kNoNode && (session_.replica_node != node || session_.replica_era != era)) {
     session_.saw_newer = true;
     session_.token_satisfied_version = ~uint64_t{0};
@@ -98,8 +98,8 @@ void RunningStatement::move_to(size_t node) {
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
   tried_.set(session_.replica_node);
-  const size_t node = worker_.replica_with(
-      target, time_left(*session_.listener.read_wait_timeout, worker_.tick()), max_lag(), tried_);
+  const size_t node = shard_.replica_with(
+      target, time_left(*session_.listener.read_wait_timeout, shard_.tick()), max_lag(), tried_);
   if (node == kNoNode) return false;
   move_to(node);
   return true;
@@ -108,22 +108,22 @@ bool RunningStatement::move_for(const Position& target) {
 consistency::ReadRequest RunningStatement::read_request(size_t node) {
   consistency::ReadRequest request;
   const Clock::time_point now = Clock::now();
-  worker_.note_time(now);
+  shard_.note_time(now);
   move_to(node);
   era_ = session_.replica_era;
   request.level = level();
   request.token = &session_.token;
   request.probed_target = probed_ ? &*probed_ : nullptr;
-  request.replica_executed = &worker_.known_position(node);
+  request.replica_executed = &shard_.known_position(node);
   request.token_known_there =
-      session_.token_satisfied_version == session_.token.version() && worker_.is_heard_of(node);
-  request.can_wait = consistency::can_wait(worker_.view().position_kind, worker_.wait_dialect(node));
+      session_.token_satisfied_version == session_.token.version() && shard_.is_heard_of(node);
+  request.can_wait = consistency::can_wait(shard_.view().position_kind, shard_.wait_dialect(node));
   request.monotonic_break = session_.saw_newer;
-  const bool in_seconds = worker_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
-                          worker_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+  const bool in_seconds = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
+                          shard_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
   const milliseconds limit = *session_.listener.read_wait_timeout;
   request.expected_in_time =
-      worker_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
+      shard_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
   request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
   request.timeout = time_left(limit, now);
   request.policy = policy();
@@ -137,20 +137,20 @@ Awaitable<void> RunningStatement::ask_writer() {
   for (;;) {
     {
       const DeadlineScope scope(session_.waiter, deadline);
-      probed_ = co_await worker_.probe().position(session_.waiter);
+      probed_ = co_await shard_.probe().position(session_.waiter);
     }
-    const int writer = worker_.view().writer;
-    if (probed_ || writer < 0 || worker_.probe().writer_is_there() || session_.waiter.closing ||
+    const int writer = shard_.view().writer;
+    if (probed_ || writer < 0 || shard_.probe().writer_is_there() || session_.waiter.closing ||
         session_.waiter.query_killed || Clock::now() >= deadline)
       co_return;
-    worker_.suspect(static_cast<size_t>(writer));
+    shard_.suspect(static_cast<size_t>(writer));
     const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
-    co_await worker_.wait_for_change(session_.waiter);
+    co_await shard_.wait_for_change(session_.waiter);
   }
 }
 
 Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
-  probing_.emplace(worker_.probe());
+  probing_.emplace(shard_.probe());
   co_await ask_writer();
   if (probed_) {
     session_.token.resolve(*probed_);
@@ -158,8 +158,8 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   }
   // While there is no writer nothing new is committed: what it was last known to have is as good as can be
   // had, and a session that knows its own writes goes on reading.
-  const bool no_writer = worker_.view().writer < 0;
-  const Position* last_known = no_writer ? worker_.last_known_writer_position() : nullptr;
+  const bool no_writer = shard_.view().writer < 0;
+  const Position* last_known = no_writer ? shard_.last_known_writer_position() : nullptr;
   if (level() == ReadConsistency::kSession && !session_.token.unknown() && last_known != nullptr) {
     probed_ = session_.token.position();
     if (probed_->empty()) probed_ = *last_known;
@@ -188,15 +188,15 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
                                      const ReadPlan& plan) {
   if (plan.action == ReadAction::kWait) {
     const auto waited = duration_cast<microseconds>(Clock::now() - start_);
-    worker_.metrics().read_waits.add(waited);
-    if (plan.target != nullptr) worker_.learned_position(connection, era_, *plan.target);
+    shard_.metrics().read_waits.add(waited);
+    if (plan.target != nullptr) shard_.learned_position(connection, era_, *plan.target);
   } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
-    worker_.metrics().reads_without_wait.add();
+    shard_.metrics().reads_without_wait.add();
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  const bool same_server = era_ == worker_.position_era(connection.node) && era_ == session_.replica_era &&
-                           worker_.is_current(connection);
+  const bool same_server = era_ == shard_.position_era(connection.node) && era_ == session_.replica_era &&
+                           shard_.is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
     session_.token_satisfied_version = session_.token.version();
     if (probed_) session_.saw_newer = false;
@@ -206,7 +206,7 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
 void RunningStatement::begin_anew() {
-  if (session_.replica) worker_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+  if (session_.replica) shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
   session_.transaction = Target::kNone;
   session_.snapshot_due = false;
   session_.prepared.lose_cursors(Target::kReplica);
@@ -235,11 +235,11 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
                                                                ClientError error) {
   tried_.set(node);
   missed_ = true;
-  if (const int writer = worker_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
+  if (const int writer = shard_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
   facts.forwards = session_.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
-  facts.another_replica = worker_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
+  facts.another_replica = shard_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
   facts.sent_again = sent_again_;
   facts.harmless = is_repetition();
   const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
@@ -250,7 +250,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
   }
   const routing::ReadStep step = routing::after_miss(miss, facts);
   if (step == routing::ReadStep::kElsewhere) {
-    worker_.metrics().read_retries.add();
+    shard_.metrics().read_retries.add();
     last_miss_ = std::move(error);
     co_return std::nullopt;
   }
@@ -259,7 +259,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
     co_return failed;
   }
   if (miss == ReadMiss::kWrite) reran_ = true;
-  worker_.logger().debug("a read goes to the writer", {{"node", node_name(node)}, {"reason", error.message}});
+  shard_.logger().debug("a read goes to the writer", {{"node", node_name(node)}, {"reason", error.message}});
   const RunOutcome there = co_await run_on_writer();
   co_return there;
 }
@@ -273,7 +273,7 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.transaction == Target::kReplica;
-  const int current_writer = worker_.view().writer;
+  const int current_writer = shard_.view().writer;
   if (session_.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
@@ -288,7 +288,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     }
     const size_t node = bound ? session_.replica_node : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
-    if (!bound && static_cast<int>(node) == worker_.view().writer) co_return co_await run_on_writer();
+    if (!bound && static_cast<int>(node) == shard_.view().writer) co_return co_await run_on_writer();
 
     check_token(session_);
     ReadPlan read_plan = consistency::plan_read(read_request(node));
@@ -296,30 +296,30 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
       continue;
     if (read_plan.action == ReadAction::kWriter) {
-      worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
-      worker_.logger().debug("a read goes to the writer",
-                             {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
+      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
+      shard_.logger().debug("a read goes to the writer",
+                            {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
       if (in_transaction) begin_anew();
       co_return co_await run_on_writer();
     }
     if (read_plan.action == ReadAction::kError) {
-      worker_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
+      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
       const ClientError error =
           read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
       co_return co_await fail(error);
     }
 
-    if (!bound && session_.replica && !worker_.is_current(*session_.replica.connection))
-      worker_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+    if (!bound && session_.replica && !shard_.is_current(*session_.replica.connection))
+      shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
     AcquireResult acquired;
     acquired.connection = acquire_own(session_, node, session_.replica, schema_use(), false);
     if (acquired.connection == nullptr) {
-      const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+      const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
       acquired = co_await acquire(session_, node, session_.replica, schema_use(), deadline);
     }
     if (acquired.connection == nullptr) {
       if (bound) co_return co_await on_replica_lost(node, acquired.reason);
-      if (acquired.failure == AcquireResult::Failure::kNodeDown) worker_.suspect(node);
+      if (acquired.failure == AcquireResult::Failure::kNodeDown) shard_.suspect(node);
       const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
       ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
       const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
@@ -328,8 +328,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       continue;
     }
     // The plan was made by what is not known any more.
-    if (!bound && worker_.position_era(node) != era_) {
-      worker_.pool(node).put_back(*acquired.connection);
+    if (!bound && shard_.position_era(node) != era_) {
+      shard_.pool(node).put_back(*acquired.connection);
       continue;
     }
 
@@ -357,7 +357,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       exchange.wait_for = read_plan.target;
       exchange.wait_timeout = read_plan.timeout;
     }
-    worker_.node_metrics(node).statements.add();
+    shard_.node_metrics(node).statements.add();
     ExchangeResult result;
     if (exchange.wait_for == nullptr) {
       result = co_await run_exchange(session_, connection, exchange);
@@ -370,9 +370,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     const auto leave = [&] {
       const bool began = exchange.begin || (connection.status & protocol::status::kInTransaction) != 0;
       if (began) {
-        worker_.pool(node).close(connection);
+        shard_.pool(node).close(connection);
       } else {
-        worker_.pool(node).put_back(connection);
+        shard_.pool(node).put_back(connection);
       }
     };
     ReadMiss miss = ReadMiss::kLost;
@@ -387,19 +387,19 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         }
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
-        worker_.abort_statement(session_, connection);
-        worker_.pool(node).close(connection);
+        abort_lost_statement(connection);
+        shard_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
         if (calls) {
           result.is_error = true;
           after_either(connection, result, Target::kReplica);
-          error = read_only_transaction(worker_.view().flavor);
+          error = read_only_transaction(shard_.view().flavor);
           co_return co_await fail(error);
         }
         leave();
         if (!forwards) {
-          error = read_only_server(worker_.view().flavor);
+          error = read_only_server(shard_.view().flavor);
           co_return co_await fail(error);
         }
         miss = ReadMiss::kWrite;
@@ -410,13 +410,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         error = *result.refusal;
         break;
       case ExchangeOutcome::kShuttingDown:
-        worker_.pool(node).close(connection);
-        worker_.suspect(node);
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
         miss = ReadMiss::kShutdown;
         error = *result.refusal;
         break;
       case ExchangeOutcome::kStateRefused:
-        worker_.pool(node).close(connection);
+        shard_.pool(node).close(connection);
         if (bound) co_return co_await fail(*result.refusal);
         miss = ReadMiss::kStateRefused;
         error = *result.refusal;
@@ -424,9 +424,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       case ExchangeOutcome::kWaitFailed: {
         leave();
         if (read_plan.reason != consistency::ReadReason::kNotInTime)
-          worker_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
-        worker_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
-        worker_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+          shard_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
+        shard_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
+        shard_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());
         if (after == AfterWait::kError) {
           error =
@@ -442,8 +442,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       }
       case ExchangeOutcome::kServerLost: {
         if (session_.waiter.closing) {
-          worker_.abort_statement(session_, connection);
-          worker_.pool(node).close(connection);
+          abort_lost_statement(connection);
+          shard_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }
         const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
@@ -451,8 +451,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
         if (session_.waiter.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
           miss = ReadMiss::kNotTaken;
-        worker_.pool(node).close(connection);
-        worker_.suspect(node);
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
         if (result.client_has_bytes) co_return RunOutcome{.close = true};
         if (bound) co_return co_await on_replica_lost(node, reason);
         error = connection_to_node_lost(node_name(node), reason);

@@ -11,6 +11,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/carried_variables.h"
 #include "proxy/local_answers.h"
+#include "proxy/server_kill.h"
 #include "proxy/session_tracking.h"
 #include "routing/statement_effects.h"
 #include "routing/user_variables.h"
@@ -86,7 +87,7 @@ bool RunningStatement::is_repetition() const {
 }
 
 bool RunningStatement::writer_takes_reads() const {
-  return worker_.config().routing.reads_on_writer != ReadsOnWriter::kNever ||
+  return shard_.config().routing.reads_on_writer != ReadsOnWriter::kNever ||
          run_.statement->cls != StatementClass::kRead;
 }
 
@@ -111,7 +112,7 @@ Awaitable<RunOutcome> RunningStatement::fail(ClientError error) {
 }
 
 Awaitable<RunOutcome> RunningStatement::run() {
-  worker_.metrics().count(
+  shard_.metrics().count(
       run_.decision.target == Target::kWriter ? StatementTarget::kWriter : StatementTarget::kReplica,
       statement_kind(run_.statement->cls));
   if (run_.decision.takes_transaction_along) begin_anew();
@@ -258,7 +259,7 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
   session_.functions_called = true;
   session_.functions_left_state |= left && !statement.has_placeholders;
   session_.pins.untrackable |= left;
-  const bool unreported = result.without_trackers && session_.worker.view().flavor == ServerFlavor::kMysql;
+  const bool unreported = result.without_trackers && session_.shard.view().flavor == ServerFlavor::kMysql;
   if (statement.has_placeholders || (!left && !unreported)) return;
   std::vector<std::string>& texts = unreported ? session_.unreported_calls : session_.statements_to_replay;
   if (has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes)
@@ -387,7 +388,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
     session_.deferred.next_connection_kept = connection.keep;
     connection.keep = true;
   }
-  BackendPool& pool = worker_.pool(connection.node);
+  BackendPool& pool = shard_.pool(connection.node);
   if (connection.doomed && !connection.keep) {
     pool.close(connection);
   } else {
@@ -403,7 +404,7 @@ routing::NextTransaction RunningStatement::characteristics(bool was_open) const 
   const bool begins = deferred.begin || statement.cls == StatementClass::kBegin;
   if (was_open && !begins) return session_.characteristics;
   // MySQL: BEGIN in a transaction begins another of the same kind.
-  const bool kept = was_open && worker_.view().flavor == ServerFlavor::kMysql;
+  const bool kept = was_open && shard_.view().flavor == ServerFlavor::kMysql;
   routing::NextTransaction all = kept ? session_.characteristics : routing::NextTransaction{};
   if (sends_next_transaction()) routing::add_characteristics(all, deferred.next);
   const bool read_only = deferred.begin ? deferred.read_only : statement.read_only;
@@ -489,6 +490,11 @@ void RunningStatement::settle_pins(Target target) {
   const bool forwards = session_.level != ReadConsistency::kOff;
   if (target == Target::kReplica) pins.moves_to_writer = forwards && !holds_objects;
   pins.moves_to_writer &= pins.where == Target::kReplica;
+}
+
+// The client is gone; nobody else does it while the server works.
+void RunningStatement::abort_lost_statement(const BackendConnection& connection) {
+  abort_statement(shard_, connection, login_as(*session_.pool_key, session_.credentials));
 }
 
 }  // namespace causeway::proxy

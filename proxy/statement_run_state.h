@@ -10,8 +10,8 @@
 #include "proxy/exchange.h"
 #include "proxy/global_probe.h"
 #include "proxy/lease.h"
+#include "proxy/shard.h"
 #include "proxy/statement_run.h"
-#include "proxy/worker.h"
 #include "routing/read_retry.h"
 
 namespace causeway::proxy {
@@ -23,9 +23,9 @@ bool is_write(routing::StatementClass cls);
 class RunningStatement {
  public:
   RunningStatement(ClientSession& session, const StatementRun& run)
-      : session_(session), worker_(session.worker), run_(run), start_(Clock::now()) {
+      : session_(session), shard_(session.shard), run_(run), start_(Clock::now()) {
     session.waiter.query_killed = false;
-    worker_.note_time(start_);
+    shard_.note_time(start_);
   }
 
   Awaitable<RunOutcome> run();
@@ -58,6 +58,8 @@ class RunningStatement {
   Awaitable<void> ask_writer();
   Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
 
+  void abort_lost_statement(const BackendConnection& connection);
+
   std::optional<std::chrono::milliseconds> max_lag() const;
   size_t choose_replica();
   void begin_anew();
@@ -72,7 +74,7 @@ class RunningStatement {
            level() == consistency::ReadConsistency::kGlobal;
   }
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
-  std::string node_name(size_t node) { return worker_.view().nodes[node].name; }
+  std::string node_name(size_t node) { return shard_.view().nodes[node].name; }
   SchemaUse schema_use() const;
   // A read that may run on the writer only while that is the writer indeed.
   bool must_see_all() const;
@@ -105,12 +107,12 @@ class RunningStatement {
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 
   ClientSession& session_;
-  Worker& worker_;
+  Shard& shard_;
   const StatementRun& run_;
   Clock::time_point start_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
-  uint64_t era_ = 0;         // Worker::position_era() when the read was planned
+  uint64_t era_ = 0;         // Shard::position_era() when the read was planned
   NodeSet tried_;            // replicas where it came to nothing
   bool sent_again_ = false;  // a replica that had it is gone
   std::optional<ClientError> last_miss_;

@@ -34,12 +34,12 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
   const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
   if (!wrote) return;
   const bool has_position = session_.token.version() != token_version_before;
-  const bool without_gtids = worker_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
+  const bool without_gtids = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
   // With GTIDs a write without one has written nothing to the binary log. An error tells nothing: part of the
   // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
   if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
     session_.token.set_unknown();
-    worker_.metrics().unknown_tokens.add();
+    shard_.metrics().unknown_tokens.add();
   }
 }
 
@@ -49,9 +49,9 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   const StatementClass cls = run_.statement->cls;
   const auto duration = duration_cast<microseconds>(Clock::now() - start_);
   if (is_write(cls)) {
-    worker_.metrics().forwarded_dml.add(duration);
+    shard_.metrics().forwarded_dml.add(duration);
   } else {
-    worker_.metrics().forwarded_select.add(duration);
+    shard_.metrics().forwarded_select.add(duration);
   }
   session_.used_writer = true;
   after_either(connection, result, Target::kWriter);
@@ -91,7 +91,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
   if (session_.transaction == Target::kWriter) session_.transaction = Target::kNone;
   session_.transaction_doubt = TransactionDoubt::kNone;
-  if (result.error == asio::error::operation_aborted) worker_.metrics().errors_rpc_timeout.add();
+  if (result.error == asio::error::operation_aborted) shard_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);
   if (may_have_committed) session_.token.set_unknown();
   if (result.client_has_bytes) co_return RunOutcome{.close = true};
@@ -121,10 +121,10 @@ bool RunningStatement::may_run_again(const ExchangeResult& result) {
 
 // Whoever took over the session's former connection asks it first: that takes a round trip.
 Awaitable<void> RunningStatement::await_last_insert_id() {
-  const Clock::time_point deadline = Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+  const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
   while (session_.last_insert_id->pending && !session_.waiter.closing && Clock::now() < deadline) {
     const DeadlineScope scope(session_.waiter, Clock::now());
-    co_await worker_.wait_for_change(session_.waiter);
+    co_await shard_.wait_for_change(session_.waiter);
   }
 }
 
@@ -136,7 +136,7 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   if (id.certain || !session_.writer || session_.writer.connection->needs_reset ||
       session_.writer.connection->last_insert_id != session_.last_insert_id)
     co_return;
-  BackendPool& pool = worker_.pool(session_.writer.connection->node);
+  BackendPool& pool = shard_.pool(session_.writer.connection->node);
   BackendConnection* const connection = pool.take_own(session_.writer);
   if (connection == nullptr) co_return;
   protocol::Buffer out;
@@ -185,7 +185,7 @@ void RunningStatement::note_rows_counted_elsewhere() {
 }
 
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
-  const Clock::time_point deadline = start_ + worker_.config().forwarding.writer_wait;
+  const Clock::time_point deadline = start_ + shard_.config().forwarding.writer_wait;
   const bool was_in_transaction = session_.transaction == Target::kWriter;
   const bool has_user_variables = session_.pins.user_variables;
   const bool was_bound = bound_to(Target::kWriter);
@@ -196,13 +196,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
-    const int writer = worker_.view().writer;
+    const int writer = shard_.view().writer;
     const bool lease_lost = !session_.writer;
     // Once another server is the writer, what the session has on the former one is as good as gone.
-    const bool elsewhere = !lease_lost && !worker_.is_to_writer(*session_.writer.connection);
+    const bool elsewhere = !lease_lost && !shard_.is_to_writer(*session_.writer.connection);
     if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
       const ExchangeResult lost{.error = asio::error::connection_reset};
-      if (elsewhere) worker_.leave_former_writer(session_);
+      if (elsewhere) leave_former_writer(session_);
       const size_t former = std::exchange(session_.former_writer, kNoNode);
       if (former != kNoNode) {
         lost_node_ = node_name(former);
@@ -218,7 +218,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         co_return co_await fail(error);
       }
       const DeadlineScope scope(session_.waiter, deadline);
-      co_await worker_.wait_for_change(session_.waiter);
+      co_await shard_.wait_for_change(session_.waiter);
       continue;
     }
     const size_t node = bound ? session_.writer.connection->node : static_cast<size_t>(writer);
@@ -227,8 +227,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     acquired.connection =
         acquire_own(session_, node, session_.writer, schema_use(), is_write(run_.statement->cls));
     if (acquired.connection == nullptr) {
-      const Clock::time_point queue_deadline =
-          Clock::now() + worker_.config().forwarding.writer_queue_timeout;
+      const Clock::time_point queue_deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
       acquired = co_await acquire(session_, node, session_.writer, schema_use(), queue_deadline);
     }
     switch (acquired.failure) {
@@ -238,20 +237,20 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         co_return co_await fail(*acquired.refusal);
       case AcquireResult::Failure::kFull:
         if (session_.waiter.query_killed) continue;
-        worker_.metrics().errors_session_limit.add();
+        shard_.metrics().errors_session_limit.add();
         co_return co_await fail(writer_full());
       case AcquireResult::Failure::kStateLost: {
         const ExchangeResult lost{.error = asio::error::connection_reset};
         co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
       }
       case AcquireResult::Failure::kNodeDown: {
-        worker_.suspect(node);
+        shard_.suspect(node);
         if (Clock::now() >= deadline) {
           const ClientError error = node_unreachable(node_name(node), acquired.reason);
           co_return co_await fail(error);
         }
         const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await worker_.wait_for_change(session_.waiter);
+        co_await shard_.wait_for_change(session_.waiter);
         continue;
       }
     }
@@ -261,7 +260,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
     BackendConnection& connection = *acquired.connection;
     // What is written now is this writer's own: only what the session had before may be missing there.
-    if (static_cast<int>(node) == worker_.view().writer) check_token(session_);
+    if (static_cast<int>(node) == shard_.view().writer) check_token(session_);
     const uint64_t token_version_before = session_.token.version();
     Exchange exchange = make_exchange();
     exchange.tell_last_insert_id = needs_last_insert_id;
@@ -275,7 +274,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
                                !run_.several && !run_.statement->uses_diagnostics &&
                                routing::only_calls(*run_.statement, session_.lex_mode);
     note_rows_counted_elsewhere();
-    worker_.node_metrics(node).statements.add();
+    shard_.node_metrics(node).statements.add();
     const bool begins = exchange.begin;
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
     switch (result.outcome) {
@@ -283,19 +282,19 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         after_writer(connection, result, token_version_before, was_in_transaction || begins);
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
-        worker_.abort_statement(session_, connection);
-        worker_.pool(node).close(connection);
+        abort_lost_statement(connection);
+        shard_.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kStateRefused:
-        worker_.pool(node).close(connection);
+        shard_.pool(node).close(connection);
         if (result.schema_refused && !bound && !without_schema_) {
           without_schema_ = true;
           continue;
         }
         co_return co_await fail(*result.refusal);
       case ExchangeOutcome::kReadOnlyNode: {
-        worker_.pool(node).close(connection);
-        worker_.suspect(node);
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
         if (bound) {
           lost_reason_ = kNotTheWriter;
           ExchangeResult refused = result;
@@ -308,9 +307,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
           const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
           co_return co_await fail(error);
         }
-        worker_.metrics().write_retries.add();
+        shard_.metrics().write_retries.add();
         const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await worker_.wait_for_change(session_.waiter);
+        co_await shard_.wait_for_change(session_.waiter);
         continue;
       }
       case ExchangeOutcome::kWaitFailed:
@@ -319,16 +318,16 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         break;
       case ExchangeOutcome::kServerLost:
         if (session_.waiter.closing) {
-          worker_.abort_statement(session_, connection);
-          worker_.pool(node).close(connection);
+          abort_lost_statement(connection);
+          shard_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }
-        worker_.pool(node).close(connection);
-        worker_.suspect(node);
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
         if (!bound && !result.client_has_bytes && may_run_again(result) && !begins &&
             result.error != make_error_code(protocol::ProtocolError::kUnexpectedPacket) &&
             Clock::now() < deadline) {
-          worker_.metrics().write_retries.add();
+          shard_.metrics().write_retries.add();
           continue;
         }
         if (begins) {
@@ -337,7 +336,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         }
         co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
     }
-    worker_.pool(node).close(connection);
+    shard_.pool(node).close(connection);
     co_return RunOutcome{.close = true};
   }
 }

@@ -7,9 +7,9 @@
 
 #include "proxy/causeway_statements.h"
 #include "proxy/client_session.h"
+#include "proxy/shard.h"
 #include "proxy/statement_dispatch.h"
 #include "proxy/statement_run.h"
-#include "proxy/worker.h"
 #include "routing/classifier.h"
 #include "routing/set_statement.h"
 
@@ -110,7 +110,7 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   std::unique_ptr<TextPrepared> prepared = make_prepared(session, statement);
   const routing::Decision decision = where_to_prepare(session, prepared->statement);
   if (decision.action == Action::kReject) {
-    session.worker.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     const ClientError error = not_supported_with_forwarding(decision.operation);
     co_return co_await local_error(session, dispatch.place, error);
   }

@@ -6,7 +6,7 @@
 #include "protocol/response_scanner.h"
 #include "proxy/packet_io.h"
 #include "proxy/session_tracking.h"
-#include "proxy/worker.h"
+#include "proxy/shard.h"
 
 namespace causeway::proxy {
 namespace {
@@ -37,14 +37,14 @@ Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, Back
 }  // namespace
 
 Awaitable<void> learn_transaction_status(ClientSession& session) {
-  Worker& worker = session.worker;
+  Shard& shard = session.shard;
   if (!session.writer) co_return;
-  BackendPool& pool = worker.pool(session.writer.connection->node);
+  BackendPool& pool = shard.pool(session.writer.connection->node);
   BackendConnection* connection = pool.take_own(session.writer);
   if (connection == nullptr) co_return;
   std::optional<protocol::StatusFlags> status;
   {
-    const DeadlineScope scope(session.waiter, Clock::now() + worker.config().timeouts.connect);
+    const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
     session.in_flight = connection;
     status = co_await ask(session, *connection);
     session.in_flight = nullptr;

@@ -1,4 +1,4 @@
-// What all workers share. Made by the application before the workers start, and gone after they have ended.
+// What all shards share. Made by the application before the workers start, and gone after they have ended.
 #pragma once
 
 #include <atomic>
@@ -22,10 +22,11 @@
 namespace causeway::proxy {
 
 class MetricsRegistry;
-class Worker;
+class Shard;
+class SessionDirectory;
 
-struct Environment {
-  Environment(const Config& configuration, Logger log, const ClusterState& state)
+struct Services {
+  Services(const Config& configuration, Logger log, const ClusterState& state)
       : config(configuration),
         logger(std::move(log)),
         cluster(state),
@@ -45,10 +46,10 @@ struct Environment {
   TlsContext server_tls;                  // or towards servers
   std::vector<ConnectionBudget> budgets;  // by node
   std::vector<PlaceQueue> lines;          // by node: for a place of the budget
-  std::vector<std::unique_ptr<Worker>> workers;
+  std::vector<Shard*> shards;             // by worker
+  SessionDirectory* sessions = nullptr;
 
-  std::atomic<uint32_t> next_connection_id{1};
-  std::atomic<uint32_t> sessions{0};
+  std::atomic<uint32_t> open_sessions{0};
   std::atomic<bool> draining{false};
 };
 

@@ -1,0 +1,23 @@
+#include "proxy/client_session.h"
+
+#include "proxy/shard.h"
+
+namespace causeway::proxy {
+
+void count_session(ClientSession& session) {
+  const Pins& pins = session.pins;
+  CountedSession now;
+  now.forwarding = session.logged_in && session.level != consistency::ReadConsistency::kOff;
+  now.on_writer = session.used_writer;
+  now.pin(PinReason::kTransaction) = session.transaction != routing::Target::kNone;
+  now.pin(PinReason::kTemporaryTable) = pins.temporary_table;
+  now.pin(PinReason::kTableLock) = pins.table_lock || pins.backup_lock;
+  now.pin(PinReason::kUserLock) = pins.user_lock;
+  now.pin(PinReason::kPreparedStatement) = pins.prepared_text;
+  now.pin(PinReason::kDiagnostics) = session.last_warnings > 0;
+  now.pin(PinReason::kSessionState) = pins.untrackable || pins.unreported || pins.user_variables;
+  session.shard.metrics().recount(session.counted, now);
+  session.counted = now;
+}
+
+}  // namespace causeway::proxy
