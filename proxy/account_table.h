@@ -59,6 +59,12 @@ struct Account {
   friend bool operator==(const Account&, const Account&) = default;
 };
 
+// An account of the database: the two parts of its name, as they are in the table.
+struct AccountName {
+  std::string user;
+  std::string host;
+};
+
 // Whether a client with this address (IPv4 or IPv6 text, or "localhost" for a Unix socket) and name (empty:
 // not resolved) matches the host part of an account: a name or address, `%` and `_` wildcards,
 // address/netmask, address/bits. Names in any case. A client from the loopback address is "localhost" too, as

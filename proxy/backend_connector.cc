@@ -21,11 +21,11 @@
 #include "protocol/proxy_protocol.h"
 #include "protocol/response_scanner.h"
 #include "proxy/build_info.h"
-#include "proxy/exchange_prefix.h"
 #include "proxy/one_row.h"
 #include "proxy/packet_io.h"
 #include "proxy/server_errors.h"
 #include "proxy/server_identity.h"
+#include "proxy/session_state_sql.h"
 #include "proxy/shard.h"
 
 namespace causeway::proxy {

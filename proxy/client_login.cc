@@ -10,6 +10,7 @@
 #include "protocol/client_connection_phase.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "proxy/auth_methods.h"
 #include "proxy/backend_connector.h"
 #include "proxy/client_address.h"
 #include "proxy/local_answers.h"
@@ -32,9 +33,6 @@ namespace capability = protocol::capability;
 
 // Shown while no server has been heard of yet.
 constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
-
-// What the account table calls the plugin whose clients call it client_ed25519.
-constexpr std::string_view kEd25519Account = "ed25519";
 
 // What servers use.
 constexpr int kZlibLevel = 6;
@@ -69,65 +67,6 @@ std::string default_plugin(const AccountStore::SnapshotPtr& accounts, ServerFlav
                          : protocol::auth_plugin::kCachingSha2Password);
 }
 
-// Plugins that look at who runs the client's process: of no use to somebody in between.
-bool is_for_local_processes(std::string_view plugin) {
-  return plugin == "unix_socket" || plugin == "auth_socket";
-}
-
-// How well a method serves: the password need not go over in clear for the first two.
-int preference(std::string_view plugin) {
-  if (plugin == protocol::auth_plugin::kNativePassword) return 4;
-  if (plugin == protocol::auth_plugin::kCachingSha2Password) return 3;
-  if (plugin == kEd25519Account) return 2;
-  return is_for_local_processes(plugin) ? 0 : 1;
-}
-
-// Of the methods of an account (MariaDB's IDENTIFIED VIA a OR b) the one that a client is asked for.
-AuthMethod method_of(const Account& account) {
-  AuthMethod best{.plugin = account.plugin, .auth_string = account.auth_string};
-  for (const AuthMethod& other : account.alternatives) {
-    if (preference(other.plugin) > preference(best.plugin)) best = other;
-  }
-  return best;
-}
-
-// Other passwords of the same plugin.
-std::vector<AuthMethod> others_like(const Account& account, const AuthMethod& method) {
-  std::vector<AuthMethod> others;
-  const auto take = [&](const AuthMethod& other) {
-    if (other.plugin == method.plugin && other != method && !other.auth_string.empty())
-      others.push_back(other);
-  };
-  take({.plugin = account.plugin, .auth_string = account.auth_string});
-  std::ranges::for_each(account.alternatives, take);
-  return others;
-}
-
-// One way to log in to an account.
-struct Way {
-  AuthMethod method;
-  std::vector<AuthMethod> others;  // of the same plugin, with passwords that are as good
-};
-
-// By other plugins than the best method's, the best first. One that needs the clear password is enough: a
-// server tries all with it.
-std::vector<Way> fallbacks_of(const Account& account, const AuthMethod& best) {
-  std::vector<AuthMethod> methods = account.alternatives;
-  methods.push_back({.plugin = account.plugin, .auth_string = account.auth_string});
-  std::ranges::stable_sort(methods, std::ranges::greater(),
-                           [](const AuthMethod& method) { return preference(method.plugin); });
-  std::vector<Way> ways;
-  int worst = preference(best.plugin);
-  for (const AuthMethod& method : methods) {
-    const int how_well = preference(method.plugin);
-    const bool usable = how_well == 1 || (how_well > 1 && !method.auth_string.empty());
-    if (!usable || how_well >= worst) continue;
-    worst = how_well;
-    ways.push_back({.method = method, .others = others_like(account, method)});
-  }
-  return ways;
-}
-
 // Those that can be read; `others` becomes the list of their methods.
 template <typename Parse>
 auto parse_others(std::vector<AuthMethod>& others, Parse parse) {
@@ -138,10 +77,6 @@ auto parse_others(std::vector<AuthMethod>& others, Parse parse) {
     return !one;
   });
   return parsed;
-}
-
-uint64_t version_of(const AuthMethod& method) {
-  return std::hash<std::string>{}(method.auth_string);
 }
 
 // Somebody waits for a reading of the accounts. The store's thread holds it too.
@@ -171,7 +106,7 @@ class Login {
   protocol::ServerIdentity identity();
   AccountVerifier find_account(const std::string& user);
   AccountVerifier verifier_of(const Account& account);
-  static AccountVerifier verifier_of(Way& way, const std::optional<Credentials>& known);
+  static AccountVerifier verifier_of(AuthWay& way, const std::optional<Credentials>& known);
   void take_way(const ClientConnectionPhase& phase);
   std::optional<protocol::CachingSha2Hash> decoy() const;
   bool needs_tls() const {
@@ -207,8 +142,8 @@ class Login {
   Services& services_;
   AccountStore::SnapshotPtr accounts_;
   const Account* account_ = nullptr;        // in accounts_
-  Way way_;                                 // the account's, if there is one
-  std::vector<Way> fallbacks_;              // the next ones of an account of several plugins
+  AuthWay way_;                             // the account's, if there is one
+  std::vector<AuthWay> fallbacks_;          // the next ones of an account of several plugins
   const UserConfig* configured_ = nullptr;  // where the configuration's users are the accounts: its user
   std::optional<Credentials> known_;
 };
@@ -245,7 +180,7 @@ AccountVerifier Login::verifier_of(const Account& account) {
   known_ = services_.credentials.find(account.user, account.host, way_.method.auth_string);
   AccountVerifier verifier = verifier_of(way_, known_);
   if (verifier.kind == AccountVerifier::Kind::kUnknown) return verifier;
-  for (Way& way : fallbacks_of(account, way_.method)) {
+  for (AuthWay& way : fallbacks_of(account, way_.method)) {
     AccountVerifier fallback = verifier_of(way, std::nullopt);
     if (fallback.kind == AccountVerifier::Kind::kUnknown) continue;
     verifier.fallbacks.push_back(std::move(fallback));
@@ -254,7 +189,7 @@ AccountVerifier Login::verifier_of(const Account& account) {
   return verifier;
 }
 
-AccountVerifier Login::verifier_of(Way& way, const std::optional<Credentials>& known) {
+AccountVerifier Login::verifier_of(AuthWay& way, const std::optional<Credentials>& known) {
   using Kind = AccountVerifier::Kind;
   const AuthMethod& method = way.method;
   const bool empty = method.auth_string.empty();
@@ -385,7 +320,7 @@ void Login::take_profile(const protocol::ClientProfile& profile) {
   session_.capabilities = profile.capabilities;
   start_lex_mode(session_, profile.collation);
   start_variables(session_);
-  session_.pool_key = std::make_shared<const PoolKey>(
+  session_.login.key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(shard_.config().statements),
               .collation = profile.collation,
@@ -444,11 +379,12 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_await answer_error(session_, sequence_id, *refusal);
     co_return false;
   }
-  session_.credentials = credentials_of(phase);
+  session_.login.credentials = credentials_of(phase);
   // Of COM_CHANGE_USER too: the account of the user before must not lend its password to this one.
-  session_.account.reset();
+  session_.login.account.reset();
   session_.rights_on_servers.reset();
-  if (account_ != nullptr) session_.account = AccountName{.user = account_->user, .host = account_->host};
+  if (account_ != nullptr)
+    session_.login.account = AccountName{.user = account_->user, .host = account_->host};
   const std::string& schema = phase.profile().database;
   if (schema.empty() && is_subject_to_init_connect()) {
     const InitDbOutcome outcome = co_await run_login_ping(session_, sequence_id);
@@ -491,7 +427,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
   ClientConnectionPhase phase(std::move(who));
   ClientAction action = change == nullptr
                             ? phase.start(out)
-                            : phase.change_user(*change, session_.capabilities, session_.pool_key->collation,
+                            : phase.change_user(*change, session_.capabilities, session_.login.key->collation,
                                                 session_.stream.is_tls());
   for (;;) {
     if (!out.empty()) {
@@ -613,27 +549,6 @@ Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUs
     accepted = co_await login.run(&change);
   }
   co_return accepted;
-}
-
-bool renew_credentials(ClientSession& session) {
-  Services& services = session.shard.services();
-  if (services.accounts == nullptr || !session.account) return false;
-  const AccountStore::SnapshotPtr accounts = services.accounts->current();
-  const auto same = [&](const Account& account) {
-    return account.user == session.account->user && account.host == session.account->host;
-  };
-  const auto account = std::ranges::find_if(accounts->table.accounts(), same);
-  if (account == accounts->table.accounts().end()) return false;
-  const AuthMethod method = method_of(*account);
-  if (version_of(method) == session.pool_key->credentials_version) return false;
-  std::optional<Credentials> known =
-      services.credentials.find(account->user, account->host, method.auth_string);
-  if (!known) return false;
-  session.credentials = std::make_shared<const Credentials>(std::move(*known));
-  PoolKey key = *session.pool_key;
-  key.credentials_version = version_of(method);
-  session.pool_key = std::make_shared<const PoolKey>(std::move(key));
-  return true;
 }
 
 }  // namespace causeway::proxy

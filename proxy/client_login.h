@@ -15,8 +15,4 @@ Awaitable<bool> log_in_client(ClientSession& session);
 // COM_CHANGE_USER of a session whose state has been given up. As log_in_client().
 Awaitable<bool> log_in_again(ClientSession& session, const protocol::ComChangeUser& change);
 
-// For a session whose password was changed after its login: takes what later logins to its account have shown
-// of the new one, for connections to servers. False if nothing newer is known.
-bool renew_credentials(ClientSession& session);
-
 }  // namespace causeway::proxy

@@ -3,6 +3,22 @@
 #include "proxy/shard.h"
 
 namespace causeway::proxy {
+namespace {
+
+std::optional<std::string> value_of(const ClientSession& session, std::string_view variable) {
+  const std::string* value = session.variables.find(variable);
+  return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
+}  // namespace
+
+ParseContext parse_context(const ClientSession& session) {
+  return {.schema = session.schema,
+          .sql_mode = value_of(session, "sql_mode"),
+          .character_set_client = value_of(session, "character_set_client"),
+          .character_set_connection = value_of(session, "character_set_connection"),
+          .collation_connection = value_of(session, "collation_connection")};
+}
 
 void count_session(ClientSession& session) {
   const Pins& pins = session.pins;

@@ -19,14 +19,16 @@
 #include "protocol/command.h"
 #include "protocol/scramble.h"
 #include "protocol/secret.h"
+#include "proxy/account_login.h"
 #include "proxy/account_table.h"
 #include "proxy/backend_connection.h"
 #include "proxy/client_error.h"
 #include "proxy/config.h"
 #include "proxy/metrics.h"
 #include "proxy/mysql_stream.h"
+#include "proxy/parse_context.h"
 #include "proxy/prepared_statements.h"
-#include "proxy/text_prepared.h"
+#include "proxy/text_prepared_statements.h"
 #include "proxy/waiter.h"
 #include "routing/classifier.h"
 #include "routing/route_decision.h"
@@ -42,12 +44,6 @@ class Shard;
 struct PeerAddress {
   std::string host;   // an address, "localhost" for a Unix socket
   uint16_t port = 0;  // 0: a Unix socket, or not known
-};
-
-// An account of the database: the two parts of its name, as they are in the table.
-struct AccountName {
-  std::string user;
-  std::string host;
 };
 
 // Of the client's transaction what the servers do not know (yet).
@@ -133,12 +129,10 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::string host;
   uint16_t port = 0;                           // see PeerAddress
   protocol::CapabilityFlags capabilities = 0;  // negotiated with the client
-  std::shared_ptr<const PoolKey> pool_key;
+  AccountLogin login;
   protocol::Nonce nonce{};  // that its password was asked with; for COM_CHANGE_USER
   int failed_changes_of_user = 0;
   bool logged_in = false;
-  std::shared_ptr<const protocol::Credentials> credentials;
-  std::optional<AccountName> account;  // nothing if the accounts cannot be read, or are the configuration's
   std::optional<AccountRights> rights_on_servers;  // see the function of this name; nothing: not asked yet
 
   // What it sees.
@@ -242,6 +236,14 @@ inline constexpr size_t kMaxStatementsToReplay = 32;
 inline bool has_room_to_replay(const ClientSession& session) {
   return session.statements_to_replay.size() + session.unreported_calls.size() < kMaxStatementsToReplay;
 }
+
+// Which of the session's servers this connection is to.
+inline routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
+  return connection.lease == &session.writer ? routing::Target::kWriter : routing::Target::kReplica;
+}
+
+// By what a server would read the text of a statement of the session as it is now.
+ParseContext parse_context(const ClientSession& session);
 
 // Whatever it waits for ends now: on its client, on a server, to be woken.
 inline void end_waits(ClientSession& session) {

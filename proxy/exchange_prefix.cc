@@ -10,6 +10,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/next_transaction.h"
 #include "proxy/parse_context.h"
+#include "proxy/session_state_sql.h"
 #include "proxy/shard.h"
 #include "routing/statement_effects.h"
 
@@ -70,44 +71,11 @@ bool schema_differs(const ClientSession& session, const BackendConnection& conne
   return !session.schema.empty() && session.schema != connection.schema;
 }
 
-void append_charset(std::string& sql, std::string_view variable, std::string_view value) {
-  if (value.empty()) return;
-  sql.append(", ").append(variable).append("=");
-  if (value == "NULL") {
-    sql.append(value);
-  } else {
-    sql.append("_utf8mb4'").append(value).append("'");
-  }
-}
-
-// As after a handshake. Then SET NAMES ... COLLATE is as good as the handshake was; with a character set
-// alone, its default collation would stand in the column definitions of results.
-bool is_of_one_collation(const ConnectionBaseline& baseline) {
-  const std::string_view charset = baseline.character_set_client;
-  const std::string_view collation = baseline.collation_connection;
-  if (charset.empty() || charset != baseline.character_set_results) return false;
-  const bool of_charset = collation.starts_with(charset) && collation.substr(charset.size()).starts_with('_');
-  return of_charset || (charset == "binary" && collation == charset);
-}
-
 // MariaDB's COM_RESET_CONNECTION takes away what CLIENT_IGNORE_SPACE has set in sql_mode (10.11); MySQL's
 // does not (9.7).
 bool forgets_ignore_space(const ClientSession& session, const BackendConnection& connection) {
   return connection.mariadb && !session.was_reset &&
          protocol::has(connection.capabilities, protocol::capability::kIgnoreSpace);
-}
-
-// What the handshake has set, and a reset has taken away.
-void append_charsets_sql(std::string& sql, const BackendConnection& connection) {
-  const ConnectionBaseline& baseline = connection.baseline;
-  if (is_of_one_collation(baseline)) {
-    sql.append(", NAMES '").append(baseline.character_set_client);
-    sql.append("' COLLATE '").append(baseline.collation_connection).append("'");
-    return;
-  }
-  append_charset(sql, "character_set_client", baseline.character_set_client);
-  append_charset(sql, "character_set_results", baseline.character_set_results);
-  append_charset(sql, "collation_connection", baseline.collation_connection);
 }
 
 // The session's own, of which servers take what clients send to be; empty for the server's default.
@@ -319,10 +287,6 @@ void append_access_mode_sql(std::string& sql, const ClientSession& session,
 
 }  // namespace
 
-routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
-  return connection.lease == &session.writer ? routing::Target::kWriter : routing::Target::kReplica;
-}
-
 PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,
                               const Exchange& exchange) {
   if (exchange.prepared == nullptr || connection.needs_reset) return nullptr;
@@ -335,14 +299,6 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
                             const Exchange& exchange, protocol::Buffer& out) {
   const PreparedThere* there = prepared_there(session, connection, exchange);
   if (there != nullptr) append_long_data(out, *exchange.prepared->statement, there->id);
-}
-
-void append_trackers_sql(std::string& sql, const BackendConnection& connection) {
-  sql.append("SET session_track_system_variables=_utf8mb4'*', session_track_schema=1");
-  if (!connection.mariadb) sql.append(", session_track_gtids=_utf8mb4'OWN_GTID'");
-  // MariaDB's COM_RESET_CONNECTION forgets it.
-  if (connection.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
-    sql.append(", wait_timeout=@@interactive_timeout");
 }
 
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,

@@ -60,13 +60,6 @@ class Prefix {
 // Appends the commands to connection.out. The wait's position must be one that the server can wait for.
 Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange);
 
-// The statement that switches session tracking on, for a server of this kind (and what else a reset takes
-// away).
-void append_trackers_sql(std::string& sql, const BackendConnection& connection);
-
-// Which of the session's servers this connection is to.
-routing::Target target_of(const ClientSession& session, const BackendConnection& connection);
-
 // Where the exchange's prepared statement is on this connection; null if it has none, or is not prepared
 // there.
 PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,

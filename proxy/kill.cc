@@ -54,7 +54,7 @@ Awaitable<KillOutcome> kill_there(WorkerSessions& sessions, uint32_t id, Killer 
 Awaitable<bool> is_protected_there(WorkerSessions& sessions, uint32_t id) {
   std::optional<AccountLogin> login;
   for (const ClientSession& session : sessions.list())
-    if (session.id == id && session.logged_in) login = login_as(*session.pool_key, session.credentials);
+    if (session.id == id && session.logged_in) login = login_beside(session.login);
   if (!login) co_return false;
   const AccountRights rights = co_await ask_rights(sessions.shard(), *std::move(login));
   co_return rights.protects;
@@ -86,8 +86,7 @@ Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScop
   if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
   const auto known_id = static_cast<uint32_t>(id);
   WorkerSessions& owner = killer.shard.services().sessions->of_id(known_id);
-  Killer by{
-      .user = killer.user, .any_session = false, .login = login_as(*killer.pool_key, killer.credentials)};
+  Killer by{.user = killer.user, .any_session = false, .login = login_beside(killer.login)};
   const KillOutcome as_own = co_await on_worker(owner, kill_there(owner, known_id, by, scope));
   if (as_own != KillOutcome::kNotOwner) co_return as_own;
   by.any_session = co_await may_kill_others(killer, owner, known_id);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "proxy/backend_connector.h"
-#include "proxy/client_login.h"
 #include "proxy/server_errors.h"
 #include "proxy/shard.h"
 
@@ -34,9 +33,9 @@ constexpr unsigned kAsksForAccount = 3;
 // one or gives up.
 class InLine {
  public:
-  InLine(ClientSession& session, size_t node)
-      : session_(session),
-        shard_(session.shard),
+  InLine(const LeaseSeeker& seeker, size_t node)
+      : waiter_(seeker.waiter),
+        shard_(seeker.shard),
         node_(node),
         line_(shard_.services().lines[node]),
         budget_(shard_.services().budgets[node]) {}
@@ -59,8 +58,8 @@ class InLine {
         if (other != &shard_) other->shed(node_);
       }
     }
-    const DeadlineScope scope(session_.waiter, deadline);
-    co_await shard_.wait_for_place(session_.waiter, ticket_, node_);
+    const DeadlineScope scope(waiter_, deadline);
+    co_await shard_.wait_for_place(waiter_, ticket_, node_);
   }
 
   // The next one may try.
@@ -73,7 +72,7 @@ class InLine {
   }
 
  private:
-  ClientSession& session_;
+  Waiter& waiter_;
   Shard& shard_;
   size_t node_;
   PlaceQueue& line_;
@@ -83,49 +82,50 @@ class InLine {
 
 // The server has none, though there would be a place: what other workers do not need is given back too, of
 // the account if it is the account that has none.
-Awaitable<void> wait_for_room(ClientSession& session, size_t node, Clock::time_point deadline,
+Awaitable<void> wait_for_room(const LeaseSeeker& seeker, size_t node, Clock::time_point deadline,
                               bool of_account) {
-  Shard& shard = session.shard;
+  Shard& shard = seeker.shard;
   shard.node_metrics(node).queue_waits.add();
   for (Shard* other : shard.services().shards) {
     if (other == &shard) continue;
     if (of_account) {
-      other->give_back_one_of(node, session.pool_key->user);
+      other->give_back_one_of(node, seeker.login.key->user);
     } else {
       other->give_back_one(node);
     }
   }
-  const DeadlineScope scope(session.waiter, std::min(deadline, Clock::now() + kFullServerPause));
-  co_await shard.wait_for_change(session.waiter);
+  const DeadlineScope scope(seeker.waiter, std::min(deadline, Clock::now() + kFullServerPause));
+  co_await shard.wait_for_change(seeker.waiter);
 }
 
-Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease& lease) {
-  Shard& shard = session.shard;
+Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLease& lease) {
+  Shard& shard = seeker.shard;
   BackendPool& pool = shard.pool(node);
   AcquireResult acquired;
   ConnectResult opened;
   {
-    const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
-    opened = co_await connect_backend(shard, node, session.pool_key, *session.credentials, session.in_flight);
-    if (opened.access_denied && renew_credentials(session)) {
-      opened =
-          co_await connect_backend(shard, node, session.pool_key, *session.credentials, session.in_flight);
+    const DeadlineScope scope(seeker.waiter, Clock::now() + shard.config().timeouts.connect);
+    opened =
+        co_await connect_backend(shard, node, seeker.login.key, *seeker.login.credentials, seeker.in_flight);
+    if (opened.access_denied && renew(seeker.login, shard.services())) {
+      opened = co_await connect_backend(shard, node, seeker.login.key, *seeker.login.credentials,
+                                        seeker.in_flight);
     }
   }
-  session.in_flight = nullptr;
+  seeker.in_flight = nullptr;
   if (opened.connection) {
     opened.connection->incarnation = shard.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
-    const bool forgets_login = session.was_reset && (acquired.connection->ran_init_connect ||
-                                                     protocol::has(acquired.connection->capabilities,
-                                                                   protocol::capability::kIgnoreSpace));
-    if (session.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
+    const bool forgets_login = seeker.was_reset && (acquired.connection->ran_init_connect ||
+                                                    protocol::has(acquired.connection->capabilities,
+                                                                  protocol::capability::kIgnoreSpace));
+    if (seeker.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
     co_return acquired;
   }
   pool.cancel_reservation();
   shard.node_metrics(node).open_failures.add();
   acquired.reason =
-      session.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
+      seeker.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
   acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
   co_return acquired;
@@ -136,44 +136,44 @@ Awaitable<AcquireResult> open(ClientSession& session, size_t node, BackendLease&
 namespace {
 
 // A schema cannot be left, only changed for another.
-bool has_schema_to_leave(const ClientSession& session, const BackendLease& lease, SchemaUse use) {
-  const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && session.schema.empty());
+bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, SchemaUse use) {
+  const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && seeker.schema.empty());
   return runs_in_none && !lease.connection->schema.empty() && !lease.connection->keep;
 }
 
 // COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a
 // session that has forgotten its own sets none.
-bool can_take_over(const ClientSession& session, size_t node) {
+bool can_take_over(const LeaseSeeker& seeker, size_t node) {
   // What a login does, a reset does not.
-  if (!session.was_reset && session.shard.view().nodes[node].init_connect) return false;
-  return !session.handshake_collation_forgotten || session.shard.view().flavor != ServerFlavor::kMariadb;
+  if (!seeker.was_reset && seeker.shard.view().nodes[node].init_connect) return false;
+  return !seeker.handshake_collation_forgotten || seeker.shard.view().flavor != ServerFlavor::kMariadb;
 }
 
 }  // namespace
 
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive) {
-  if (!lease || lease.connection->node != node || has_schema_to_leave(session, lease, use)) return nullptr;
-  if (!lease.connection->keep && !session.shard.is_current(*lease.connection)) return nullptr;
+  if (!lease || lease.connection->node != node || has_schema_to_leave(seeker, lease, use)) return nullptr;
+  if (!lease.connection->keep && !seeker.shard.is_current(*lease.connection)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
-  return session.shard.pool(node).take_own(lease);
+  return seeker.shard.pool(node).take_own(lease);
 }
 
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline) {
-  Shard& shard = session.shard;
-  if (lease && (lease.connection->node != node || has_schema_to_leave(session, lease, use)))
+  Shard& shard = seeker.shard;
+  if (lease && (lease.connection->node != node || has_schema_to_leave(seeker, lease, use)))
     shard.pool(lease.connection->node).abandon(lease);
   BackendPool& pool = shard.pool(node);
   AcquireResult acquired;
-  InLine line(session, node);
+  InLine line(seeker, node);
   unsigned asked_again = 0;
   for (;;) {
     const bool state_lives_there = lease && lease.connection->keep;
     BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr && can_take_over(session, node) && line.may_go())
-      connection = pool.take_idle(*session.pool_key, session.schema, use, lease);
+    if (connection == nullptr && can_take_over(seeker, node) && line.may_go())
+      connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
     if (connection != nullptr) {
       const bool is_current = state_lives_there || shard.is_current(*connection);
       if (is_current && connection->stream.is_quiet()) {
@@ -186,35 +186,35 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
       acquired.reason = "the server has closed the connection";
       co_return acquired;
     }
-    if (const ClientError* refusal = shard.refusal(node, *session.pool_key); refusal != nullptr) {
+    if (const ClientError* refusal = shard.refusal(node, *seeker.login.key); refusal != nullptr) {
       acquired.failure = AcquireResult::Failure::kRefused;
       acquired.refusal = *refusal;
       co_return acquired;
     }
     if (line.may_go() && pool.reserve()) {
       line.leave();
-      acquired = co_await open(session, node, lease);
+      acquired = co_await open(seeker, node, lease);
       if (!acquired.refusal) co_return acquired;
       // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
       const bool of_account = is_account_full(acquired.refusal->code, acquired.refusal->message);
       const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
       const bool made_room =
-          is_full && (of_account ? pool.shed_one_of(session.pool_key->user) : pool.shed_one());
-      const bool in_time = Clock::now() < deadline && !session.waiter.closing && !session.waiter.query_killed;
-      const bool is_replica = &lease == &session.replica;
+          is_full && (of_account ? pool.shed_one_of(seeker.login.key->user) : pool.shed_one());
+      const bool in_time = Clock::now() < deadline && !seeker.waiter.closing && !seeker.waiter.query_killed;
+      const bool is_replica = seeker.for_replica;
       const bool waits = is_replica   ? made_room && asked_again == 0
                          : of_account ? made_room || asked_again < kAsksForAccount
                                       : true;
       if (!is_full || !in_time || !waits) {
-        shard.refused(node, *session.pool_key, *acquired.refusal);
+        shard.refused(node, *seeker.login.key, *acquired.refusal);
         co_return acquired;
       }
       ++asked_again;
       acquired = AcquireResult();
-      co_await wait_for_room(session, node, deadline, of_account);
+      co_await wait_for_room(seeker, node, deadline, of_account);
       continue;
     }
-    if (Clock::now() >= deadline || session.waiter.closing || session.waiter.query_killed) {
+    if (Clock::now() >= deadline || seeker.waiter.closing || seeker.waiter.query_killed) {
       acquired.failure = AcquireResult::Failure::kFull;
       co_return acquired;
     }
@@ -222,40 +222,15 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
   }
 }
 
-Awaitable<bool> still_answers(ClientSession& session, size_t node) {
+Awaitable<bool> still_answers(const LeaseSeeker& seeker, size_t node) {
   constexpr uint16_t kUnreachable = 2003;
-  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerPatience);
-  const ConnectResult opened = co_await connect_backend(session.shard, node, session.pool_key,
-                                                        *session.credentials, session.in_flight);
-  session.in_flight = nullptr;
+  const DeadlineScope scope(seeker.waiter, Clock::now() + kAnswerPatience);
+  const ConnectResult opened = co_await connect_backend(seeker.shard, node, seeker.login.key,
+                                                        *seeker.login.credentials, seeker.in_flight);
+  seeker.in_flight = nullptr;
   if (opened.connection) co_return true;
   const uint16_t refusal = opened.refusal ? opened.refusal->code : kUnreachable;
   co_return refusal != kUnreachable && !is_shutdown(refusal);
-}
-
-void give_back(ClientSession& session) {
-  Shard& shard = session.shard;
-  for (BackendLease* lease : {&session.writer, &session.replica}) {
-    if (!*lease) continue;
-    BackendConnection& connection = *lease->connection;
-    BackendPool& pool = shard.pool(connection.node);
-    const bool locks =
-        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
-    if (connection.in_use || locks || connection.may_hold_locks) {
-      pool.close(connection);
-    } else {
-      pool.abandon(*lease);
-    }
-  }
-}
-
-void leave_former_writer(ClientSession& session) {
-  const size_t node = session.writer.connection->node;
-  session.shard.logger().warning(
-      "a session loses what it had on a former writer",
-      {{"session", std::to_string(session.id)}, {"node", session.shard.view().nodes[node].name}});
-  session.former_writer = node;
-  session.shard.pool(node).close(*session.writer.connection);
 }
 
 }  // namespace causeway::proxy

@@ -4,11 +4,26 @@
 #include <optional>
 #include <string>
 
+#include "proxy/account_login.h"
 #include "proxy/backend_pool.h"
-#include "proxy/client_session.h"
+#include "proxy/client_error.h"
 #include "proxy/io.h"
+#include "proxy/shard.h"
+#include "proxy/waiter.h"
 
 namespace causeway::proxy {
+
+// On whose behalf a connection is sought, and what of the session's state decides which will do.
+struct LeaseSeeker {
+  Shard& shard;
+  AccountLogin& login;  // renewed if the server has another password by now
+  Waiter& waiter;
+  BackendConnection*& in_flight;  // while one is being opened
+  const std::string& schema;
+  bool was_reset = false;                      // the login has no part in the session's state any more,
+  bool handshake_collation_forgotten = false;  // nor has its character set
+  bool for_replica = false;
+};
 
 struct AcquireResult {
   enum class Failure : uint8_t {
@@ -28,24 +43,16 @@ struct AcquireResult {
 // moment ago. Null otherwise.
 // With `must_be_alive` it is asked first whether the server has closed it: what is sent on a closed
 // connection cannot be sent again if it is a write.
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive);
 
 // Waits at most until `deadline` for a connection to become free, and at most TimeoutsConfig::connect for a
 // new one.
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline);
 
 // Whether the server takes logins, or refuses them for another reason than its end: then it was not its end
 // that cut a connection. Tries one, for a second at most.
-Awaitable<bool> still_answers(ClientSession& session, size_t node);
-
-// The session needs its connections no more. Those with something of it in them that a reset would have to
-// roll back or free are closed: locks must not wait for the next session to come.
-void give_back(ClientSession& session);
-
-// The writer is another server than the one that the session's connection is to: what the session has there
-// is given up, so that it holds up nobody there. Its next statement says so.
-void leave_former_writer(ClientSession& session);
+Awaitable<bool> still_answers(const LeaseSeeker& seeker, size_t node);
 
 }  // namespace causeway::proxy

@@ -2,15 +2,10 @@
 
 #include <string_view>
 
-#include "proxy/client_session.h"
+#include "proxy/backend_connection.h"
 
 namespace causeway::proxy {
 namespace {
-
-std::optional<std::string> value_of(const ClientSession& session, std::string_view variable) {
-  const std::string* value = session.variables.find(variable);
-  return value == nullptr ? std::nullopt : std::optional(*value);
-}
 
 // Their values are names and lists of names.
 void append_assignment(std::string& sql, std::string_view variable, std::string_view value) {
@@ -23,14 +18,6 @@ void append_assignment(std::string& sql, std::string_view variable, std::string_
 }
 
 }  // namespace
-
-ParseContext parse_context(const ClientSession& session) {
-  return {.schema = session.schema,
-          .sql_mode = value_of(session, "sql_mode"),
-          .character_set_client = value_of(session, "character_set_client"),
-          .character_set_connection = value_of(session, "character_set_connection"),
-          .collation_connection = value_of(session, "collation_connection")};
-}
 
 void append_parse_variables_sql(std::string& sql, const ParseContext& context,
                                 const ConnectionBaseline& baseline) {

@@ -9,7 +9,6 @@
 
 namespace causeway::proxy {
 
-struct ClientSession;
 struct ConnectionBaseline;
 
 struct ParseContext {
@@ -22,9 +21,6 @@ struct ParseContext {
 
   friend bool operator==(const ParseContext&, const ParseContext&) = default;
 };
-
-// Of the session as it is now.
-ParseContext parse_context(const ClientSession& session);
 
 // Appends the SET that gives a connection the context's variables; `baseline` has those that the session has
 // left alone.

@@ -77,16 +77,6 @@ ServerThread thread_of(const BackendConnection& connection) {
           .id = connection.thread_id};
 }
 
-AccountLogin login_as(const PoolKey& key, std::shared_ptr<const protocol::Credentials> credentials) {
-  return {.key = std::make_shared<const PoolKey>(PoolKey{.user = key.user,
-                                                         .capabilities = 0,
-                                                         .collation = 45,
-                                                         .credentials_version = 0,
-                                                         .requires_tls = key.requires_tls,
-                                                         .client_address = key.client_address}),
-          .credentials = std::move(credentials)};
-}
-
 void abort_statement(Shard& shard, const BackendConnection& connection, AccountLogin own) {
   asio::co_spawn(shard.io(),
                  kill_on_server(shard, thread_of(connection), KillScope::kConnection, std::move(own)),

@@ -3,9 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
-#include "protocol/scramble.h"
+#include "proxy/account_login.h"
 #include "proxy/backend_connection.h"
 #include "proxy/io.h"
 
@@ -23,20 +22,11 @@ struct ServerThread {
 };
 ServerThread thread_of(const BackendConnection& connection);
 
-// An account of the servers and how to log in as it.
-struct AccountLogin {
-  std::shared_ptr<const PoolKey> key;
-  std::shared_ptr<const protocol::Credentials> credentials;
-};
-
 // KILL of the connection with this id, or of what it is doing, on a connection of its own with the monitor's
 // account; if the server refuses that (MySQL protects accounts with SYSTEM_USER), with `other`. What fails is
 // logged: the server then notices by itself when it writes its answer. Nothing is done if the node is another
 // incarnation than the one that the connection was opened to: there the id is somebody else's.
 Awaitable<void> kill_on_server(Shard& shard, ServerThread thread, KillScope scope, AccountLogin other);
-
-// To log in like a session with this key: for its own account, which may kill its own connections.
-AccountLogin login_as(const PoolKey& key, std::shared_ptr<const protocol::Credentials> credentials);
 
 // What a server does on this connection for a client that is gone is ended, its locks are freed: by KILL with
 // the monitor's account, or this one. Does not wait for it. The connection is closed by the caller.

@@ -11,9 +11,9 @@
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
 #include "proxy/client_login.h"
-#include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/query_commands.h"
+#include "proxy/session_leases.h"
 #include "proxy/session_tracking.h"
 #include "proxy/shard.h"
 #include "proxy/statement_commands.h"
@@ -120,7 +120,7 @@ void forget_state(ClientSession& session) {
   session.snapshot_due = false;
   session.characteristics = {};
   session.initial_sql_mode_known = false;
-  start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.pool_key->collation);
+  start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.login.key->collation);
   start_variables(session);
   session.last_insert_id = std::make_shared<LastInsertId>();
   session.last_warnings = 0;
@@ -149,18 +149,18 @@ struct Identity {
 Identity identity_of(const ClientSession& session) {
   return {.user = session.user,
           .capabilities = session.capabilities,
-          .pool_key = session.pool_key,
-          .credentials = session.credentials,
-          .account = session.account,
+          .pool_key = session.login.key,
+          .credentials = session.login.credentials,
+          .account = session.login.account,
           .schema = session.schema};
 }
 
 void restore(ClientSession& session, Identity before) {
   session.user = std::move(before.user);
   session.capabilities = before.capabilities;
-  session.pool_key = std::move(before.pool_key);
-  session.credentials = std::move(before.credentials);
-  session.account = std::move(before.account);
+  session.login.key = std::move(before.pool_key);
+  session.login.credentials = std::move(before.credentials);
+  session.login.account = std::move(before.account);
   session.schema = std::move(before.schema);
 }
 
@@ -168,9 +168,9 @@ void restore(ClientSession& session, Identity before) {
 void take_collation(ClientSession& session, const protocol::ComChangeUser& change) {
   if (!change.collation) return;
   const uint8_t asked = *change.collation <= 0xff ? static_cast<uint8_t>(*change.collation) : uint8_t{0};
-  PoolKey key = *session.pool_key;
+  PoolKey key = *session.login.key;
   key.collation = routing::unusable_client_charset(asked).empty() ? asked : uint8_t{0};
-  session.pool_key = std::make_shared<const PoolKey>(std::move(key));
+  session.login.key = std::make_shared<const PoolKey>(std::move(key));
 }
 
 // A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is

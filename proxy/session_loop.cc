@@ -11,9 +11,9 @@
 #include "protocol/protocol_error.h"
 #include "proxy/client_login.h"
 #include "proxy/free_memory.h"
-#include "proxy/lease.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_commands.h"
+#include "proxy/session_leases.h"
 #include "proxy/shard.h"
 #include "proxy/transaction_status.h"
 

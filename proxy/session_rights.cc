@@ -98,12 +98,12 @@ AccountRights rights_in_table(const ClientSession& session) {
   if (accounts == nullptr) return {};
   const AccountStore::SnapshotPtr snapshot = accounts->current();
   // Who has logged in before the accounts could be read is found by name and address, as a server would.
-  if (!session.account) {
+  if (!session.login.account) {
     const Account* found = snapshot->table.lookup(session.user, session.host);
     return found == nullptr ? AccountRights{} : found->rights;
   }
   const auto is_own = [&](const Account& account) {
-    return account.user == session.account->user && account.host == session.account->host;
+    return account.user == session.login.account->user && account.host == session.login.account->host;
   };
   const auto& list = snapshot->table.accounts();
   const auto account = std::ranges::find_if(list, is_own);
@@ -112,8 +112,7 @@ AccountRights rights_in_table(const ClientSession& session) {
 
 Awaitable<AccountRights> rights_on_servers(ClientSession& session) {
   if (!session.rights_on_servers)
-    session.rights_on_servers =
-        co_await ask_a_server(session.shard, login_as(*session.pool_key, session.credentials));
+    session.rights_on_servers = co_await ask_a_server(session.shard, login_beside(session.login));
   co_return session.rights_on_servers.value_or(AccountRights{});
 }
 

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "protocol/session_track.h"
-#include "proxy/exchange_prefix.h"
 #include "proxy/shard.h"
 #include "routing/set_statement.h"
 #include "routing/statement_effects.h"

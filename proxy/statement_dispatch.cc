@@ -19,6 +19,7 @@
 #include "proxy/processlist.h"
 #include "proxy/shard.h"
 #include "proxy/statement_run_state.h"
+#include "proxy/text_prepared.h"
 #include "routing/kill_statement.h"
 #include "routing/set_statement.h"
 #include "routing/sql_lexer.h"

@@ -494,7 +494,7 @@ void RunningStatement::settle_pins(Target target) {
 
 // The client is gone; nobody else does it while the server works.
 void RunningStatement::abort_lost_statement(const BackendConnection& connection) {
-  abort_statement(shard_, connection, login_as(*session_.pool_key, session_.credentials));
+  abort_statement(shard_, connection, login_beside(session_.login));
 }
 
 }  // namespace causeway::proxy

@@ -9,7 +9,7 @@
 #include "consistency/read_plan.h"
 #include "proxy/exchange.h"
 #include "proxy/global_probe.h"
-#include "proxy/lease.h"
+#include "proxy/session_leases.h"
 #include "proxy/shard.h"
 #include "proxy/statement_run.h"
 #include "routing/read_retry.h"

@@ -7,8 +7,8 @@
 #include <exception>
 #include <utility>
 
-#include "proxy/lease.h"
 #include "proxy/local_answers.h"
+#include "proxy/session_leases.h"
 #include "proxy/session_loop.h"
 
 namespace causeway::proxy {
