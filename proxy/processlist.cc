@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "protocol/text_resultset.h"
+#include "proxy/dispatch.h"
 #include "proxy/local_answers.h"
 #include "proxy/session_directory.h"
 #include "proxy/session_rights.h"
 #include "proxy/shard.h"
-#include "proxy/statement_dispatch.h"
 
 namespace causeway::proxy {
 namespace {
