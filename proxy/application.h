@@ -1,8 +1,8 @@
 // The running proxy: everything that the configuration asks for, put together, started and ended.
 #pragma once
 
-#include "proxy/config.h"
-#include "proxy/log.h"
+#include "proxy/base/log.h"
+#include "proxy/config/config.h"
 
 namespace causeway::proxy {
 

@@ -6,8 +6,8 @@
 #include <ostream>
 #include <string_view>
 
-#include "proxy/build_info.h"
-#include "proxy/config_settings.h"
+#include "proxy/base/build_info.h"
+#include "proxy/config/config_settings.h"
 
 namespace causeway::proxy {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <variant>
 
-#include "proxy/config_load.h"
+#include "proxy/config/config_load.h"
 
 namespace causeway::proxy {
 

@@ -16,8 +16,8 @@
 #include <stdexcept>
 
 #include "protocol/err_packet.h"
-#include "proxy/client_error.h"
-#include "proxy/metrics_registry.h"
+#include "proxy/accounts/client_error.h"
+#include "proxy/metrics/metrics_registry.h"
 #include "proxy/worker.h"
 
 namespace causeway::proxy {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "proxy/descriptor_limit.h"
-#include "proxy/io.h"
-#include "proxy/services.h"
+#include "proxy/backend/services.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/net/io.h"
 
 namespace causeway::proxy {
 

@@ -6,10 +6,10 @@
 
 #include "protocol/secret.h"
 #include "proxy/application.h"
+#include "proxy/base/free_memory.h"
+#include "proxy/base/log.h"
+#include "proxy/base/log_queue.h"
 #include "proxy/command_line.h"
-#include "proxy/free_memory.h"
-#include "proxy/log.h"
-#include "proxy/log_queue.h"
 #include "proxy/node_check.h"
 
 namespace {

@@ -8,15 +8,15 @@
 #include <utility>
 #include <variant>
 
-#include "proxy/account_table.h"
-#include "proxy/certificate_dates.h"
-#include "proxy/cluster_monitor.h"
-#include "proxy/descriptor_limit.h"
+#include "proxy/accounts/account_table.h"
+#include "proxy/backend/shard.h"
+#include "proxy/base/descriptor_limit.h"
+#include "proxy/cluster/cluster_monitor.h"
+#include "proxy/cluster/monitor_options.h"
+#include "proxy/cluster/node_probe_run.h"
 #include "proxy/listener.h"
-#include "proxy/monitor_options.h"
-#include "proxy/node_probe_run.h"
-#include "proxy/shard.h"
-#include "proxy/tls_context.h"
+#include "proxy/net/certificate_dates.h"
+#include "proxy/net/tls_context.h"
 
 namespace causeway::proxy {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "proxy/config.h"
-#include "proxy/role_election.h"
+#include "proxy/cluster/role_election.h"
+#include "proxy/config/config.h"
 
 namespace causeway::proxy {
 

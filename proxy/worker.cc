@@ -7,9 +7,9 @@
 #include <exception>
 #include <utility>
 
-#include "proxy/local_answers.h"
-#include "proxy/session_leases.h"
-#include "proxy/session_loop.h"
+#include "proxy/commands/session_loop.h"
+#include "proxy/session/local_answers.h"
+#include "proxy/session/session_leases.h"
 
 namespace causeway::proxy {
 namespace {

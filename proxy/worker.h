@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <thread>
 
-#include "proxy/global_probe.h"
-#include "proxy/io.h"
-#include "proxy/services.h"
-#include "proxy/session_directory.h"
-#include "proxy/shard.h"
+#include "proxy/backend/global_probe.h"
+#include "proxy/backend/services.h"
+#include "proxy/backend/shard.h"
+#include "proxy/net/io.h"
+#include "proxy/session/session_directory.h"
 
 namespace causeway::proxy {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "proxy/compression.h"
+#include "proxy/net/compression.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "proxy/config_settings.h"
+#include "proxy/config/config_settings.h"
 
 namespace causeway::proxy {
 namespace {

@@ -1,0 +1,285 @@
+#include "proxy/accounts/client_error.h"
+
+#include <utility>
+
+#include "proxy/base/duration.h"
+
+namespace causeway::proxy {
+namespace {
+
+ClientError make_error(uint16_t code, std::string_view sql_state, std::string message) {
+  if (message.size() > kMaxClientErrorBytes) {
+    size_t end = kMaxClientErrorBytes;
+    // Not in the middle of a UTF-8 character.
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80)
+      --end;
+    message.resize(end);
+  }
+  return {.code = code, .sql_state = std::string(sql_state), .message = std::move(message)};
+}
+
+// Concatenates texts of any kind.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::string result;
+  (result.append(parts), ...);
+  return result;
+}
+
+// " 10.0.0.1:3306", or nothing.
+std::string named(std::string_view node) {
+  return node.empty() ? std::string() : text(" ", node);
+}
+
+// ": reason", or nothing.
+std::string because(std::string_view reason) {
+  return reason.empty() ? std::string() : text(": ", reason);
+}
+
+}  // namespace
+
+ClientError too_many_connections() {
+  return make_error(1040, "08004", "Too many connections");
+}
+
+ClientError bad_handshake() {
+  return make_error(1043, "08S01", "Bad handshake");
+}
+
+ClientError access_denied(std::string_view user, std::string_view host, bool using_password) {
+  return make_error(1045, "28000",
+                    text("Access denied for user '", user, "'@'", host,
+                         "' (using password: ", using_password ? "YES" : "NO", ")"));
+}
+
+ClientError access_denied_without_password(std::string_view user, std::string_view host) {
+  return make_error(1698, "28000", text("Access denied for user '", user, "'@'", host, "'"));
+}
+
+ClientError certificate_not_verifiable(std::string_view user, std::string_view host) {
+  return make_error(
+      1045, "28000",
+      text("Access denied for user '", user, "'@'", host,
+           "': the account requires a client certificate, and Causeway has no authority to verify "
+           "it with (tls.ca)"));
+}
+
+ClientError account_locked(ServerFlavor flavor, std::string_view user, std::string_view host) {
+  if (flavor == ServerFlavor::kMariadb)
+    return make_error(4151, "HY000", "Access denied, this account is locked");
+  return make_error(3118, "HY000",
+                    text("Access denied for user '", user, "'@'", host, "'. Account is locked."));
+}
+
+ClientError password_expired(ServerFlavor flavor) {
+  return make_error(
+      1862, "HY000",
+      text("Your password has expired. To log in you must change it using a client that supports "
+           "expired passwords",
+           flavor == ServerFlavor::kMariadb ? "" : "."));
+}
+
+ClientError secure_transport_required() {
+  return make_error(
+      3159, "HY000",
+      "Connections using insecure transport are prohibited while --require_secure_transport=ON.");
+}
+
+ClientError no_server_for_login() {
+  return make_error(
+      2003, "HY000",
+      "Can't connect to any MySQL server: none can be reached now, so the password could not be "
+      "checked; try again");
+}
+
+ClientError shutting_down() {
+  return make_error(1053, "08S01", "Server shutdown in progress");
+}
+
+ClientError wait_timeout_over() {
+  return make_error(4031, "HY000",
+                    "The client was disconnected by the server because of inactivity. See wait_timeout and "
+                    "interactive_timeout for configuring this behavior.");
+}
+
+ClientError idle_too_long(std::chrono::milliseconds limit) {
+  return make_error(
+      4031, "HY000",
+      text("The client was disconnected by the server because of inactivity: nothing was sent for ",
+           format_duration(limit), " (timeouts.client_idle)."));
+}
+
+ClientError unknown_command() {
+  return make_error(1047, "08S01", "Unknown command");
+}
+
+ClientError command_not_supported(std::string_view command) {
+  return make_error(1235, "42000", text("This version of Causeway doesn't yet support '", command, "'"));
+}
+
+ClientError malformed_packet() {
+  return make_error(1835, "HY000", "Malformed communication packet.");
+}
+
+ClientError packet_too_large(uint64_t max_packet_bytes) {
+  return make_error(1153, "08S01",
+                    text("Got a packet bigger than 'max_allowed_packet' bytes (limits.max_packet is ",
+                         std::to_string(max_packet_bytes), ")"));
+}
+
+ClientError unknown_prepared_statement(std::string_view id, std::string_view function) {
+  return make_error(1243, "HY000", text("Unknown prepared statement handler (", id, ") given to ", function));
+}
+
+ClientError too_many_prepared_statements(uint32_t limit) {
+  return make_error(1461, "42000",
+                    text("Can't create more than max_prepared_stmt_count statements (current value: ",
+                         std::to_string(limit), ", which is limits.max_prepared_statements)"));
+}
+
+ClientError wrong_arguments(std::string_view function) {
+  return make_error(1210, "HY000", text("Incorrect arguments to ", function));
+}
+
+ClientError long_data_too_long() {
+  return make_error(
+      1105, "HY000",
+      "Parameter of prepared statement which is set through mysql_send_long_data() is longer than "
+      "'max_allowed_packet' bytes (limits.max_packet)");
+}
+
+ClientError no_open_cursor(uint32_t statement_id, bool mysql) {
+  return make_error(
+      1421, "HY000",
+      text("The statement (", std::to_string(statement_id), ") has no open cursor", mysql ? "." : ""));
+}
+
+ClientError connection_killed() {
+  return make_error(1927, "70100", "Connection was killed");
+}
+
+ClientError query_interrupted() {
+  return make_error(1317, "70100", "Query execution was interrupted");
+}
+
+ClientError not_owner_of_thread(uint64_t id) {
+  return make_error(1095, "HY000", text("You are not owner of thread ", std::to_string(id)));
+}
+
+ClientError unknown_thread(uint64_t id) {
+  return make_error(1094, "HY000", text("Unknown thread id: ", std::to_string(id)));
+}
+
+ClientError packets_out_of_order() {
+  return make_error(1156, "08S01", "Got packets out of order");
+}
+
+ClientError packet_not_uncompressed() {
+  return make_error(1157, "08S01", "Couldn't uncompress communication packet");
+}
+
+ClientError network_read_error() {
+  return make_error(1158, "08S01", "Got an error reading communication packets");
+}
+
+ClientError network_read_timeout() {
+  return make_error(1159, "08S01", "Got timeout reading communication packets");
+}
+
+ClientError network_write_error() {
+  return make_error(1160, "08S01", "Got an error writing communication packets");
+}
+
+ClientError network_write_timeout() {
+  return make_error(1161, "08S01", "Got timeout writing communication packets");
+}
+
+ClientError not_supported_with_forwarding(std::string_view operation) {
+  return make_error(
+      1235, "42000",
+      text("This version of MySQL doesn't yet support '", operation, " with write forwarding'"));
+}
+
+ClientError read_only_server(ServerFlavor flavor) {
+  const std::string_view product = flavor == ServerFlavor::kMariadb ? "MariaDB" : "MySQL";
+  return make_error(1290, "HY000",
+                    "The " + std::string(product) +
+                        " server is running with the --read-only option so it cannot execute this statement");
+}
+
+ClientError read_only_transaction(ServerFlavor flavor) {
+  // MySQL's text ends with a full stop, MariaDB's does not.
+  return make_error(1792, "25006",
+                    flavor == ServerFlavor::kMariadb
+                        ? "Cannot execute statement in a READ ONLY transaction"
+                        : "Cannot execute statement in a READ ONLY transaction.");
+}
+
+ClientError wrong_value_for_variable(std::string_view variable, std::string_view value) {
+  return make_error(1231, "42000",
+                    text("Variable '", variable, "' can't be set to the value of '", value, "'"));
+}
+
+ClientError read_consistency_in_transaction() {
+  return make_error(1568, "25001",
+                    "Write forwarding can't be switched on or off (aurora_replica_read_consistency) while a "
+                    "transaction is in progress");
+}
+
+ClientError writer_full() {
+  return make_error(1040, "08004", "Not enough connections on writer to handle your request");
+}
+
+ClientError no_writer(std::chrono::milliseconds waited) {
+  return make_error(1053, "08S01",
+                    text("No writer is available; waited ", format_duration(waited),
+                         " for one (forwarding.writer_wait). The statement was not executed."));
+}
+
+ClientError no_replica(bool forwards) {
+  return make_error(1105, "HY000",
+                    text("No replica can be used, and ",
+                         forwards ? "reads may not run on the writer (routing.reads_on_writer is 'never')"
+                                  : "the session does not forward (aurora_replica_read_consistency is '')",
+                         ". The statement was not executed."));
+}
+
+ClientError node_unreachable(std::string_view node, std::string_view reason) {
+  return make_error(2003, "HY000",
+                    text("Can't connect to MySQL server", node.empty() ? "" : " on '", node,
+                         node.empty() ? "" : "'", because(reason), ". The statement was not executed."));
+}
+
+ClientError read_wait_timeout(consistency::ReadConsistency level, std::string_view replica,
+                              std::chrono::milliseconds waited) {
+  return make_error(
+      1205, "HY000",
+      text("Read wait timeout exceeded: replica", named(replica), " did not reach the position that ",
+           consistency::to_string(level), " read consistency asks for within ", format_duration(waited),
+           "; try restarting the statement"));
+}
+
+ClientError connection_to_node_lost(std::string_view node, std::string_view reason) {
+  return make_error(1053, "08S01",
+                    text("Lost connection to server", named(node), " during query", because(reason)));
+}
+
+ClientError transaction_lost(std::string_view node, std::string_view reason) {
+  return make_error(1213, "40001",
+                    text("Transaction lost: the connection to server", named(node), " ended", because(reason),
+                         ". Nothing of it was committed; try restarting transaction"));
+}
+
+ClientError transaction_idle_timeout(std::chrono::seconds limit) {
+  return make_error(1205, "40001",
+                    text("Transaction rolled back: it was idle for longer than ", format_duration(limit),
+                         " (aurora_fwd_writer_idle_timeout); try restarting transaction"));
+}
+
+ClientError outcome_unknown(std::string_view node, std::string_view reason) {
+  return make_error(1053, "08S01",
+                    text("Lost connection to writer", named(node), " during a write", because(reason),
+                         ". It may or may not have been committed: check before repeating it"));
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,148 @@
+// One connection to a server, with what is known of the state it is in.
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/byte_writer.h"
+#include "protocol/capability_flags.h"
+#include "protocol/secret.h"
+#include "protocol/status_flags.h"
+#include "proxy/accounts/client_error.h"
+#include "proxy/backend/last_insert_id.h"
+#include "proxy/cluster/session_defaults.h"
+#include "proxy/net/io.h"
+#include "proxy/net/mysql_stream.h"
+
+namespace causeway::proxy {
+
+struct BackendLease;
+struct PoolGroup;
+struct SchemaGroup;
+using PoolHook = boost::intrusive::list_member_hook<>;
+
+// How a session's connections log in. Connections with equal keys can stand in for each other once
+// COM_RESET_CONNECTION and the session's own state went over them: what can be given to a connection later is
+// not compared.
+struct PoolKey {
+  std::string user;
+  protocol::CapabilityFlags capabilities = 0;  // those that change the wire format, or what statements mean
+  uint8_t collation = 0;                       // of the handshake; not compared
+  uint64_t credentials_version = 0;            // a changed password makes new connections
+  bool requires_tls = false;                   // the account does, or its password goes over in clear
+  // Of the client, where a node is told; else, and for Unix sockets, empty: such connections are Causeway's
+  // own.
+  std::string client_address = {};
+
+  // COM_SET_OPTION takes it away and gives it.
+  protocol::CapabilityFlags lasting_capabilities() const {
+    return capabilities & ~protocol::capability::kMultiStatements;
+  }
+
+  friend bool operator==(const PoolKey& a, const PoolKey& b) {
+    return a.user == b.user && a.lasting_capabilities() == b.lasting_capabilities() &&
+           a.credentials_version == b.credentials_version && a.requires_tls == b.requires_tls &&
+           a.client_address == b.client_address;
+  }
+};
+
+// What a connection's character set and SQL mode are right after the handshake. COM_RESET_CONNECTION forgets
+// the handshake's collation (MySQL 9.7, MariaDB 10.11), so it is put back with these.
+struct ConnectionBaseline {
+  std::string character_set_client;
+  std::string character_set_results;
+  std::string collation_connection;
+  std::string sql_mode;
+  SessionDefaults defaults;  // autocommit is in the status flags
+};
+
+// Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.
+struct BackendConnection {
+  BackendConnection(Socket socket, size_t node_index, std::shared_ptr<const PoolKey> pool_key)
+      : stream(std::move(socket)), node(node_index), key(std::move(pool_key)) {}
+
+  // What only the connection knew is lost with it: the guess has to do.
+  ~BackendConnection() {
+    for (const auto& lost : {last_insert_id, former_last_insert_id}) {
+      if (lost == nullptr) continue;
+      lost->certain = true;
+      lost->pending = false;
+    }
+  }
+  BackendConnection(const BackendConnection&) = delete;
+  BackendConnection& operator=(const BackendConnection&) = delete;
+
+  // Between commands: without the goodbye a server counts it as aborted, and MariaDB logs it.
+  void say_goodbye();
+
+  MysqlStream stream;
+  size_t node;  // index in Config::nodes
+  std::shared_ptr<const PoolKey> key;
+  protocol::CapabilityFlags capabilities = 0;  // negotiated
+  uint32_t thread_id = 0;
+  bool mariadb = false;
+  bool ran_init_connect = false;  // perhaps: its login did, and no reset does it again. For nobody else, then
+  bool multi_statements = false;  // as the handshake or COM_SET_OPTION said last
+  ConnectionBaseline baseline;
+  uint64_t server_incarnation = 0;  // of the node (NodeView) that it was opened to
+
+  // Of the last OK or EOF; behind an ERR a transaction counts as open if one may be.
+  protocol::StatusFlags status = 0;
+  std::string schema;                            // the current one, empty for none
+  std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
+  std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
+  uint64_t applied_version = 0;                         // of the owner's SessionVariables
+  uint64_t user_variables_version = 0;                  // of the owner's WriterVariables; replicas only
+  bool tracks_state_change = false;                     // session_track_state_change is on
+  bool needs_reset = false;                             // somebody else's session lived in it
+  bool may_hold_locks = false;          // since the last reset, for all that the texts of its statements tell
+  bool read_only_leg = false;           // transaction_read_only is on there, whatever the session's own is
+  bool holds_next_transaction = false;  // a SET TRANSACTION may be unspent there, and is tracked
+
+  // Another number after every reset: prepared statements live as long as it stays the same.
+  uint64_t incarnation = 0;
+  size_t statements = 0;                      // prepared on it
+  std::vector<uint32_t> statements_to_close;  // told to the server ahead of the next command
+
+  BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
+  bool in_use = false;            // a statement is under way on it
+  bool keep = false;              // idle, but something of its session lives in it: not to be given away
+  // Of the pool: where it is, and who else may have it. In the lists while it is idle and may be given away.
+  size_t index = 0;
+  PoolGroup* group = nullptr;
+  SchemaGroup* schema_group = nullptr;
+  PoolHook idle_hook;
+  PoolHook schema_hook;
+  PoolHook any_schema_hook;
+  Clock::time_point idle_since;
+  bool doomed = false;   // a KILL is on its way to it: nobody else may have it
+  bool replied = false;  // something came back since the last request was sent
+
+  protocol::Buffer out;  // what is about to be sent ahead of a statement
+};
+
+// A session's claim on a connection of one node, held between statements. Lost (null) when the pool gave the
+// connection to somebody else or closed it.
+struct BackendLease {
+  BackendConnection* connection = nullptr;
+
+  explicit operator bool() const { return connection != nullptr; }
+};
+
+// How to log in to a server as the client's user.
+struct BackendLogin {
+  std::string user;
+  std::string schema;
+  std::string host;  // for TLS
+  uint16_t port = 0;
+  std::string unix_path;
+  const protocol::SecretBytes* password = nullptr;  // any of the three
+  const protocol::SecretBytes* sha1 = nullptr;      // SHA1(password)
+  const protocol::SecretBytes* sha256 = nullptr;    // SHA256(password)
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,259 @@
+#include "proxy/backend/backend_pool.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "protocol/command.h"
+#include "proxy/base/free_memory.h"
+
+namespace causeway::proxy {
+namespace {
+
+template <class List>
+BackendConnection* front(List& list) {
+  return list.empty() ? nullptr : &list.front();
+}
+
+BackendConnection* front(PoolGroup& group, const std::string& schema) {
+  const auto found = group.schemas.find(schema);
+  return found == group.schemas.end() ? nullptr : front(found->second.idle);
+}
+
+// One of nobody's before one that somebody may come back for; then one that is in the schema already. One
+// without a schema comes last: those who need none can take no other.
+BackendConnection* choose(PoolGroup& group, const std::string& schema, SchemaUse use) {
+  static const std::string kNone;
+  BackendConnection* const in_none = front(group, kNone);
+  if (use == SchemaUse::kNone || (schema.empty() && use == SchemaUse::kCurrent)) return in_none;
+  BackendConnection* const fitting = schema.empty() ? nullptr : front(group, schema);
+  const std::array<BackendConnection*, 3> candidates = {fitting, front(group.in_a_schema), in_none};
+  BackendConnection* chosen = nullptr;
+  for (BackendConnection* candidate : candidates) {
+    if (candidate == nullptr) continue;
+    if (candidate->lease == nullptr) return candidate;
+    if (chosen == nullptr) chosen = candidate;
+  }
+  return chosen;
+}
+
+}  // namespace
+
+size_t BackendPool::KeyHash::operator()(const PoolKey& key) const {
+  const std::hash<std::string_view> hash_text;
+  const auto mix = [](size_t seed, size_t value) { return (seed ^ value) * size_t{0x9E3779B97F4A7C15}; };
+  size_t hash = mix(hash_text(key.user), hash_text(key.client_address));
+  hash = mix(hash, static_cast<size_t>(key.lasting_capabilities()));
+  return mix(hash, static_cast<size_t>(key.credentials_version) + (key.requires_tls ? 1 : 0));
+}
+
+void BackendConnection::say_goodbye() {
+  protocol::Buffer goodbye;
+  protocol::append_command(goodbye, protocol::Command::kQuit, {}, capabilities);
+  stream.close_after(goodbye);
+}
+
+BackendPool::~BackendPool() {
+  while (!connections_.empty())
+    close(*connections_.back());
+}
+
+void BackendPool::take(BackendConnection& connection, BackendLease& lease) {
+  if (!connection.keep) metrics_.leases_in_use.add();
+  connection.in_use = true;
+  connection.keep = false;
+  connection.lease = &lease;
+  lease.connection = &connection;
+  ++in_use_;
+  metrics_.leases.add();
+}
+
+// It is idle, and anybody may have it.
+void BackendPool::offer(BackendConnection& connection) {
+  enter_schema_group(connection);
+  idle_.push_back(connection);
+  if (connection.ran_init_connect) return;
+  SchemaGroup& schema = *connection.schema_group;
+  auto& in_a_schema = connection.group->in_a_schema;
+  if (connection.lease == nullptr) {
+    schema.idle.push_front(connection);
+    if (!schema.name->empty()) in_a_schema.push_front(connection);
+  } else {
+    schema.idle.push_back(connection);
+    if (!schema.name->empty()) in_a_schema.push_back(connection);
+  }
+}
+
+void BackendPool::withdraw(BackendConnection& connection) {
+  if (!connection.idle_hook.is_linked()) return;
+  idle_.erase(idle_.iterator_to(connection));
+  if (!connection.schema_hook.is_linked()) return;
+  auto& of_schema = connection.schema_group->idle;
+  of_schema.erase(of_schema.iterator_to(connection));
+  if (!connection.any_schema_hook.is_linked()) return;
+  auto& in_a_schema = connection.group->in_a_schema;
+  in_a_schema.erase(in_a_schema.iterator_to(connection));
+}
+
+// A group stays while a connection in use may come back to it, so that statements cost no allocation.
+void BackendPool::enter_schema_group(BackendConnection& connection) {
+  if (connection.schema_group != nullptr && *connection.schema_group->name == connection.schema) return;
+  leave_schema_group(connection);
+  const auto [group, added] = connection.group->schemas.try_emplace(connection.schema);
+  if (added) group->second.name = &group->first;
+  ++group->second.connections;
+  connection.schema_group = &group->second;
+}
+
+void BackendPool::leave_schema_group(BackendConnection& connection) {
+  SchemaGroup* const left = std::exchange(connection.schema_group, nullptr);
+  if (left != nullptr && --left->connections == 0)
+    connection.group->schemas.erase(connection.group->schemas.find(*left->name));
+}
+
+BackendConnection* BackendPool::take_own(BackendLease& lease) {
+  BackendConnection* connection = lease.connection;
+  if (connection == nullptr || connection->in_use) return nullptr;
+  withdraw(*connection);
+  take(*connection, lease);
+  return connection;
+}
+
+BackendConnection* BackendPool::take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
+                                          BackendLease& lease) {
+  const auto group = groups_.find(key);
+  if (group == groups_.end()) return nullptr;
+  const auto baseline = group->second.baselines.find(key.collation);
+  if (baseline == group->second.baselines.end()) return nullptr;
+  BackendConnection* const connection = choose(group->second, schema, use);
+  if (connection == nullptr) return nullptr;
+  if (connection->lease != nullptr) connection->lease->connection = nullptr;
+  withdraw(*connection);
+  connection->needs_reset = true;
+  connection->baseline = baseline->second;
+  if (connection->last_insert_id != nullptr && !connection->last_insert_id->certain) {
+    connection->former_last_insert_id = connection->last_insert_id;
+    connection->former_last_insert_id->pending = true;
+  }
+  connection->last_insert_id.reset();
+  take(*connection, lease);
+  return connection;
+}
+
+bool BackendPool::reserve() {
+  if (budget_.try_take()) return true;
+  return shed_one() && budget_.try_take();
+}
+
+void BackendPool::cancel_reservation() {
+  budget_.give_back();
+  if (budget_.has_waiters()) on_free_();
+}
+
+BackendConnection* BackendPool::add(std::unique_ptr<BackendConnection> connection, BackendLease& lease) {
+  BackendConnection* added = connection.get();
+  added->index = connections_.size();
+  connections_.push_back(std::move(connection));
+  added->group = &groups_[*added->key];
+  ++added->group->connections;
+  // After init_connect it is not what a reset leads to.
+  if (!added->ran_init_connect)
+    added->group->baselines.insert_or_assign(added->key->collation, added->baseline);
+  metrics_.opens.add();
+  metrics_.connections.add();
+  take(*added, lease);
+  return added;
+}
+
+void BackendPool::put_back(BackendConnection& connection) {
+  connection.in_use = false;
+  connection.idle_since = Clock::now();
+  --in_use_;
+  shrink(connection.out);
+  if (connection.keep) return;
+  metrics_.leases_in_use.subtract();
+  offer(connection);
+  if (budget_.has_waiters()) on_free_();
+}
+
+void BackendPool::abandon(BackendLease& lease) {
+  BackendConnection* connection = std::exchange(lease.connection, nullptr);
+  if (connection == nullptr) return;
+  if (connection->ran_init_connect) {
+    connection->lease = nullptr;
+    return close(*connection);
+  }
+  withdraw(*connection);
+  const bool was_held = connection->in_use || connection->keep;
+  if (connection->in_use) --in_use_;
+  if (was_held) metrics_.leases_in_use.subtract();
+  connection->lease = nullptr;
+  connection->in_use = false;
+  connection->keep = false;
+  connection->needs_reset = true;
+  connection->last_insert_id.reset();
+  connection->idle_since = Clock::now();
+  offer(*connection);
+  if (budget_.has_waiters()) on_free_();
+}
+
+void BackendPool::close(BackendConnection& connection) {
+  if (connection.lease != nullptr) connection.lease->connection = nullptr;
+  withdraw(connection);
+  if (connection.in_use) --in_use_;
+  if (connection.in_use || connection.keep) metrics_.leases_in_use.subtract();
+  leave_schema_group(connection);
+  if (--connection.group->connections == 0) groups_.erase(groups_.find(*connection.key));
+  if (connection.in_use) {
+    connection.stream.close();
+  } else {
+    connection.say_goodbye();
+  }
+  metrics_.closes.add();
+  metrics_.connections.subtract();
+  const size_t index = connection.index;
+  std::swap(connections_[index], connections_.back());
+  connections_[index]->index = index;
+  connections_.pop_back();
+  cancel_reservation();
+}
+
+void BackendPool::close_idle() {
+  while (!idle_.empty())
+    close(idle_.front());
+}
+
+void BackendPool::close_kept() {
+  for (size_t i = connections_.size(); i > 0; --i) {
+    if (connections_[i - 1]->keep) close(*connections_[i - 1]);
+  }
+}
+
+void BackendPool::close_idle_since(Clock::time_point before) {
+  while (!idle_.empty() && idle_.front().idle_since < before)
+    close(idle_.front());
+}
+
+void BackendPool::close_idle_of_other(uint64_t incarnation) {
+  for (auto at = idle_.begin(); at != idle_.end();) {
+    BackendConnection& connection = *at++;
+    if (!connection.keep && connection.server_incarnation != incarnation) close(connection);
+  }
+}
+
+bool BackendPool::shed_one() {
+  if (idle_.empty()) return false;
+  close(idle_.front());
+  return true;
+}
+
+bool BackendPool::shed_one_of(const std::string& user) {
+  for (BackendConnection& connection : idle_) {
+    if (connection.key->user != user) continue;
+    close(connection);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,236 @@
+#include "proxy/backend/lease.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "proxy/backend/backend_connector.h"
+#include "proxy/backend/shard.h"
+#include "proxy/cluster/server_errors.h"
+
+namespace causeway::proxy {
+namespace {
+
+// A connection that was idle for longer may have been closed by the server: worth one system call to find out
+// even for a read, which could be tried again.
+constexpr std::chrono::milliseconds kIdleWithoutCheck{100};
+
+// A server that lives takes a login within this time.
+constexpr std::chrono::milliseconds kAnswerPatience{1000};
+
+constexpr unsigned kTooManyConnections = 1040;
+
+// How long to wait for a server without room before it is asked again. It takes a moment to notice that a
+// connection was closed.
+constexpr std::chrono::milliseconds kFullServerPause{100};
+
+// How often the writer is asked again for an account at its limit when nothing more can be closed here.
+constexpr unsigned kAsksForAccount = 3;
+
+// A session's place in the line for a connection to a node, from the moment when it finds none until it has
+// one or gives up.
+class InLine {
+ public:
+  InLine(const LeaseSeeker& seeker, size_t node)
+      : waiter_(seeker.waiter),
+        shard_(seeker.shard),
+        node_(node),
+        line_(shard_.services().lines[node]),
+        budget_(shard_.services().budgets[node]) {}
+  InLine(const InLine&) = delete;
+  InLine& operator=(const InLine&) = delete;
+  ~InLine() { leave(); }
+
+  // Nobody was there before.
+  bool may_go() const { return ticket_ == 0 ? line_.empty() : line_.is_first(ticket_); }
+
+  // Until it is worth another try. The first in the line asks other workers for what they do not need.
+  Awaitable<void> wait(Clock::time_point deadline) {
+    if (ticket_ == 0) {
+      budget_.add_waiter();
+      ticket_ = line_.join(shard_.index());
+      shard_.node_metrics(node_).queue_waits.add();
+    }
+    if (line_.is_first(ticket_)) {
+      for (Shard* other : shard_.services().shards) {
+        if (other != &shard_) other->shed(node_);
+      }
+    }
+    const DeadlineScope scope(waiter_, deadline);
+    co_await shard_.wait_for_place(waiter_, ticket_, node_);
+  }
+
+  // The next one may try.
+  void leave() {
+    if (ticket_ == 0) return;
+    line_.leave(ticket_);
+    budget_.remove_waiter();
+    ticket_ = 0;
+    shard_.wake_first_in_line(node_);
+  }
+
+ private:
+  Waiter& waiter_;
+  Shard& shard_;
+  size_t node_;
+  PlaceQueue& line_;
+  ConnectionBudget& budget_;
+  uint64_t ticket_ = 0;  // 0: not in the line
+};
+
+// The server has none, though there would be a place: what other workers do not need is given back too, of
+// the account if it is the account that has none.
+Awaitable<void> wait_for_room(const LeaseSeeker& seeker, size_t node, Clock::time_point deadline,
+                              bool of_account) {
+  Shard& shard = seeker.shard;
+  shard.node_metrics(node).queue_waits.add();
+  for (Shard* other : shard.services().shards) {
+    if (other == &shard) continue;
+    if (of_account) {
+      other->give_back_one_of(node, seeker.login.key->user);
+    } else {
+      other->give_back_one(node);
+    }
+  }
+  const DeadlineScope scope(seeker.waiter, std::min(deadline, Clock::now() + kFullServerPause));
+  co_await shard.wait_for_change(seeker.waiter);
+}
+
+Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLease& lease) {
+  Shard& shard = seeker.shard;
+  BackendPool& pool = shard.pool(node);
+  AcquireResult acquired;
+  ConnectResult opened;
+  {
+    const DeadlineScope scope(seeker.waiter, Clock::now() + shard.config().timeouts.connect);
+    opened =
+        co_await connect_backend(shard, node, seeker.login.key, *seeker.login.credentials, seeker.in_flight);
+    if (opened.access_denied && renew(seeker.login, shard.services())) {
+      opened = co_await connect_backend(shard, node, seeker.login.key, *seeker.login.credentials,
+                                        seeker.in_flight);
+    }
+  }
+  seeker.in_flight = nullptr;
+  if (opened.connection) {
+    opened.connection->incarnation = shard.next_incarnation();
+    acquired.connection = pool.add(std::move(opened.connection), lease);
+    const bool forgets_login = seeker.was_reset && (acquired.connection->ran_init_connect ||
+                                                    protocol::has(acquired.connection->capabilities,
+                                                                  protocol::capability::kIgnoreSpace));
+    if (seeker.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
+    co_return acquired;
+  }
+  pool.cancel_reservation();
+  shard.node_metrics(node).open_failures.add();
+  acquired.reason =
+      seeker.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
+  acquired.refusal = std::move(opened.refusal);
+  acquired.failure = acquired.refusal ? AcquireResult::Failure::kRefused : AcquireResult::Failure::kNodeDown;
+  co_return acquired;
+}
+
+}  // namespace
+
+namespace {
+
+// A schema cannot be left, only changed for another.
+bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, SchemaUse use) {
+  const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && seeker.schema.empty());
+  return runs_in_none && !lease.connection->schema.empty() && !lease.connection->keep;
+}
+
+// COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a
+// session that has forgotten its own sets none.
+bool can_take_over(const LeaseSeeker& seeker, size_t node) {
+  // What a login does, a reset does not.
+  if (!seeker.was_reset && seeker.shard.view().nodes[node].init_connect) return false;
+  return !seeker.handshake_collation_forgotten || seeker.shard.view().flavor != ServerFlavor::kMariadb;
+}
+
+}  // namespace
+
+BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
+                               bool must_be_alive) {
+  if (!lease || lease.connection->node != node || has_schema_to_leave(seeker, lease, use)) return nullptr;
+  if (!lease.connection->keep && !seeker.shard.is_current(*lease.connection)) return nullptr;
+  if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
+  if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
+  return seeker.shard.pool(node).take_own(lease);
+}
+
+Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
+                                 Clock::time_point deadline) {
+  Shard& shard = seeker.shard;
+  if (lease && (lease.connection->node != node || has_schema_to_leave(seeker, lease, use)))
+    shard.pool(lease.connection->node).abandon(lease);
+  BackendPool& pool = shard.pool(node);
+  AcquireResult acquired;
+  InLine line(seeker, node);
+  unsigned asked_again = 0;
+  for (;;) {
+    const bool state_lives_there = lease && lease.connection->keep;
+    BackendConnection* connection = pool.take_own(lease);
+    if (connection == nullptr && can_take_over(seeker, node) && line.may_go())
+      connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
+    if (connection != nullptr) {
+      const bool is_current = state_lives_there || shard.is_current(*connection);
+      if (is_current && connection->stream.is_quiet()) {
+        acquired.connection = connection;
+        co_return acquired;
+      }
+      pool.close(*connection);
+      if (!state_lives_there) continue;
+      acquired.failure = AcquireResult::Failure::kStateLost;
+      acquired.reason = "the server has closed the connection";
+      co_return acquired;
+    }
+    if (const ClientError* refusal = shard.refusal(node, *seeker.login.key); refusal != nullptr) {
+      acquired.failure = AcquireResult::Failure::kRefused;
+      acquired.refusal = *refusal;
+      co_return acquired;
+    }
+    if (line.may_go() && pool.reserve()) {
+      line.leave();
+      acquired = co_await open(seeker, node, lease);
+      if (!acquired.refusal) co_return acquired;
+      // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
+      const bool of_account = is_account_full(acquired.refusal->code, acquired.refusal->message);
+      const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
+      const bool made_room =
+          is_full && (of_account ? pool.shed_one_of(seeker.login.key->user) : pool.shed_one());
+      const bool in_time = Clock::now() < deadline && !seeker.waiter.closing && !seeker.waiter.query_killed;
+      const bool is_replica = seeker.for_replica;
+      const bool waits = is_replica   ? made_room && asked_again == 0
+                         : of_account ? made_room || asked_again < kAsksForAccount
+                                      : true;
+      if (!is_full || !in_time || !waits) {
+        shard.refused(node, *seeker.login.key, *acquired.refusal);
+        co_return acquired;
+      }
+      ++asked_again;
+      acquired = AcquireResult();
+      co_await wait_for_room(seeker, node, deadline, of_account);
+      continue;
+    }
+    if (Clock::now() >= deadline || seeker.waiter.closing || seeker.waiter.query_killed) {
+      acquired.failure = AcquireResult::Failure::kFull;
+      co_return acquired;
+    }
+    co_await line.wait(deadline);
+  }
+}
+
+Awaitable<bool> still_answers(const LeaseSeeker& seeker, size_t node) {
+  constexpr uint16_t kUnreachable = 2003;
+  const DeadlineScope scope(seeker.waiter, Clock::now() + kAnswerPatience);
+  const ConnectResult opened = co_await connect_backend(seeker.shard, node, seeker.login.key,
+                                                        *seeker.login.credentials, seeker.in_flight);
+  seeker.in_flight = nullptr;
+  if (opened.connection) co_return true;
+  const uint16_t refusal = opened.refusal ? opened.refusal->code : kUnreachable;
+  co_return refusal != kUnreachable && !is_shutdown(refusal);
+}
+
+}  // namespace causeway::proxy

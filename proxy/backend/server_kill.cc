@@ -1,0 +1,86 @@
+#include "proxy/backend/server_kill.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "protocol/command.h"
+#include "protocol/err_packet.h"
+#include "protocol/packet_header.h"
+#include "proxy/backend/backend_connector.h"
+#include "proxy/backend/cancel_after.h"
+#include "proxy/backend/shard.h"
+#include "proxy/net/packet_io.h"
+
+namespace causeway::proxy {
+
+namespace {
+
+constexpr uint16_t kErNoSuchThread = 1094;  // it has ended by itself
+
+// Nothing if it is killed, or was gone; else what is in the way.
+Awaitable<std::optional<std::string>> send_kill(BackendConnection& connection, std::string_view sql) {
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, sql, connection.capabilities);
+  ErrorCode error;
+  co_await connection.stream.write_all(out, {}, error);
+  if (error) co_return error.message();
+  protocol::Buffer in;
+  const PacketView answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+  if (error) co_return error.message();
+  if (answer.payload.empty() || answer.payload[0] != protocol::kErrHeader) co_return std::nullopt;
+  const auto err = protocol::parse_err_packet(answer.payload);
+  if (!err) co_return std::string("malformed answer");
+  if (err->code == kErNoSuchThread) co_return std::nullopt;
+  co_return std::string(err->message);
+}
+
+Awaitable<std::optional<std::string>> try_kill(Shard& shard, ServerThread thread, std::string sql,
+                                               AccountLogin login) {
+  CancelAfter watch(shard.io(), Clock::now() + shard.config().timeouts.connect);
+  const ConnectResult opened =
+      co_await connect_backend(shard, thread.node, login.key, *login.credentials, watch.connection());
+  if (!opened.connection) {
+    const bool as_monitor = login.key->user == shard.config().monitor.user;
+    if (opened.access_denied && as_monitor) shard.services().monitor_account->refused();
+    co_return opened.reason;
+  }
+  if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
+  watch.connection() = opened.connection.get();
+  std::optional<std::string> failure = co_await send_kill(*opened.connection, sql);
+  watch.connection() = nullptr;
+  co_return failure;
+}
+
+}  // namespace
+
+Awaitable<void> kill_on_server(Shard& shard, ServerThread thread, KillScope scope, AccountLogin other) {
+  AccountLogin monitor;
+  monitor.key = std::make_shared<const PoolKey>(PoolKey{
+      .user = shard.config().monitor.user, .capabilities = 0, .collation = 45, .credentials_version = 0});
+  monitor.credentials = shard.services().monitor_account->credentials();
+  const std::string id = std::to_string(thread.id);
+  const std::string sql = (scope == KillScope::kQuery ? "KILL QUERY " : "KILL ") + id;
+  std::optional<std::string> failure = co_await try_kill(shard, thread, sql, monitor);
+  if (failure && other.credentials != nullptr) failure = co_await try_kill(shard, thread, sql, other);
+  if (!failure) co_return;
+  shard.logger().warning(
+      "a statement on a server could not be killed",
+      {{"node", to_string(shard.config().nodes[thread.node].address)}, {"thread", id}, {"reason", *failure}});
+}
+
+ServerThread thread_of(const BackendConnection& connection) {
+  return {.node = connection.node,
+          .server_incarnation = connection.server_incarnation,
+          .id = connection.thread_id};
+}
+
+void abort_statement(Shard& shard, const BackendConnection& connection, AccountLogin own) {
+  asio::co_spawn(shard.io(),
+                 kill_on_server(shard, thread_of(connection), KillScope::kConnection, std::move(own)),
+                 asio::detached);
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,56 @@
+// What all shards share. Made by the application before the workers start, and gone after they have ended.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "protocol/scramble.h"
+#include "proxy/accounts/account_store.h"
+#include "proxy/accounts/credential_cache.h"
+#include "proxy/backend/connection_budget.h"
+#include "proxy/backend/place_queue.h"
+#include "proxy/base/log.h"
+#include "proxy/cluster/cluster_monitor.h"
+#include "proxy/cluster/cluster_view.h"
+#include "proxy/cluster/monitor_account.h"
+#include "proxy/config/config.h"
+#include "proxy/net/tls_context.h"
+
+namespace causeway::proxy {
+
+class MetricsRegistry;
+class Shard;
+class SessionDirectory;
+
+struct Services {
+  Services(const Config& configuration, Logger log, const ClusterState& state)
+      : config(configuration),
+        logger(std::move(log)),
+        cluster(state),
+        budgets(configuration.nodes.size()),
+        lines(configuration.nodes.size()) {}
+
+  const Config& config;
+  Logger logger;
+  const ClusterState& cluster;
+  MetricsRegistry* metrics = nullptr;
+  ClusterMonitor* monitor = nullptr;
+  AccountStore* accounts = nullptr;  // null: the configuration's users
+  CredentialCache credentials;
+  std::shared_ptr<MonitorAccount> monitor_account;
+  std::shared_ptr<const protocol::RsaKeyPair> rsa_key;
+  TlsContext client_tls;                  // those that workers begin with; null: no TLS towards clients,
+  TlsContext server_tls;                  // or towards servers
+  std::vector<ConnectionBudget> budgets;  // by node
+  std::vector<PlaceQueue> lines;          // by node: for a place of the budget
+  std::vector<Shard*> shards;             // by worker
+  SessionDirectory* sessions = nullptr;
+
+  std::atomic<uint32_t> open_sessions{0};
+  std::atomic<bool> draining{false};
+};
+
+}  // namespace causeway::proxy

@@ -1,9 +1,0 @@
-#include "proxy/build_info.h"
-
-namespace causeway::proxy {
-
-std::string_view version() {
-  return CAUSEWAY_VERSION;
-}
-
-}  // namespace causeway::proxy

@@ -1,0 +1,187 @@
+// What the monitor knows of the cluster, as an immutable value, and how workers get at it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "consistency/position.h"
+#include "protocol/capability_flags.h"
+#include "proxy/cluster/connection_count.h"
+#include "proxy/cluster/server_identity.h"
+#include "proxy/cluster/session_defaults.h"
+
+namespace causeway::proxy {
+
+enum class ServerFlavor : uint8_t { kMysql, kMariadb };
+
+// By the version text of the handshake.
+ServerFlavor flavor_of(std::string_view server_version);
+
+// Where an index of a node may be none.
+inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+
+enum class NodeRole : uint8_t {
+  kUnknown,   // not heard of yet, down, or a second writable server that nobody follows
+  kWriter,    // takes the writes
+  kReplica,   // replicates, or is a secondary of a replication group
+  kReadOnly,  // read-only, and replicates from nobody
+};
+
+std::string_view to_string(ServerFlavor flavor);  // "mysql", "mariadb"
+std::string_view to_string(NodeRole role);        // "unknown", "writer", "replica", "read-only"
+
+// One configured node. Facts are of its last good poll; a node that is out keeps them.
+struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+  std::string name;  // "host:port", or the path of its Unix socket
+  std::string host;
+  uint16_t port = 0;
+  std::string unix_socket;
+
+  bool reachable = false;  // in service: it answers, or has missed one poll only
+  // It answered the last poll, but did not let the monitor in: what is known of it is of before.
+  bool monitor_refused = false;
+  NodeRole role = NodeRole::kUnknown;
+
+  // Reads may be sent here. Replicas: the applier runs (the receiver may be down, so that reads go on while
+  // the writer is) and its source is not another writer. Not a statement about lag: a replica whose lag is
+  // unknown is usable for reads that wait for a position, and not for reads with a max_lag.
+  bool usable_for_reads = false;
+  std::string unusable_reason;  // why not, for people
+
+  // Its position can be trusted: reads at SESSION and GLOBAL may be sent here. Not before it is known that
+  // the writer has all that this replica has.
+  bool consistent = true;
+  std::string inconsistent_reason;  // why not; empty while it is only not known yet
+
+  bool read_only = false;
+  bool replication_running = false;  // the applier runs
+  bool has_source = false;           // it replicates by a channel, and so has a lag, known or not
+  // Of replicas: an upper bound of how far they were behind the writer when they were polled (WriterHistory);
+  // nothing: unknown. 0 for the writer.
+  std::optional<std::chrono::milliseconds> lag;
+  consistency::Position executed;  // of the cluster's position kind; a lower bound; kNone: unknown
+  std::chrono::steady_clock::time_point polled_at;  // when `executed` and `lag` were asked for
+
+  ServerFlavor flavor = ServerFlavor::kMysql;
+  std::string server_version;
+  uint32_t server_version_number = 0;  // 80403
+  ServerIdentity identity;
+
+  // Rises when another server, or a new process of the same one, answers at the address, and when its
+  // executed position went back. Connections that were opened under another number lead elsewhere, or to
+  // data that is not what it was. 0: never heard of.
+  uint64_t incarnation = 0;
+  // A number for the time in which what the node has executed can be compared with what it had before. Who
+  // remembers a position of the node keeps this number with it; with another one it means nothing. Rises with
+  // the incarnation, and when positions come to mean something else (another kind; coordinates of another
+  // writer's log).
+  uint64_t position_era = 0;
+
+  protocol::CapabilityFlags capabilities = 0;  // of its handshake
+  uint8_t default_collation = 0;               // of its handshake
+  uint64_t max_connections = 0;
+  ConnectionCount connections;
+  std::string sql_mode;       // the global one
+  bool init_connect = false;  // there is one: logins run it, resets do not
+  SessionDefaults defaults;   // by its global variables
+  bool binary_log = false;
+
+  std::string last_error;  // of the last failed poll; empty if the last poll went well
+
+  friend bool operator==(const NodeView&, const NodeView&) = default;
+};
+
+// All nodes, in the order of the configuration.
+struct ClusterView {
+  uint64_t version = 0;  // 0 before the first poll of every node, then rising
+  std::vector<NodeView> nodes;
+  int writer = -1;               // index, or -1
+  std::string no_writer_reason;  // while writer is -1
+  // Rises whenever another server, or another incarnation of the same one, becomes writer; not when one only
+  // goes away.
+  uint64_t writer_epoch = 0;
+
+  ServerFlavor flavor = ServerFlavor::kMysql;  // of the writer, else of any reachable node
+  consistency::PositionKind position_kind = consistency::PositionKind::kNone;
+
+  const NodeView* writer_node() const { return writer < 0 ? nullptr : &nodes[static_cast<size_t>(writer)]; }
+};
+
+// Something a lease holder has to act on differs: a role, reachability, usability, which server it is.
+bool roles_differ(const ClusterView& before, const ClusterView& now);
+
+// Where the monitor publishes and everybody else reads. Thread-safe.
+class ClusterState {
+ public:
+  using ViewPtr = std::shared_ptr<const ClusterView>;
+  // Runs on the publishing thread; must not block and not call back into ClusterState.
+  using RoleListener = std::function<void(const ClusterView& before, const ClusterView& now)>;
+
+  // Ends the subscription when destroyed; after that the listener does not run any more. May not outlive the
+  // state.
+  class Subscription {
+   public:
+    Subscription() = default;
+    Subscription(ClusterState* state, uint64_t id) : state_(state), id_(id) {}
+    Subscription(Subscription&& other) noexcept;
+    Subscription& operator=(Subscription&& other) noexcept;
+    ~Subscription();
+
+   private:
+    ClusterState* state_ = nullptr;
+    uint64_t id_ = 0;
+  };
+
+  ClusterState();
+
+  // Replaces the view, then calls the listeners if roles differ. One publisher at a time, rising versions.
+  void publish(const ViewPtr& view);
+
+  // Of the current view: one acquire load.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // Never null; before the first publish an empty view of version 0. Takes a lock.
+  ViewPtr current() const;
+
+  Subscription subscribe(RoleListener listener);
+
+ private:
+  std::atomic<uint64_t> version_ = 0;
+  mutable std::mutex mutex_;  // of view_
+  ViewPtr view_;
+  std::mutex listeners_mutex_;  // held while listeners run
+  std::map<uint64_t, RoleListener> listeners_;
+  uint64_t next_listener_ = 1;
+};
+
+// A worker's own copy of the pointer: costs one atomic load unless there is a new view. One thread.
+class ClusterReader {
+ public:
+  explicit ClusterReader(const ClusterState& state) : state_(state), view_(state.current()) {}
+
+  // The current view; valid until the next call. Keep pin() across suspensions.
+  const ClusterView& view() {
+    if (state_.version() != view_->version) view_ = state_.current();
+    return *view_;
+  }
+  ClusterState::ViewPtr pin() {
+    view();
+    return view_;
+  }
+
+ private:
+  const ClusterState& state_;
+  ClusterState::ViewPtr view_;
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,17 @@
+// Who the client is when it comes through a load balancer: the PROXY protocol ahead of the greeting.
+#pragma once
+
+#include "proxy/net/io.h"
+#include "proxy/session/client_session.h"
+
+namespace causeway::proxy {
+
+// Whether what connected is a balancer that has to send the header (ListenerConfig::proxy_protocol_from).
+bool expects_proxy_header(const ClientSession& session);
+
+// Reads the header, and sets the session's host to the address in it; a balancer that speaks for itself
+// changes nothing. False: there was none, or the balancer is gone; the connection is to be closed. The
+// caller's deadline holds.
+Awaitable<bool> take_proxy_header(ClientSession& session);
+
+}  // namespace causeway::proxy

@@ -1,0 +1,243 @@
+#include "proxy/commands/session_commands.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "protocol/byte_reader.h"
+#include "protocol/com_change_user.h"
+#include "protocol/command.h"
+#include "protocol/packet_header.h"
+#include "proxy/backend/shard.h"
+#include "proxy/commands/client_login.h"
+#include "proxy/commands/query_commands.h"
+#include "proxy/commands/statement_commands.h"
+#include "proxy/commands/statement_dispatch.h"
+#include "proxy/session/local_answers.h"
+#include "proxy/session/session_leases.h"
+#include "proxy/session/session_tracking.h"
+#include "proxy/statement/statement_run.h"
+#include "routing/sql_lexer.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::Bytes;
+using protocol::Command;
+
+// As on MariaDB.
+constexpr int kMaxFailedChangesOfUser = 3;
+
+// A read that is no SQL: COM_FIELD_LIST, COM_STATISTICS.
+Awaitable<bool> run_read_command(ClientSession& session, Bytes wire, protocol::ResponseKind kind) {
+  routing::Statement statement;
+  statement.cls = routing::StatementClass::kRead;
+  StatementRun run;
+  run.statement = &statement;
+  run.decision = routing::decide(statement, session_view(session), {});
+  run.decision.may_rerun_on_writer = false;
+  run.request = wire;
+  run.kind = kind;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  co_return !outcome.close;
+}
+
+// Towards servers it takes effect with the next command there.
+Awaitable<bool> set_option(ClientSession& session, Bytes payload) {
+  protocol::ByteReader reader(payload.subspan(1));
+  const uint16_t option = reader.int2();
+  if (!reader.ok() || option > 1) return answer_error(session, 1, unknown_command());
+  if (option == 0) {
+    session.capabilities |= protocol::capability::kMultiStatements;
+  } else {
+    session.capabilities &= ~protocol::capability::kMultiStatements;
+  }
+  return answer_eof(session, 1);
+}
+
+Awaitable<bool> debug(ClientSession& session, Bytes wire) {
+  routing::Statement statement;
+  statement.cls = routing::StatementClass::kAdmin;
+  StatementRun run;
+  run.statement = &statement;
+  run.decision = {.action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "COM_DEBUG"};
+  run.request = wire;
+  run.kind = protocol::ResponseKind::kOk;
+  run.auxiliary = true;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  co_return !outcome.close;
+}
+
+// Commands that a statement says as well.
+Awaitable<bool> run_as_text(ClientSession& session, std::string sql) {
+  protocol::Buffer wire;
+  make_query_packet(session, sql, wire);
+  const Bytes payload = Bytes(wire).subspan(protocol::kPacketHeaderBytes);
+  const bool open = co_await run_query(session, payload, wire);
+  co_return open;
+}
+
+Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
+  protocol::ByteReader reader(payload.subspan(1));
+  const uint32_t id = reader.int4();
+  if (!reader.ok()) return answer_error(session, 1, malformed_packet());
+  return run_as_text(session, "KILL " + std::to_string(id));
+}
+
+// COM_RESET_CONNECTION puts back the character sets of the server on MySQL (9.7), those of the handshake on
+// MariaDB (10.11).
+bool forgets_handshake_collation(const ClientSession& session) {
+  return session.shard.view().flavor == ServerFlavor::kMysql;
+}
+
+// What the session has on servers is given up, and its state forgotten.
+void forget_state(ClientSession& session) {
+  give_back(session);
+  forget_prepared_statements(session);
+  session.variables.clear();
+  session.trackers = ClientTrackers{};
+  session.handshake_collation_forgotten = false;
+  session.was_reset = true;
+  session.wait_timeout = std::chrono::seconds{0};
+  session.pins = Pins{};
+  session.statements_to_replay.clear();
+  session.replica_variables.clear();
+  session.writer_variables.clear();
+  session.carried_variables.clear();
+  session.functions_called = false;
+  session.functions_left_state = false;
+  session.unreported_calls.clear();
+  session.procedure_on_replica = false;
+  session.named_since_procedure.clear();
+  session.temporary_tables.clear();
+  session.deferred = DeferredTransaction{};
+  session.transaction = routing::Target::kNone;
+  session.transaction_doubt = TransactionDoubt::kNone;
+  session.former_writer = kNoNode;
+  session.transaction_timed_out = false;
+  session.snapshot_due = false;
+  session.characteristics = {};
+  session.initial_sql_mode_known = false;
+  start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.login.key->collation);
+  start_variables(session);
+  session.last_insert_id = std::make_shared<LastInsertId>();
+  session.last_warnings = 0;
+  session.last_target = routing::Target::kNone;
+  session.warned_by = routing::Target::kNone;
+  session.counted_by = routing::Target::kNone;
+  session.level = *session.listener.read_consistency;
+}
+
+Awaitable<bool> reset_connection(ClientSession& session) {
+  forget_state(session);
+  session.handshake_collation_forgotten = forgets_handshake_collation(session);
+  return answer_ok(session, 1);
+}
+
+// Who the session is of.
+struct Identity {
+  std::string user;
+  protocol::CapabilityFlags capabilities;
+  std::shared_ptr<const PoolKey> pool_key;
+  std::shared_ptr<const protocol::Credentials> credentials;
+  std::optional<AccountName> account;
+  std::string schema;
+};
+
+Identity identity_of(const ClientSession& session) {
+  return {.user = session.user,
+          .capabilities = session.capabilities,
+          .pool_key = session.login.key,
+          .credentials = session.login.credentials,
+          .account = session.login.account,
+          .schema = session.schema};
+}
+
+void restore(ClientSession& session, Identity before) {
+  session.user = std::move(before.user);
+  session.capabilities = before.capabilities;
+  session.login.key = std::move(before.pool_key);
+  session.login.credentials = std::move(before.credentials);
+  session.login.account = std::move(before.account);
+  session.schema = std::move(before.schema);
+}
+
+// MariaDB looks at the character set first: it counts although the user does not.
+void take_collation(ClientSession& session, const protocol::ComChangeUser& change) {
+  if (!change.collation) return;
+  const uint8_t asked = *change.collation <= 0xff ? static_cast<uint8_t>(*change.collation) : uint8_t{0};
+  PoolKey key = *session.login.key;
+  key.collation = routing::unusable_client_charset(asked).empty() ? asked : uint8_t{0};
+  session.login.key = std::make_shared<const PoolKey>(std::move(key));
+}
+
+// A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
+// gone, and may try this a few times.
+Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
+  const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
+  const auto change = protocol::parse_com_change_user(payload, session.capabilities);
+  forget_state(session);
+  if (!change || session.failed_changes_of_user >= kMaxFailedChangesOfUser) {
+    session.handshake_collation_forgotten = true;
+    const bool sent = co_await answer_error(session, 1, unknown_command());
+    const bool goes_on = sent && mariadb;
+    co_return goes_on;
+  }
+  Identity before = identity_of(session);
+  session.schema.clear();
+  const bool accepted = co_await log_in_again(session, *change);
+  if (accepted || !mariadb || session.waiter.timed_out || session.waiter.closing) co_return accepted;
+  ++session.failed_changes_of_user;
+  restore(session, std::move(before));
+  take_collation(session, *change);
+  co_return true;
+}
+
+}  // namespace
+
+Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uint8_t> wire) {
+  if (payload.empty()) return answer_error(session, 1, unknown_command());
+  const auto command = static_cast<Command>(payload[0]);
+  if (is_statement_command(command)) return run_statement_command(session, payload, wire);
+  switch (command) {
+    case Command::kQuery:
+      return run_query(session, payload, wire);
+    case Command::kPing:
+      return answer_ok(session, 1);
+    case Command::kResetConnection:
+      return reset_connection(session);
+    case Command::kChangeUser:
+      return change_user(session, payload);
+    case Command::kFieldList:
+      return run_read_command(session, wire, protocol::ResponseKind::kFieldList);
+    case Command::kStatistics:
+      return run_read_command(session, wire, protocol::ResponseKind::kStatistics);
+    case Command::kInitDb: {
+      const auto init_db = [](ClientSession& s, Bytes packets) -> Awaitable<bool> {
+        const InitDbOutcome outcome = co_await run_init_db(s, packets, 1);
+        co_return !outcome.close;
+      };
+      return init_db(session, wire);
+    }
+    case Command::kProcessInfo:
+      return run_as_text(session, "SHOW PROCESSLIST");
+    case Command::kProcessKill:
+      return process_kill(session, payload);
+    case Command::kSetOption:
+      return set_option(session, payload);
+    case Command::kDebug:
+      return debug(session, wire);
+    case Command::kShutdown:
+    case Command::kRefresh:
+    case Command::kRegisterSlave:
+    case Command::kBinlogDump:
+    case Command::kBinlogDumpGtid:
+      return answer_error(session, 1, command_not_supported(command_name(command)));
+    default:
+      return answer_error(session, 1, unknown_command());
+  }
+}
+
+}  // namespace causeway::proxy

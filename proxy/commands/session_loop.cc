@@ -1,0 +1,254 @@
+#include "proxy/commands/session_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "protocol/command.h"
+#include "protocol/packet_reader.h"
+#include "protocol/protocol_error.h"
+#include "proxy/backend/shard.h"
+#include "proxy/base/free_memory.h"
+#include "proxy/commands/client_login.h"
+#include "proxy/commands/session_commands.h"
+#include "proxy/session/local_answers.h"
+#include "proxy/session/session_leases.h"
+#include "proxy/statement/transaction_status.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::Bytes;
+using protocol::PacketStatus;
+
+// A client's next command: in a few bytes of its own, which is where most fit and what an idle session waits
+// with; else in a pooled buffer, else in one of the command's size, bounded by limits.max_packet_bytes.
+class CommandBuffer {
+ public:
+  explicit CommandBuffer(BufferPool& pool) : pool_(pool) {}
+
+  bool empty() const { return end_ == 0; }
+  std::span<uint8_t> bytes() { return {data(), end_}; }
+  std::span<uint8_t> room() { return {data() + end_, size() - end_}; }
+  void added(size_t bytes) { end_ += bytes; }
+
+  // Makes room for a command of this many bytes in all, and for one more.
+  void reserve(size_t total) {
+    if (total < size()) return;
+    if (total < BufferPool::kBufferBytes) {
+      pooled_ = pool_.take();
+      std::memcpy(pooled_.data(), small_.data(), end_);
+      return;
+    }
+    // Headers are believed step by step: who announces 64 MiB has to send some of it first.
+    protocol::Buffer larger(std::min(total + 1, std::max(size() * 2, BufferPool::kBufferBytes * 2)));
+    std::memcpy(larger.data(), data(), end_);
+    large_ = std::move(larger);
+    pooled_.release();
+  }
+
+  // Drops a command that was answered; what the client has sent behind it stays.
+  void consume(size_t total) {
+    const size_t rest = end_ - total;
+    if (rest > 0) std::memmove(data(), data() + total, rest);
+    end_ = rest;
+    if (rest > 0) return;
+    pooled_.release();
+    large_ = protocol::Buffer();
+  }
+
+ private:
+  static constexpr size_t kSmallBytes = 512;
+
+  uint8_t* data() { return !large_.empty() ? large_.data() : pooled_ ? pooled_.data() : small_.data(); }
+  size_t size() const {
+    return !large_.empty() ? large_.size() : pooled_ ? BufferPool::Lease::size() : kSmallBytes;
+  }
+
+  BufferPool& pool_;
+  std::array<uint8_t, kSmallBytes> small_{};
+  BufferPool::Lease pooled_;
+  protocol::Buffer large_;
+  size_t end_ = 0;
+};
+
+// Of the statements of one packet, for the next one.
+constexpr size_t kKeptStatements = 16;
+
+Clock::duration idle_limit(const ClientSession& session) {
+  const Config& config = session.shard.config();
+  if (session.transaction == routing::Target::kWriter)
+    return config.forwarding.aurora_fwd_writer_idle_timeout;
+  return config.timeouts.client_idle;
+}
+
+// Its wait_timeout, if it has set one.
+Clock::duration own_idle_limit(const ClientSession& session) {
+  return session.wait_timeout.count() > 0 ? Clock::duration(session.wait_timeout) : Clock::duration::max();
+}
+
+Clock::time_point idle_deadline(const ClientSession& session) {
+  return Clock::now() + std::min(idle_limit(session), own_idle_limit(session));
+}
+
+// The transaction was idle for too long: its locks are freed by closing the connection it runs on.
+void give_up_idle_transaction(ClientSession& session) {
+  Shard& shard = session.shard;
+  if (session.writer) shard.pool(session.writer.connection->node).close(*session.writer.connection);
+  session.transaction = routing::Target::kNone;
+  session.transaction_doubt = TransactionDoubt::kNone;
+  session.transaction_timed_out = true;
+  count_session(session);
+  shard.metrics().errors_session_timeout.add();
+  shard.logger().warning("an idle transaction was rolled back",
+                         {{"session", std::to_string(session.id)}, {"user", session.user}});
+}
+
+// Nothing is lost to the client if the session ends now.
+bool may_leave(const ClientSession& session) {
+  return session.transaction == routing::Target::kNone && !session.deferred.begin &&
+         !session.pins.whole_session();
+}
+
+// The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
+// it ends.
+Awaitable<bool> end_wait(ClientSession& session) {
+  if (session.waiter.closing) {
+    const ClientError goodbye = shutting_down();
+    if (session.shard.services().draining) co_await answer_error(session, 0, goodbye);
+    co_return true;
+  }
+  if (!session.waiter.timed_out) co_return true;
+  if (own_idle_limit(session) <= idle_limit(session)) {
+    // MariaDB says nothing.
+    const ClientError goodbye = wait_timeout_over();
+    if (session.shard.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
+    co_return true;
+  }
+  if (session.transaction == routing::Target::kWriter) {
+    if (session.transaction_doubt != TransactionDoubt::kNone) co_await learn_transaction_status(session);
+    if (session.transaction == routing::Target::kWriter) give_up_idle_transaction(session);
+    co_return false;
+  }
+  const ClientError goodbye = idle_too_long(session.shard.config().timeouts.client_idle);
+  co_await answer_error(session, 0, goodbye);
+  co_return true;
+}
+
+void begin_command(ClientSession& session, Bytes payload) {
+  session.current_command =
+      payload.empty() ? protocol::Command::kSleep : static_cast<protocol::Command>(payload[0]);
+  session.command_since = session.shard.tick();
+}
+
+void end_command(ClientSession& session) {
+  count_session(session);
+  shrink(session.scratch);
+  shrink(session.local_answer);
+  shrink(session.command);
+  shrink(session.sql_scratch);
+  if (session.classified.statements.size() > kKeptStatements) session.classified = routing::Classified();
+  session.current_command = protocol::Command::kSleep;
+  session.command_since = session.shard.tick();
+  session.statement_text = {};
+}
+
+// What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
+std::optional<ClientError> refusal_of_frame(const ErrorCode& error) {
+  if (error == protocol::ProtocolError::kSequence) return packets_out_of_order();
+  if (error == protocol::ProtocolError::kMalformed) return packet_not_uncompressed();
+  return std::nullopt;
+}
+
+bool leaves(Bytes payload) {
+  return !payload.empty() && static_cast<protocol::Command>(payload[0]) == protocol::Command::kQuit;
+}
+
+// The rare command of 16 MiB and more. False: the session ends.
+Awaitable<bool> answer_split_command(ClientSession& session, std::span<uint8_t> wire) {
+  protocol::Buffer assembled;
+  protocol::assemble(wire, assembled);
+  const bool open = co_await run_command(session, assembled, wire);
+  co_return open;
+}
+
+Awaitable<void> answer_commands(ClientSession& session) {
+  CommandBuffer buffer(session.shard.buffers());
+  const size_t max_payload = session.shard.config().limits.max_packet_bytes;
+  bool open = true;
+  end_command(session);
+  while (open && !session.waiter.closing) {
+    // Of compressed packets servers look at the outer sequence ids only, and Connector/J counts the inner
+    // ones wrong.
+    if (session.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
+    const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
+    switch (packet.state) {
+      case PacketStatus::State::kNeedMore: {
+        if (buffer.empty() && session.shard.services().draining && may_leave(session)) {
+          const ClientError goodbye = shutting_down();
+          co_await answer_error(session, 0, goodbye);
+          co_return;
+        }
+        if (buffer.empty()) session.stream.begin_command();
+        buffer.reserve(packet.total_bytes);
+        ErrorCode error;
+        const std::span<uint8_t> room = buffer.room();
+        size_t got = 0;
+        {
+          const DeadlineScope scope(session.waiter, idle_deadline(session));
+          got = co_await session.stream.read_some(room, error);
+        }
+        if (const auto refusal = refusal_of_frame(error)) {
+          co_await answer_error(session, 1, *refusal);
+          co_return;
+        }
+        if (got == 0) {
+          const bool ends = co_await end_wait(session);
+          if (ends) co_return;
+          break;
+        }
+        buffer.added(got);
+        session.shard.metrics().client_bytes_in.add(got);
+        break;
+      }
+      case PacketStatus::State::kComplete: {
+        const std::span<uint8_t> wire = buffer.bytes().first(packet.total_bytes);
+        if (leaves(packet.payload)) co_return;
+        begin_command(session, packet.payload);
+        if (packet.split) {
+          open = co_await answer_split_command(session, wire);
+        } else {
+          open = co_await run_command(session, packet.payload, wire);
+        }
+        end_command(session);
+        buffer.consume(packet.total_bytes);
+        break;
+      }
+      case PacketStatus::State::kTooLarge: {
+        const ClientError error = packet_too_large(max_payload);
+        co_await answer_error(session, 1, error);
+        co_return;
+      }
+      case PacketStatus::State::kMalformed: {
+        const ClientError error = packets_out_of_order();
+        co_await answer_error(session, 1, error);
+        co_return;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Awaitable<void> run_client_session(ClientSession& session) {
+  const bool accepted = co_await log_in_client(session);
+  if (accepted) {
+    session.logged_in = true;
+    co_await answer_commands(session);
+  }
+  give_back(session);
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,390 @@
+#include "proxy/commands/statement_dispatch.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/command.h"
+#include "protocol/ok_packet.h"
+#include "protocol/packet_header.h"
+#include "proxy/backend/one_row.h"
+#include "proxy/backend/shard.h"
+#include "proxy/commands/kill.h"
+#include "proxy/commands/processlist.h"
+#include "proxy/commands/text_prepared.h"
+#include "proxy/net/packet_io.h"
+#include "proxy/session/local_answers.h"
+#include "proxy/statement/carried_variables.h"
+#include "proxy/statement/next_transaction.h"
+#include "proxy/statement/statement_run_state.h"
+#include "routing/kill_statement.h"
+#include "routing/set_statement.h"
+#include "routing/sql_lexer.h"
+#include "routing/statement_effects.h"
+#include "routing/temporary_tables.h"
+#include "routing/user_variables.h"
+
+namespace causeway::proxy {
+namespace {
+
+using routing::Action;
+using routing::Decision;
+using routing::Statement;
+using routing::StatementClass;
+using routing::Target;
+
+// Of so many the names are kept; of more, permanent DML is not looked through for the rest.
+constexpr size_t kMaxTemporaryTables = 1000;
+
+// So many are taken from where a procedure has run.
+constexpr size_t kMaxVariablesOfProcedure = 1000;
+
+void keep_begin(ClientSession& session, const Statement& statement) {
+  DeferredTransaction& deferred = session.deferred;
+  // COMMIT AND CHAIN of a transaction of which nothing was sent leaves it as it is.
+  if (deferred.begin && statement.cls != StatementClass::kBegin) return;
+  const bool was_read_only = deferred.begin && deferred.read_only;
+  // The first one has spent it, and MariaDB's second begins anew.
+  if (deferred.begin && !session_view(session).begin_keeps_access_mode) deferred.next = {};
+  deferred.read_only = routing::starts_read_only(statement, session_view(session));
+  // Of two the first may be the one that says READ ONLY.
+  const bool same_again = was_read_only && deferred.read_only && !statement.read_only;
+  if (statement.cls != StatementClass::kBegin) {
+    deferred.begin_sql = "BEGIN";
+  } else if (!same_again) {
+    deferred.begin_sql.assign(statement.text);
+  }
+  deferred.begin = true;
+}
+
+Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  const bool begun = session.deferred.begin;
+  keep_begin(session, statement);
+  return local_ok(session, statement, place, begun ? SessionChange::kNone : SessionChange::kTransactionBegun);
+}
+
+// The OK of the COMMIT is the one of the BEGIN.
+Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement& statement, Target target,
+                                        AnswerPlace place) {
+  Statement commit;
+  commit.cls = StatementClass::kCommit;
+  protocol::Buffer wire;
+  make_query_packet(session, "COMMIT AND NO CHAIN NO RELEASE", wire);
+  StatementRun run;
+  run.statement = &commit;
+  run.decision = Decision{.action = Action::kRun, .target = target, .reason = "begin elsewhere"};
+  run.request = wire;
+  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - 1);
+  run.add_status = protocol::status::kInTransaction;
+  run.more_results_follow = place.more_results_follow;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  if (!outcome.is_error) keep_begin(session, statement);
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  session.deferred = DeferredTransaction{};
+  RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
+  outcome.close = outcome.close || statement.release;
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
+                                                AnswerPlace place) {
+  routing::add_characteristics(session.deferred.next, statement.characteristics);
+  return local_ok(session, statement, place);
+}
+
+// Their names are needed only where permanent DML that reads one is rejected.
+void note_temporary_table(ClientSession& session, const Statement& statement) {
+  if (session.shard.config().statements.temporary_table == StatementPolicy::kForward) return;
+  std::string name = routing::created_temporary_table(statement.text, session.lex_mode);
+  if (!name.empty() && session.temporary_tables.size() < kMaxTemporaryTables)
+    session.temporary_tables.push_back(std::move(name));
+}
+
+bool is_text_prepared(StatementClass cls) {
+  return cls == StatementClass::kPrepare || cls == StatementClass::kExecute ||
+         cls == StatementClass::kDeallocate;
+}
+
+// Only Causeway's sessions are killed: a client's number never reaches a server, whose threads have others.
+Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  const auto target = routing::parse_kill(statement.text, session.lex_mode);
+  if (!target) {
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    const ClientError error = not_supported_with_forwarding("KILL of anything but a number");
+    co_return co_await local_error(session, place, error);
+  }
+  const KillScope scope = target->query_only ? KillScope::kQuery : KillScope::kConnection;
+  const KillOutcome killed = co_await kill_session(session, target->id, scope);
+  if (killed == KillOutcome::kKilled) co_return co_await local_ok(session, statement, place);
+  ClientError error =
+      killed == KillOutcome::kUnknown ? unknown_thread(target->id) : not_owner_of_thread(target->id);
+  if (killed == KillOutcome::kSelf) {
+    const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
+    error = mariadb && !target->query_only ? connection_killed() : query_interrupted();
+  }
+  RunOutcome outcome = co_await local_error(session, place, error);
+  // Who kills itself gets this error, and is gone.
+  if (killed == KillOutcome::kSelf && !target->query_only) outcome.close = true;
+  co_return outcome;
+}
+
+// What is rejected, or has to be answered here, is not let through inside of another statement either.
+std::optional<Decision> hidden_rejection(const ClientSession& session, const Statement& statement,
+                                         const routing::RoutingPolicy& policy) {
+  constexpr Decision kKill{.action = Action::kReject, .operation = "KILL in another statement"};
+  if (statement.cls != StatementClass::kDml) return std::nullopt;
+  if (statement.compound && statement.mentions_kill) return kKill;
+  if (!statement.calls_procedure || statement.prepared_literal.empty()) return std::nullopt;
+  routing::SqlLexer lexer(statement.prepared_literal, session.lex_mode);
+  const std::string sql = routing::unquote(lexer.next(), session.lex_mode);
+  routing::Classified inner;
+  routing::classify(sql, session.lex_mode, inner);
+  for (const Statement& hidden : inner.statements) {
+    if (hidden.cls == StatementClass::kKill || hidden.mentions_kill) return kKill;
+    if (routing::is_rejected(hidden, policy))
+      return Decision{.action = Action::kReject, .operation = hidden.operation};
+  }
+  return std::nullopt;
+}
+
+// Most statements to the writer use nothing of it, and need no coroutine to find that out.
+bool may_use_what_functions_left(const ClientSession& session, const Statement& statement) {
+  return session.functions_called || statement.uses_user_variables || statement.assigns_user_variables ||
+         routing::is_opaque(statement);
+}
+
+}  // namespace
+
+Awaitable<void> bring_what_functions_left(ClientSession& session, const Statement& statement,
+                                          std::string_view execute_text) {
+  const bool on_replica = session.transaction == Target::kReplica;
+  if (on_replica || session.level == consistency::ReadConsistency::kOff) co_return;
+  // Called again there, they have left it there too.
+  if (session.functions_left_state && session.pins.whole_session_on(Target::kWriter)) co_return;
+  // A question would be the last statement.
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  routing::WriterVariables& variables = session.writer_variables;
+  const bool names = statement.uses_user_variables || statement.assigns_user_variables;
+  const bool uses_others = routing::is_opaque(statement) || session.functions_called;
+  if (!names && !(uses_others && variables.any_suspected())) co_return;
+  routing::NamedVariables named = routing::named_variables(statement.text, session.lex_mode);
+  variables.settle(named.assigned);
+  if (statement.cls == StatementClass::kDiagnostics) variables.settle(named.used);
+  if (speaks_of_the_last) co_return;
+  for (std::string& name : routing::user_variables_of(execute_text, session.lex_mode))
+    named.used.push_back(std::move(name));
+  if (uses_others) {
+    std::ranges::move(variables.suspected(), std::back_inserter(named.used));
+    session.functions_called = false;
+  }
+  if (named.used.empty() || !session.replica) co_return;
+  co_await look_for_variables_on_replica(session, std::move(named.used));
+}
+
+std::optional<ClientError> take_pending_error(ClientSession& session) {
+  if (!session.transaction_timed_out) return std::nullopt;
+  session.transaction_timed_out = false;
+  return transaction_idle_timeout(session.shard.config().forwarding.aurora_fwd_writer_idle_timeout);
+}
+
+namespace {
+
+// Each counts; one per session is said, which is enough to find the application.
+void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) {
+  std::string_view mistake = hints.mistake;
+  if (!hints.consistency.empty() && !consistency::parse_read_consistency(hints.consistency))
+    mistake = hints.consistency;
+  if (mistake.empty()) return;
+  session.shard.metrics().mistaken_hints.add();
+  if (std::exchange(session.mistaken_hint_said, true)) return;
+  constexpr size_t kMaxShown = 64;
+  session.shard.logger().warning("a hint is not understood, and without effect",
+                                 {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
+}
+
+// What a procedure may have set on the replica, and a statement to the writer names for the first time.
+void note_variables_of_procedure(ClientSession& session, const Statement& statement,
+                                 const Decision& decision) {
+  if (!session.procedure_on_replica || !statement.uses_user_variables || session.variables_beside) return;
+  if (session.transaction == Target::kReplica || decision.target != Target::kWriter) return;
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  std::vector<std::string>& named = session.named_since_procedure;
+  for (std::string& name : routing::user_variables_of(statement.text, session.lex_mode)) {
+    const bool is_known = std::ranges::any_of(
+        named, [&](const std::string& other) { return routing::equals_ignoring_case(other, name); });
+    if (is_known || named.size() >= kMaxVariablesOfProcedure) continue;
+    named.push_back(name);
+    if (!speaks_of_the_last) session.replica_variables.push_back(std::move(name));
+  }
+}
+
+// The next OK of the replica tells it: not one that others have a share in.
+bool asks_for_unreported_state(const ClientSession& session, const Statement& statement,
+                               const Decision& decision) {
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  if (session.unreported_calls.empty() || speaks_of_the_last) return false;
+  const bool has_no_ok = decision.target == Target::kReplica && statement.cls == StatementClass::kRead;
+  return !has_no_ok || !has_room_to_replay(session) ||
+         (session.last_insert_id->value != 0 && routing::only_calls(statement, session.lex_mode));
+}
+
+// Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
+bool needs_replica_variables(const ClientSession& session, const Statement& statement,
+                             const Decision& decision) {
+  if (session.replica_variables.empty()) return false;
+  if (decision.action == Action::kLeaveReadOnly) return true;
+  if (session.transaction == Target::kReplica)
+    return decision.takes_transaction_along ||
+           (decision.beside_transaction && decision.target == Target::kWriter &&
+            statement.uses_user_variables);
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  return !speaks_of_the_last && session.level != consistency::ReadConsistency::kOff;
+}
+
+// A server would have closed the connection with them.
+Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace place) {
+  const std::string node =
+      session.replica_node == kNoNode ? std::string() : session.shard.view().nodes[session.replica_node].name;
+  const ClientError error = connection_to_node_lost(node, "the connection was closed");
+  RunOutcome outcome = co_await local_error(session, place, error);
+  outcome.close = true;
+  co_return outcome;
+}
+
+// Ends the transaction there with its connection, or by COMMIT where a procedure's variables live on it.
+Awaitable<void> end_on_replica(ClientSession& session) {
+  BackendPool& pool = session.shard.pool(session.replica.connection->node);
+  const bool keeps = session.procedure_on_replica && session.transaction == Target::kReplica;
+  BackendConnection* const connection = keeps ? pool.take_own(session.replica) : nullptr;
+  if (connection == nullptr) {
+    pool.close(*session.replica.connection);
+    co_return;
+  }
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, "COMMIT AND NO CHAIN NO RELEASE",
+                           connection->capabilities);
+  ErrorCode error;
+  protocol::Buffer in;
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
+  session.in_flight = connection;
+  co_await connection->stream.write_all(out, {}, error);
+  const PacketView answer =
+      co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
+  session.in_flight = nullptr;
+  const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
+  if (error || !ok) {
+    pool.close(*connection);
+    co_return;
+  }
+  connection->status = ok->status_flags;
+  connection->keep = true;
+  pool.put_back(*connection);
+}
+
+// COMMIT and ROLLBACK as completion_type has them; else the statement itself.
+const Statement& completed(const ClientSession& session, const Statement& statement,
+                           std::optional<Statement>& changed) {
+  if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback)
+    return statement;
+  if (session.completion_type == routing::CompletionType::kNoChain) return statement;
+  changed = statement;
+  routing::complete(*changed, session.completion_type);
+  return *changed;
+}
+
+}  // namespace
+
+Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch) {
+  warn_of_mistaken_hint(session, dispatch.statement->hints);
+  std::optional<Statement> changed;
+  const Statement& statement = completed(session, *dispatch.statement, changed);
+  const AnswerPlace place = dispatch.place;
+  if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
+  if (is_text_prepared(statement.cls) && !dispatch.as_it_is)
+    co_return co_await run_text_prepared(session, dispatch);
+  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  if (!speaks_of_the_last) co_await settle_next_transaction(session);
+  if (statement.cls == StatementClass::kKill) {
+    const RunOutcome outcome = co_await run_kill(session, statement, place);
+    co_return outcome;
+  }
+  if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
+  const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
+  Decision decision = hidden_rejection(session, statement, policy)
+                          .value_or(routing::decide(statement, session_view(session), policy));
+  if (asks_for_unreported_state(session, statement, decision)) {
+    co_await ask_for_unreported_state(session);
+    if (decision.action != Action::kReject)
+      decision = routing::decide(statement, session_view(session), policy);
+  }
+  note_variables_of_procedure(session, statement, decision);
+  if (needs_replica_variables(session, statement, decision)) {
+    const bool taken = co_await take_replica_variables(session);
+    if (!taken) co_return co_await lose_replica_variables(session, place);
+  }
+  if (decision.target == Target::kWriter && may_use_what_functions_left(session, statement))
+    co_await bring_what_functions_left(session, statement, dispatch.execute_text);
+  switch (decision.action) {
+    case Action::kRun:
+      break;
+    case Action::kReject:
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
+    case Action::kReadOnlyError:
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_server(session.shard.view().flavor));
+    case Action::kLeaveReadOnly:
+      // What the transaction has read would be locked against the DDL when it gets there.
+      if (session.replica) co_await end_on_replica(session);
+      session.transaction = Target::kNone;
+      session.deferred = DeferredTransaction{};
+      break;
+    case Action::kReadOnlyTransactionError:
+      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+      co_return co_await local_error(session, place, read_only_transaction(session.shard.view().flavor));
+    case Action::kCommitThenBegin:
+      co_return co_await commit_then_begin(session, statement, decision.target, place);
+    case Action::kDeferBegin:
+      co_return co_await defer_begin(session, statement, place);
+    case Action::kEndDeferred:
+      co_return co_await end_deferred(session, statement, place);
+    case Action::kNothingOpen: {
+      session.deferred.next = {};
+      RunOutcome outcome = co_await local_ok(session, statement, place);
+      outcome.close = outcome.close || statement.release;
+      co_return outcome;
+    }
+    case Action::kRememberNextTransaction:
+      co_return co_await remember_next_transaction(session, statement, place);
+  }
+  if (statement.cls == StatementClass::kDml && !session.temporary_tables.empty() &&
+      routing::reads_temporary_table_into_permanent(statement.text, session.lex_mode,
+                                                    session.temporary_tables)) {
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    co_return co_await local_error(session, place,
+                                   not_supported_with_forwarding("DML that reads a temporary table"));
+  }
+  Dispatch reported = dispatch;
+  protocol::Buffer reported_wire;
+  const bool is_text = dispatch.prepared == nullptr && dispatch.text_execute == nullptr;
+  if (statement.needs_reported_form && is_text) {
+    make_query_packet(session, routing::reported_form(statement.text, session.lex_mode), reported_wire);
+    reported.wire = reported_wire;
+  }
+  StatementRun run = statement_run_of(reported);
+  run.statement = &statement;
+  run.decision = decision;
+  RunOutcome outcome = co_await run_statement(session, run);
+  if (statement.release && !outcome.is_error) outcome.close = true;
+  if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)
+    note_temporary_table(session, statement);
+  co_return outcome;
+}
+
+}  // namespace causeway::proxy

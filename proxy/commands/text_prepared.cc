@@ -1,0 +1,196 @@
+#include "proxy/commands/text_prepared.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/backend/shard.h"
+#include "proxy/commands/causeway_statements.h"
+#include "proxy/commands/statement_dispatch.h"
+#include "proxy/session/client_session.h"
+#include "proxy/statement/statement_run.h"
+#include "routing/classifier.h"
+#include "routing/set_statement.h"
+
+namespace causeway::proxy {
+namespace {
+
+using routing::Action;
+using routing::Statement;
+using routing::StatementClass;
+
+std::string key_of(const Statement& statement) {
+  std::string key(statement.name);
+  std::ranges::transform(key, key.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return key;
+}
+
+// On servers the statement stays until its name is used again or the connection is reset: nothing can execute
+// it.
+void forget(ClientSession& session, const std::string& key) {
+  session.text_prepared.erase(key);
+}
+
+std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const Statement& prepare) {
+  auto prepared = std::make_unique<TextPrepared>();
+  prepared->prepare_sql.assign(prepare.text);
+  prepared->context = parse_context(session);
+  routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
+  prepared->sql = routing::unquote(lexer.next(), session.lex_mode);
+  routing::Classified classified;
+  routing::classify(prepared->sql, session.lex_mode, classified);
+  prepared->statement = classified.statements.front();
+  return prepared;
+}
+
+// A literal that stands for `sql` in the session's sql_mode.
+std::string quoted(std::string_view sql, const routing::LexMode& mode) {
+  std::string literal = "'";
+  for (const char c : sql) {
+    const bool escaped = c == '\\' && !mode.no_backslash_escapes;
+    if (c == '\'' || escaped) literal += c;
+    literal += c;
+  }
+  return literal += '\'';
+}
+
+std::string prepare_of(std::string_view name, std::string_view sql, const routing::LexMode& mode) {
+  std::string prepare = "PREPARE `";
+  return prepare.append(name).append("` FROM ").append(quoted(sql, mode));
+}
+
+// What stands in a PREPARE for a server instead of a text with Causeway's own variables: the one with their
+// values of now.
+struct OwnText {
+  std::string prepare_sql;
+  std::vector<NameAndValue> rows;  // see OwnStatement
+};
+Awaitable<OwnText> own_text(ClientSession& session, const TextPrepared& prepared, std::string_view name) {
+  OwnStatement own = co_await apply_own_statement(session, prepared.statement);
+  const std::string& sql = own.kind == OwnStatement::Kind::kRewritten ? own.sql : prepared.sql;
+  OwnText text;
+  text.prepare_sql = prepare_of(name, sql, session.lex_mode);
+  text.rows = std::move(own.rows);
+  co_return text;
+}
+
+bool is_own_set(const TextPrepared& prepared) {
+  return prepared.statement.cls == StatementClass::kSet && is_own_statement(prepared.statement);
+}
+
+// A SET with Causeway's variables: what is left of it goes to a server as it is.
+Awaitable<RunOutcome> execute_own_set(ClientSession& session, const Dispatch& dispatch,
+                                      const TextPrepared& prepared) {
+  OwnStatement own = co_await apply_own_statement(session, prepared.statement);
+  if (own.kind == OwnStatement::Kind::kError)
+    co_return co_await local_error(session, dispatch.place, own.error);
+  if (own.kind == OwnStatement::Kind::kOk)
+    co_return co_await local_ok(session, prepared.statement, dispatch.place);
+  routing::Classified rewritten;
+  routing::classify(own.sql, session.lex_mode, rewritten);
+  protocol::Buffer wire;
+  make_query_packet(session, own.sql, wire);
+  Dispatch rest = dispatch;
+  rest.statement = &rewritten.statements.front();
+  rest.wire = wire;
+  const RunOutcome outcome = co_await dispatch_statement(session, rest);
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) {
+  const Statement& statement = *dispatch.statement;
+  const std::string key = key_of(statement);
+  forget(session, key);
+  if (session.text_prepared.size() >= kMaxTextPrepared) {
+    const ClientError error = too_many_prepared_statements(kMaxTextPrepared);
+    co_return co_await local_error(session, dispatch.place, error);
+  }
+  std::unique_ptr<TextPrepared> prepared = make_prepared(session, statement);
+  const routing::Decision decision = where_to_prepare(session, prepared->statement);
+  if (decision.action == Action::kReject) {
+    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+    const ClientError error = not_supported_with_forwarding(decision.operation);
+    co_return co_await local_error(session, dispatch.place, error);
+  }
+  if (is_own_set(*prepared)) {
+    session.text_prepared.insert_or_assign(key, std::move(prepared));
+    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
+  }
+  Dispatch rewritten = dispatch;
+  protocol::Buffer wire;
+  if (is_own_statement(prepared->statement)) {
+    OwnText text = co_await own_text(session, *prepared, statement.name);
+    prepared->prepare_sql = std::move(text.prepare_sql);
+    make_query_packet(session, prepared->prepare_sql, wire);
+    rewritten.wire = wire;
+  } else if (prepared->statement.needs_reported_form) {
+    prepared->prepare_sql =
+        prepare_of(statement.name, routing::reported_form(prepared->sql, session.lex_mode), session.lex_mode);
+    make_query_packet(session, prepared->prepare_sql, wire);
+    rewritten.wire = wire;
+  }
+  StatementRun run = statement_run_of(rewritten);
+  run.decision = decision;
+  run.text_prepare = prepared.get();
+  run.auxiliary = true;
+  if (session.deferred.begin) run.add_status = protocol::status::kInTransaction;
+  if (session.deferred.begin && session.deferred.read_only)
+    run.add_status |= protocol::status::kInTransactionReadonly;
+  const RunOutcome outcome = co_await run_statement(session, run);
+  if (!outcome.is_error) session.text_prepared.insert_or_assign(key, std::move(prepared));
+  co_return outcome;
+}
+
+Awaitable<RunOutcome> unknown(ClientSession& session, const Dispatch& dispatch, std::string_view where) {
+  const ClientError error = unknown_prepared_statement(dispatch.statement->name, where);
+  co_return co_await local_error(session, dispatch.place, error);
+}
+
+}  // namespace
+
+Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& dispatch) {
+  const Statement& statement = *dispatch.statement;
+  Dispatch as_it_is = dispatch;
+  as_it_is.as_it_is = true;
+  if (statement.cls == StatementClass::kPrepare && !statement.prepared_literal.empty())
+    co_return co_await prepare(session, dispatch);
+  const std::string key = key_of(statement);
+  if (statement.cls == StatementClass::kPrepare) {
+    forget(session, key);
+    co_return co_await dispatch_statement(session, as_it_is);
+  }
+  const auto found = session.text_prepared.find(key);
+  if (found == session.text_prepared.end()) {
+    // Of PREPARE ... FROM @variable only the server knows.
+    const bool may_be_on_server =
+        session.pins.prepared_text || session.pins.untrackable || session.pins.unreported;
+    if (may_be_on_server) co_return co_await dispatch_statement(session, as_it_is);
+    const bool execute = statement.cls == StatementClass::kExecute;
+    co_return co_await unknown(session, dispatch, execute ? "EXECUTE" : "DEALLOCATE PREPARE");
+  }
+  if (statement.cls == StatementClass::kDeallocate) {
+    forget(session, key);
+    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
+  }
+  TextPrepared& prepared = *found->second;
+  if (is_own_set(prepared)) co_return co_await execute_own_set(session, dispatch, prepared);
+  OwnText own;
+  if (is_own_statement(prepared.statement)) {
+    own = co_await own_text(session, prepared, statement.name);
+    if (own.prepare_sql != prepared.prepare_sql) prepared.incarnations = {};
+    prepared.prepare_sql = std::move(own.prepare_sql);
+    if (!own.rows.empty()) as_it_is.extra_rows = &own.rows;
+  }
+  Statement executed = prepared.statement;
+  executed.uses_user_variables |= statement.uses_user_variables;
+  executed.hints = statement.hints;
+  as_it_is.statement = &executed;
+  as_it_is.text_execute = &prepared;
+  as_it_is.execute_text = statement.text;
+  const RunOutcome outcome = co_await dispatch_statement(session, as_it_is);
+  co_return outcome;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,132 @@
+#include "proxy/config/config_builder.h"
+
+#include <algorithm>
+
+namespace causeway::proxy {
+namespace {
+
+// Calls `use` with each part of the text between the separators.
+template <class Use>
+void split(std::string_view text, char separator, Use use) {
+  for (;;) {
+    const size_t end = text.find(separator);
+    use(text.substr(0, end));
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t start = text.find_first_not_of(" \t");
+  if (start == std::string_view::npos) return {};
+  return text.substr(start, text.find_last_not_of(" \t") - start + 1);
+}
+
+}  // namespace
+
+std::string describe_problem(std::string_view name, std::string_view problem, std::string_view text) {
+  constexpr size_t kMaxShownBytes = 80;
+  std::string message(name);
+  message += ' ';
+  message += problem;
+  const bool secret = name.find("password") != std::string_view::npos || name.starts_with("users");
+  if (!secret) {
+    message += ", not \"";
+    message += text.substr(0, kMaxShownBytes);
+    message += text.size() > kMaxShownBytes ? "...\"" : "\"";
+  }
+  return message;
+}
+
+std::string ConfigBuilder::origin(const std::string& name) const {
+  const auto found = origins_.find(name);
+  return found == origins_.end() ? std::string() : found->second;
+}
+
+void ConfigBuilder::replace_earlier(const Setting& setting) {
+  if (seen_.insert(setting.name).second) setting.clear(config_);
+}
+
+void ConfigBuilder::apply(const Setting& setting, std::string_view text, const std::string& where) {
+  if (setting.clear != nullptr) replace_earlier(setting);
+  const std::string problem = setting.apply(config_, text);
+  if (!problem.empty()) {
+    add_error(where, describe_problem(setting.name, problem, text));
+    return;
+  }
+  origins_[std::string(setting.name)] = where;
+  keep_one_password(setting, where);
+  seen_.insert(setting.name);
+}
+
+// The monitor's password comes from one place: a later source's replaces an earlier one's file, and the other
+// way round.
+void ConfigBuilder::keep_one_password(const Setting& setting, const std::string& where) {
+  const bool is_password = setting.name == "monitor.password";
+  const bool is_file = setting.name == "monitor.password_file";
+  if (!is_password && !is_file) return;
+  if (seen_.contains(is_file ? "monitor.password" : "monitor.password_file"))
+    add_error(where, "only one of monitor.password and monitor.password_file can be set");
+  if (is_file) {
+    config_.monitor.password.reset();
+  } else {
+    config_.monitor.password_file.clear();
+  }
+}
+
+void ConfigBuilder::apply_text(const Setting& setting, std::string_view text, const std::string& where) {
+  switch (setting.kind) {
+    case SettingKind::kList:
+      split(text, ',', [&](std::string_view element) { append_text(setting, trim(element), where); });
+      return;
+    case SettingKind::kUsers:
+      split(text, ',', [&](std::string_view element) {
+        apply(setting, trim(element), where);
+        set_origin("users." + std::string(element.substr(0, element.find('='))), where);
+      });
+      return;
+    default:
+      apply(setting, text, where);
+      return;
+  }
+}
+
+bool ConfigBuilder::append(const Setting& list, std::string_view text, const std::string& where) {
+  replace_earlier(list);
+  const std::string problem = list.list->append(config_, text);
+  if (problem.empty()) return true;
+  add_error(where, describe_problem(list.name, problem, text));
+  return false;
+}
+
+void ConfigBuilder::set_key(const Setting& list, std::string_view key, std::string_view text,
+                            const std::string& where) {
+  const std::string name = std::string(list.name) + "." + std::string(key);
+  const std::span<const std::string_view> keys = list.list->keys.subspan(1);
+  if (std::ranges::find(keys, key) == keys.end()) {
+    const std::string_view meant = nearest_name(key, keys);
+    add_error(where,
+              "unknown key " + name + (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?"));
+    return;
+  }
+  const std::string problem = list.list->set_key(config_, key, text);
+  if (!problem.empty()) add_error(where, describe_problem(name, problem, text));
+}
+
+// "address?key=value&key=value"
+void ConfigBuilder::append_text(const Setting& list, std::string_view element, const std::string& where) {
+  const size_t question_mark = element.find('?');
+  if (!append(list, element.substr(0, question_mark), where) || question_mark == std::string_view::npos)
+    return;
+  split(element.substr(question_mark + 1), '&', [&](std::string_view pair) {
+    const size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) {
+      add_error(where, std::string(list.name) + " must have KEY=VALUE after the ?, not \"" +
+                           std::string(pair) + "\"");
+      return;
+    }
+    set_key(list, pair.substr(0, equals), pair.substr(equals + 1), where);
+  });
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,99 @@
+#include "proxy/session/local_answers.h"
+
+#include <array>
+
+#include "protocol/err_packet.h"
+#include "protocol/ok_packet.h"
+#include "protocol/result_set_end.h"
+#include "protocol/session_track.h"
+#include "protocol/text_resultset.h"
+#include "proxy/backend/shard.h"
+
+namespace causeway::proxy {
+namespace {
+
+using protocol::StatusFlags;
+
+StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
+  return more_results_follow ? static_cast<StatusFlags>(flags | protocol::status::kMoreResultsExist) : flags;
+}
+
+Awaitable<bool> send_answer(ClientSession& session) {
+  ErrorCode error;
+  session.shard.metrics().client_bytes_out.add(session.local_answer.size());
+  co_await session.stream.write_all(session.local_answer, {}, error);
+  co_return !error;
+}
+
+}  // namespace
+
+StatusFlags local_status(const ClientSession& session) {
+  StatusFlags flags = session.autocommit ? protocol::status::kAutocommit : StatusFlags{0};
+  if (session.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
+  if (session.lex_mode.ansi_quotes && session.lex_mode.mariadb) flags |= protocol::status::kAnsiQuotes;
+  if (session.deferred.begin || session.transaction != routing::Target::kNone) {
+    flags |= protocol::status::kInTransaction;
+    if (session.deferred.begin && session.deferred.read_only)
+      flags |= protocol::status::kInTransactionReadonly;
+  }
+  return flags;
+}
+
+Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
+                          SessionChange change) {
+  session.last_local.pinged = true;
+  session.scratch.clear();
+  if (change == SessionChange::kOther) {
+    if (session.trackers.state_change) protocol::append_session_track_state_change(session.scratch, true);
+  } else if (change != SessionChange::kNone && session.shard.view().flavor == ServerFlavor::kMysql) {
+    const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
+    protocol::append_session_track_transaction_state(session.scratch, state);
+  }
+  const protocol::OkPacket ok{.affected_rows = 0,
+                              .last_insert_id = 0,
+                              .status_flags = with_more_results(local_status(session), more_results_follow),
+                              .warnings = 0,
+                              .info = {},
+                              .session_state = session.scratch};
+  session.local_answer.clear();
+  protocol::append_ok_packet(session.local_answer, ok, sequence_id, protocol::kOkHeader,
+                             session.capabilities);
+  return send_answer(session);
+}
+
+Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
+  session.local_answer.clear();
+  protocol::append_result_set_end(session.local_answer, {.status_flags = local_status(session)}, sequence_id,
+                                  session.capabilities);
+  return send_answer(session);
+}
+
+Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
+  session.last_local = {.kind = LocalAnswer::Kind::kError, .error = error};
+  session.local_answer.clear();
+  protocol::append_err_packet(session.local_answer,
+                              {.code = error.code, .sql_state = error.sql_state, .message = error.message},
+                              sequence_id);
+  return send_answer(session);
+}
+
+Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+                                                         std::span<const NameAndValue> rows,
+                                                         bool more_results_follow) {
+  constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
+                                   protocol::TextColumn{.name = "Value"}};
+  const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
+  session.last_local = {.kind = LocalAnswer::Kind::kVariables};
+  session.local_answer.clear();
+  protocol::TextResultSetWriter writer(session.local_answer, session.capabilities, sequence_id);
+  writer.columns(kColumns, flags);
+  for (const NameAndValue& row : rows) {
+    const std::array<protocol::TextValue, 2> values = {row.first, row.second};
+    writer.row(values);
+  }
+  const uint8_t next_sequence_id = writer.finish(flags);
+  const bool sent = co_await send_answer(session);
+  co_return sent ? std::optional(next_sequence_id) : std::nullopt;
+}
+
+}  // namespace causeway::proxy

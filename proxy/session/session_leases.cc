@@ -1,0 +1,67 @@
+#include "proxy/session/session_leases.h"
+
+#include <string>
+
+#include "protocol/capability_flags.h"
+#include "proxy/backend/shard.h"
+
+namespace causeway::proxy {
+namespace {
+
+LeaseSeeker seeker_for(ClientSession& session, const BackendLease& lease) {
+  return {.shard = session.shard,
+          .login = session.login,
+          .waiter = session.waiter,
+          .in_flight = session.in_flight,
+          .schema = session.schema,
+          .was_reset = session.was_reset,
+          .handshake_collation_forgotten = session.handshake_collation_forgotten,
+          .for_replica = &lease == &session.replica};
+}
+
+}  // namespace
+
+BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+                               bool must_be_alive) {
+  return acquire_own(seeker_for(session, lease), node, lease, use, must_be_alive);
+}
+
+Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+                                 Clock::time_point deadline) {
+  const LeaseSeeker seeker = seeker_for(session, lease);
+  AcquireResult acquired = co_await acquire(seeker, node, lease, use, deadline);
+  co_return acquired;
+}
+
+Awaitable<bool> still_answers(ClientSession& session, size_t node) {
+  const LeaseSeeker seeker = seeker_for(session, session.replica);
+  const bool answers = co_await still_answers(seeker, node);
+  co_return answers;
+}
+
+void give_back(ClientSession& session) {
+  Shard& shard = session.shard;
+  for (BackendLease* lease : {&session.writer, &session.replica}) {
+    if (!*lease) continue;
+    BackendConnection& connection = *lease->connection;
+    BackendPool& pool = shard.pool(connection.node);
+    const bool locks =
+        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
+    if (connection.in_use || locks || connection.may_hold_locks) {
+      pool.close(connection);
+    } else {
+      pool.abandon(*lease);
+    }
+  }
+}
+
+void leave_former_writer(ClientSession& session) {
+  const size_t node = session.writer.connection->node;
+  session.shard.logger().warning(
+      "a session loses what it had on a former writer",
+      {{"session", std::to_string(session.id)}, {"node", session.shard.view().nodes[node].name}});
+  session.former_writer = node;
+  session.shard.pool(node).close(*session.writer.connection);
+}
+
+}  // namespace causeway::proxy

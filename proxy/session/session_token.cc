@@ -1,0 +1,90 @@
+#include "proxy/session/session_token.h"
+
+#include "proxy/backend/global_probe.h"
+#include "proxy/backend/shard.h"
+
+namespace causeway::proxy {
+
+using consistency::Position;
+using consistency::PositionKind;
+
+namespace {
+
+void tell_dropped(ClientSession& session, const NodeView& writer) {
+  session.shard.metrics().tokens_dropped.add();
+  session.shard.logger().warning("a position was dropped: the new writer does not have it",
+                                 {{"writer", writer.name}});
+}
+
+void tell_not_comparable(ClientSession& session, const NodeView& writer) {
+  session.shard.metrics().tokens_not_comparable.add();
+  session.shard.logger().warning(
+      "what a session wrote to a former writer may be lost: its position says nothing to the new one",
+      {{"writer", writer.name}});
+}
+
+bool of_another_log(const Position& position, const Position& writer) {
+  const auto* handed = position.binlog_coordinates();
+  const auto* own = writer.binlog_coordinates();
+  return handed != nullptr && (own == nullptr || handed->owner() != own->owner());
+}
+
+}  // namespace
+
+void check_token(ClientSession& session) {
+  const ClusterView& view = session.shard.view();
+  const NodeView* writer = view.writer_node();
+  if (writer == nullptr) return;
+  if (session.writer_epoch != view.writer_epoch) {
+    session.writer_epoch = view.writer_epoch;
+    // Coordinates of a former writer's log mean nothing in another: that tells nothing of what is there.
+    const PositionKind kind = session.token.position().kind();
+    const bool comparable = kind == writer->executed.kind() && kind != PositionKind::kBinlogCoordinates;
+    if (session.token.drop_if_not_in(writer->executed)) {
+      if (comparable) {
+        tell_dropped(session, *writer);
+      } else {
+        tell_not_comparable(session, *writer);
+      }
+    }
+  }
+  if (session.token.needs_collapse()) session.token.collapse(writer->executed);
+}
+
+Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
+  if (position.empty()) co_return HandedPosition::kTaken;
+  Shard& shard = session.shard;
+  const ClusterView& view = shard.view();
+  // MariaDB tells the GTIDs of writes even where replicas do not use them.
+  const bool gtids_beside = view.flavor == ServerFlavor::kMariadb &&
+                            view.position_kind == PositionKind::kBinlogCoordinates &&
+                            position.kind() == PositionKind::kMariadbGtid;
+  if (view.position_kind != PositionKind::kNone && position.kind() != view.position_kind && !gtids_beside)
+    co_return HandedPosition::kOtherKind;
+  const NodeView* writer = view.writer_node();
+  if (writer != nullptr && writer->executed.contains(position)) {
+    session.token.observe_write(position);
+    co_return HandedPosition::kTaken;
+  }
+  const Position* last_known = shard.last_known_writer_position();
+  if (last_known != nullptr && of_another_log(position, *last_known)) {
+    session.token.set_unknown();
+    co_return HandedPosition::kTaken;
+  }
+  std::optional<Position> now;
+  {
+    const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
+    now = co_await shard.probe().position(session.waiter);
+  }
+  if (now && gtids_beside) now = shard.probe().gtids();
+  if (now && of_another_log(position, *now)) {
+    session.token.set_unknown();
+    co_return HandedPosition::kTaken;
+  }
+  if (now && !now->contains(position)) co_return HandedPosition::kNotThere;
+  // Without the writer's word the replicas' will do: they wait for it, and time out if it never comes.
+  session.token.observe_write(position);
+  co_return HandedPosition::kTaken;
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,48 @@
+// What an OK packet of a server says about the session, and what of it the client gets to see.
+#pragma once
+
+#include "protocol/ok_packet.h"
+#include "proxy/session/client_session.h"
+
+namespace causeway::proxy {
+
+// How the session's texts are read before a server has said anything of its own: as the writer is known to
+// read them, in the character set of this collation (0: the writer's default). Behind a login, and a reset.
+void start_lex_mode(ClientSession& session, uint8_t collation);
+
+// What of a value of sql_mode changes how texts are read.
+void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode);
+
+// Likewise what statements mean before a server has said anything: by the writer's defaults. Those of other
+// servers do not count.
+void start_variables(ClientSession& session);
+
+// What init_connect has made of them on the session's first connection; autocommit is in its status flags.
+void take_defaults(ClientSession& session, const SessionDefaults& defaults);
+
+// Takes over the session state that a server reports: variables, schema, and the positions of the session's
+// writes. The connection is the session's. Variables that `statement` sets for itself only are left out.
+void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
+                         const routing::Statement& statement);
+
+// Whether session_track_state_change has something to say.
+bool reports_state_change(const protocol::OkPacket& ok);
+
+// What the servers do not report of a SET that has succeeded: the collation of SET NAMES ... COLLATE is kept,
+// a role pins the session.
+void apply_unreported_state(ClientSession& session, BackendConnection& connection,
+                            const routing::Statement& statement);
+
+// The servers' default for session_track_system_variables (MySQL 9.7, MariaDB 10.11).
+inline constexpr std::string_view kVariablesTrackedByDefault =
+    "autocommit,character_set_client,character_set_connection,character_set_results,time_zone";
+
+// The entries of an answer to `statement` that the client has asked for by its session_track_... variables;
+// by default changes of the schema, of the variables above and, from MySQL, the state of the transaction
+// (unless it goes on for the client: `transaction_goes_on`). Everything else is tracked for the proxy only.
+// The result is appended to `out`.
+void append_client_session_state(const ClientSession& session, const routing::Statement& statement,
+                                 protocol::Bytes session_state, bool transaction_goes_on,
+                                 protocol::Buffer& out);
+
+}  // namespace causeway::proxy

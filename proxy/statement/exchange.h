@@ -1,0 +1,134 @@
+// One command on one server connection: everything that has to precede it and the command itself in one
+// write, then the answers, of which the last is relayed to the client.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "consistency/read_plan.h"
+#include "protocol/response_scanner.h"
+#include "proxy/net/io.h"
+#include "proxy/session/client_session.h"
+#include "proxy/session/local_answers.h"
+
+namespace causeway::proxy {
+
+// On a replica all transactions are READ ONLY, so that nothing of a session can write there, whatever its
+// account may do.
+enum class AccessOnReplica : uint8_t {
+  kReadOnly,
+  kShown,  // the session's own transaction_read_only is to be seen; READ ONLY by SET TRANSACTION
+  kOwn,    // the session's own: for what READ ONLY forbids and a replica allows, or what runs nothing
+};
+
+struct Exchange {
+  // The command's packets, headers and all, the first with sequence id 0; and what it is (never null).
+  protocol::Bytes request;
+  protocol::ResponseKind kind = protocol::ResponseKind::kQuery;
+  const routing::Statement* statement = nullptr;
+
+  // The command is COM_STMT_PREPARE of this statement (not owned), which learns where it is prepared.
+  PreparedStatement* prepare = nullptr;
+  // The command is about this prepared statement (not owned): it is prepared first where it is not, and
+  // `request` is rewritten for the connection.
+  const PreparedCommand* prepared = nullptr;
+
+  // The command is EXECUTE of this statement (not owned), which is PREPAREd first where it is not.
+  TextPrepared* text_execute = nullptr;
+
+  // A wait for this position goes ahead (not owned; null for none).
+  const consistency::Position* wait_for = nullptr;
+  std::chrono::milliseconds wait_timeout{0};
+
+  // It is asked first whether the server still is the writer; if it is not, nothing of the answer is relayed:
+  // kReadOnlyNode. For reads that must not miss what another writer has committed.
+  bool check_writer = false;
+
+  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead; what becomes of
+  // the former is tracked.
+  bool set_transaction = false;
+  bool track_next = false;
+  bool begin = false;
+
+  AccessOnReplica access = AccessOnReplica::kReadOnly;
+
+  // LAST_INSERT_ID() matters to the command, or it may be an INSERT that leaves it as it is: a connection
+  // that does not know the session's is told first.
+  bool tell_last_insert_id = false;
+
+  // These errors are not relayed, unless bytes of the answer were, but reported: what a read-only server
+  // refuses (1290, 1836) and what is refused in a READ ONLY transaction (1792) as kReadOnlyNode; those about
+  // names and rights that another server may have (1146, 1142, ...) as kUnknownThere; 1053 and 3032
+  // (offline mode) as kShuttingDown.
+  bool hold_read_only_error = false;
+  bool hold_read_only_transaction_error = false;
+  bool hold_unknown_names = false;
+  bool hold_shutdown = false;
+
+  // The server is asked to tell whether functions leave something behind.
+  bool track_functions = false;
+
+  // A schema of the session's that the server does not have (any more), or does not let it into, is no reason
+  // to refuse the command, if the connection is in no other: it runs in none, as good as a session on a
+  // server goes on in a schema that somebody has dropped. That none is selected (1046) is then told as what
+  // the schema was refused with.
+  bool goes_without_schema = false;
+
+  // Put behind the rows of a result set of two text columns (not owned; null for none).
+  const std::vector<NameAndValue>* extra_rows = nullptr;
+
+  // Added to the sequence ids towards the client.
+  uint8_t sequence_offset = 0;
+
+  // Shown to the client in the last OK or EOF, whatever the server says; and that further answers to the
+  // same client packet follow.
+  protocol::StatusFlags add_status = 0;
+  bool more_results_follow = false;
+};
+
+enum class ExchangeOutcome : uint8_t {
+  kRelayed,       // the client has the answer
+  kWaitFailed,    // the wait did not end well; what came behind it was thrown away
+  kReadOnlyNode,  // see hold_read_only_error, check_writer
+  kUnknownThere,  // see hold_unknown_names, and `refusal`
+  kShuttingDown,  // see hold_shutdown, and `refusal`
+  kStateRefused,  // the server refused what had to precede; nothing of the command's answer was relayed. See
+                  // `refusal`
+  kServerLost,    // the connection failed; it is of no use any more
+  kClientLost,    // the client is gone, or cannot be answered any more
+};
+
+struct ExchangeResult {
+  ExchangeOutcome outcome = ExchangeOutcome::kServerLost;
+  consistency::WaitVerdict wait_verdict = consistency::WaitVerdict::kReached;
+  bool command_sent = false;  // some of the command may have reached the server
+  // kServerLost: the server may have begun with the command. False: its end of the connection was closed by
+  // then.
+  bool command_taken = false;
+  bool client_has_bytes = false;  // some of the answer has reached the client
+  bool is_error = false;          // the answer was, or ended with, an ERR packet
+  uint16_t error_code = 0;        // ... this one
+  bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
+  bool state_changed = false;     // the server says so, where it is asked to
+  uint8_t next_sequence_id = 1;   // that the next packet to the client would have
+  bool schema_refused = false;    // kStateRefused: because of the session's schema
+  bool ended_with_ok = false;     // the (last) answer was an OK packet: no rows, no error
+  // What the replica was left with has got to this connection: the values of session.carried_variables, and
+  // so many statements of session.statements_to_replay. They may be needed on another one until the command
+  // has run.
+  bool carried_variables = false;
+  size_t replayed_statements = 0;
+  std::optional<ClientError> refusal;
+  ErrorCode error;  // of kServerLost
+};
+
+// Runs the exchange. The connection is the session's, in use. After kRelayed it is ready for the next
+// command; after kWaitFailed, kReadOnlyNode, kUnknownThere and kStateRefused likewise; else the caller closes
+// it. Session state that the server reports is taken over. The session's deadline cancels it (kServerLost
+// with operation_aborted).
+Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
+                                       const Exchange& exchange);
+
+}  // namespace causeway::proxy

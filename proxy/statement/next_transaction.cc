@@ -1,0 +1,138 @@
+#include "proxy/statement/next_transaction.h"
+
+#include <chrono>
+#include <optional>
+
+#include "protocol/command.h"
+#include "protocol/err_packet.h"
+#include "protocol/ok_packet.h"
+#include "protocol/session_track.h"
+#include "proxy/backend/one_row.h"
+#include "proxy/backend/shard.h"
+#include "proxy/net/packet_io.h"
+
+namespace causeway::proxy {
+namespace {
+
+using routing::AccessMode;
+using routing::NextTransaction;
+using routing::Target;
+
+// The connection that may hold it; null if it has gone, or is somebody else's by now.
+BackendConnection* holder(ClientSession& session) {
+  const DeferredTransaction& deferred = session.deferred;
+  BackendLease& lease = deferred.next_sent_to == Target::kWriter ? session.writer : session.replica;
+  if (!lease || lease.connection->needs_reset ||
+      lease.connection->incarnation != deferred.next_sent_incarnation)
+    return nullptr;
+  return session.shard.pool(lease.connection->node).take_own(lease);
+}
+
+// What the answer to SET session_track_transaction_info says. Nothing: it says nothing.
+std::optional<NextTransaction> reported(const protocol::OkPacket& ok) {
+  // It has begun.
+  if ((ok.status_flags & protocol::status::kInTransaction) != 0) return NextTransaction{};
+  protocol::SessionTrackReader reader(ok.session_state);
+  while (const auto item = reader.next()) {
+    if (item->type == protocol::SessionTrackType::kTransactionCharacteristics)
+      return routing::parse_reported_characteristics(item->value);
+  }
+  return std::nullopt;
+}
+
+// Setting the session's values, to what they are, ends those of the next transaction.
+void append_session_characteristics(std::string& sql, const BackendConnection& connection) {
+  const std::string_view isolation = connection.mariadb ? "tx_isolation" : "transaction_isolation";
+  for (const std::string_view variable : {isolation, access_mode_variable(connection)})
+    sql.append(", SESSION ").append(variable).append("=@@SESSION.").append(variable);
+}
+
+// A transaction that an error has left in doubt.
+void learn_transaction(ClientSession& session, const protocol::OkPacket& ok, Target asked) {
+  if (session.transaction != asked || session.transaction_doubt == TransactionDoubt::kNone) return;
+  session.transaction_doubt = TransactionDoubt::kNone;
+  if ((ok.status_flags & protocol::status::kInTransaction) != 0) return;
+  session.transaction = Target::kNone;
+  session.characteristics = {};
+}
+
+bool is_ok(protocol::Bytes payload) {
+  return !payload.empty() && payload[0] == protocol::kOkHeader;
+}
+
+}  // namespace
+
+std::string_view access_mode_variable(const BackendConnection& connection) {
+  return connection.mariadb ? "tx_read_only" : "transaction_read_only";
+}
+
+void append_track_next_transaction_sql(std::string& sql, const BackendConnection& connection) {
+  sql.append("SET SESSION session_track_transaction_info='CHARACTERISTICS'");
+  // What was begun while nobody followed it would be reported, too.
+  append_session_characteristics(sql, connection);
+}
+
+void append_forget_next_transaction_sql(std::string& sql, const ClientSession& session,
+                                        const BackendConnection& connection) {
+  // First of all: what is not followed any more would stay in the server's report.
+  sql.append("SET SESSION session_track_transaction_info='CHARACTERISTICS'");
+  append_session_characteristics(sql, connection);
+  const std::string* const info = session.variables.find("session_track_transaction_info");
+  sql.append(", SESSION session_track_transaction_info=").append(info == nullptr ? "DEFAULT" : *info);
+}
+
+Awaitable<void> settle_next_transaction(ClientSession& session) {
+  if (session.deferred.next_sent_to == Target::kNone) co_return;
+  BackendConnection* const connection = holder(session);
+  const Target asked = session.deferred.next_sent_to;
+  session.deferred.next_sent_to = Target::kNone;
+  if (connection == nullptr) co_return;
+  connection->keep = session.deferred.next_connection_kept;
+  BackendPool& pool = session.shard.pool(connection->node);
+
+  protocol::Buffer out;
+  std::string sql = "SET SESSION session_track_transaction_info='CHARACTERISTICS'";
+  protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
+  sql.clear();
+  append_forget_next_transaction_sql(sql, session, *connection);
+  protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
+
+  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
+  session.in_flight = connection;
+  ErrorCode error;
+  protocol::Buffer in;
+  std::optional<NextTransaction> left;
+  bool forgotten = false;
+  co_await connection->stream.write_all(out, {}, error);
+  if (!error) {
+    const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
+    if (!error) {
+      const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
+      if (ok) {
+        left = reported(*ok);
+        learn_transaction(session, *ok, asked);
+        connection->status = ok->status_flags;
+      }
+    }
+  }
+  if (!error) {
+    const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
+    forgotten = !error && is_ok(answer.payload);
+  }
+  session.in_flight = nullptr;
+  if (left) {
+    NextTransaction& next = session.deferred.next;
+    const bool stood_for_read_write =
+        left->access == AccessMode::kReadOnly && next.access == AccessMode::kReadWrite;
+    next = *left;
+    if (stood_for_read_write) next.access = AccessMode::kReadWrite;
+  }
+  if (!forgotten) {
+    pool.close(*connection);
+    co_return;
+  }
+  connection->holds_next_transaction = false;
+  pool.put_back(*connection);
+}
+
+}  // namespace causeway::proxy

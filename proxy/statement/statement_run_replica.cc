@@ -1,0 +1,467 @@
+#include "proxy/statement/statement_run_state.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/session/session_token.h"
+#include "routing/statement_effects.h"
+
+namespace causeway::proxy {
+namespace {
+
+using consistency::AfterWait;
+using consistency::Position;
+using consistency::ReadAction;
+using consistency::ReadConsistency;
+using consistency::ReadPlan;
+using consistency::TimeoutPolicy;
+using routing::ReadMiss;
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+// A wait that the server does not end in time is given this much longer before the replica counts as hanging.
+constexpr milliseconds kWaitGrace{1000};
+
+// A replica that is not expected to get there is asked for so long whether it has.
+constexpr milliseconds kBriefWait{10};
+
+// How long a writer that did not answer is left alone.
+constexpr milliseconds kBetweenQuestions{200};
+
+// Where a wait takes whole seconds no brief one can tell that a replica has come back: it takes more to give
+// it up.
+constexpr milliseconds kSeconds{2500};
+
+}  // namespace
+
+// Where reads may not run on the writer, they cannot be saved there.
+TimeoutPolicy RunningStatement::policy() const {
+  switch (*session_.listener.on_read_wait_timeout) {
+    case OnReadWaitTimeout::kWriter:
+      return writer_takes_reads() ? TimeoutPolicy::kWriter : TimeoutPolicy::kError;
+    case OnReadWaitTimeout::kError:
+      return TimeoutPolicy::kError;
+    case OnReadWaitTimeout::kStale:
+      return TimeoutPolicy::kStale;
+  }
+  return TimeoutPolicy::kWriter;
+}
+
+std::optional<milliseconds> RunningStatement::max_lag() const {
+  return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : shard_.config().routing.max_lag;
+}
+
+AccessOnReplica RunningStatement::access_on_replica() const {
+  if (run_.statement->shows_access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
+  if (session_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
+  if (run_.auxiliary) return AccessOnReplica::kOwn;
+  switch (run_.statement->cls) {
+    case StatementClass::kCreateTemporary:
+    case StatementClass::kDropTemporary:
+      return AccessOnReplica::kOwn;
+    default:
+      return AccessOnReplica::kReadOnly;
+  }
+}
+
+// A session that does not forward is told that the server is read-only, not its transaction.
+bool RunningStatement::read_only_by_causeway() const {
+  return session_.level == ReadConsistency::kOff && session_.transaction == Target::kNone &&
+         session_.autocommit && !session_.transaction_read_only && !session_.deferred.next_read_only();
+}
+
+// The session stays where it is while it can.
+size_t RunningStatement::choose_replica() {
+  const size_t current = session_.replica_node;
+  const bool stays =
+      current != kNoNode && !tried_[current] && shard_.replica_usable(current, max_lag(), trusts());
+  const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
+  if (chosen != kNoNode) move_to(chosen);
+  return chosen;
+}
+
+// Or stays; but not even then is it the same one if its positions mean something else by now.
+void RunningStatement::move_to(size_t node) {
+  const uint64_t era = shard_.position_era(node);
+  if (session_.replica_node != kNoNode && (session_.replica_node != node || session_.replica_era != era)) {
+    session_.saw_newer = true;
+    session_.token_satisfied_version = ~uint64_t{0};
+  }
+  session_.replica_node = node;
+  session_.replica_era = era;
+}
+
+// From a replica that does not keep up to one that does.
+bool RunningStatement::move_for(const Position& target) {
+  tried_.set(session_.replica_node);
+  const size_t node = shard_.replica_with(
+      target, time_left(*session_.listener.read_wait_timeout, shard_.tick()), max_lag(), tried_);
+  if (node == kNoNode) return false;
+  move_to(node);
+  return true;
+}
+
+consistency::ReadRequest RunningStatement::read_request(size_t node) {
+  consistency::ReadRequest request;
+  const Clock::time_point now = Clock::now();
+  shard_.note_time(now);
+  move_to(node);
+  era_ = session_.replica_era;
+  request.level = level();
+  request.token = &session_.token;
+  request.probed_target = probed_ ? &*probed_ : nullptr;
+  request.replica_executed = &shard_.known_position(node);
+  request.token_known_there =
+      session_.token_satisfied_version == session_.token.version() && shard_.is_heard_of(node);
+  request.can_wait = consistency::can_wait(shard_.view().position_kind, shard_.wait_dialect(node));
+  request.monotonic_break = session_.saw_newer;
+  const bool in_seconds = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
+                          shard_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+  const milliseconds limit = *session_.listener.read_wait_timeout;
+  request.expected_in_time =
+      shard_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
+  request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
+  request.timeout = time_left(limit, now);
+  request.policy = policy();
+  return request;
+}
+
+// Sets probed_. A writer that seems to have gone is asked until it answers, or the monitor says that there is
+// none.
+Awaitable<void> RunningStatement::ask_writer() {
+  const Clock::time_point deadline = start_ + *session_.listener.read_wait_timeout;
+  for (;;) {
+    {
+      const DeadlineScope scope(session_.waiter, deadline);
+      probed_ = co_await shard_.probe().position(session_.waiter);
+    }
+    const int writer = shard_.view().writer;
+    if (probed_ || writer < 0 || shard_.probe().writer_is_there() || session_.waiter.closing ||
+        session_.waiter.query_killed || Clock::now() >= deadline)
+      co_return;
+    shard_.suspect(static_cast<size_t>(writer));
+    const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
+    co_await shard_.wait_for_change(session_.waiter);
+  }
+}
+
+Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
+  probing_.emplace(shard_.probe());
+  co_await ask_writer();
+  if (probed_) {
+    session_.token.resolve(*probed_);
+    co_return consistency::plan_read(read_request(node));
+  }
+  // While there is no writer nothing new is committed: what it was last known to have is as good as can be
+  // had, and a session that knows its own writes goes on reading.
+  const bool no_writer = shard_.view().writer < 0;
+  const Position* last_known = no_writer ? shard_.last_known_writer_position() : nullptr;
+  if (level() == ReadConsistency::kSession && !session_.token.unknown() && last_known != nullptr) {
+    probed_ = session_.token.position();
+    if (probed_->empty()) probed_ = *last_known;
+    if (probed_->merge(*last_known)) co_return consistency::plan_read(read_request(node));
+    probed_.reset();
+  }
+  // Without the writer's word nothing can be promised: as if the time were up.
+  ReadPlan plan;
+  plan.reason = consistency::ReadReason::kNoTimeToWait;
+  switch (policy()) {
+    case TimeoutPolicy::kWriter:
+      plan.action = ReadAction::kWriter;
+      break;
+    case TimeoutPolicy::kError:
+      plan.action = ReadAction::kError;
+      break;
+    case TimeoutPolicy::kStale:
+      ignore_consistency_ = true;
+      plan.action = ReadAction::kGo;
+      break;
+  }
+  co_return plan;
+}
+
+void RunningStatement::after_replica(BackendConnection& connection, const ExchangeResult& result,
+                                     const ReadPlan& plan) {
+  if (plan.action == ReadAction::kWait) {
+    const auto waited = duration_cast<microseconds>(Clock::now() - start_);
+    shard_.metrics().read_waits.add(waited);
+    if (plan.target != nullptr) shard_.learned_position(connection, era_, *plan.target);
+  } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
+    shard_.metrics().reads_without_wait.add();
+  }
+  // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
+  const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
+  const bool same_server = era_ == shard_.position_era(connection.node) && era_ == session_.replica_era &&
+                           shard_.is_current(connection);
+  if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
+    session_.token_satisfied_version = session_.token.version();
+    if (probed_) session_.saw_newer = false;
+  }
+  after_either(connection, result, Target::kReplica);
+}
+
+// A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
+void RunningStatement::begin_anew() {
+  if (session_.replica) shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+  session_.transaction = Target::kNone;
+  session_.snapshot_due = false;
+  session_.prepared.lose_cursors(Target::kReplica);
+  session_.deferred.begin = true;
+  session_.deferred.read_only = true;
+  session_.deferred.begin_sql = "START TRANSACTION READ ONLY";
+  session_.deferred.next.isolation = session_.characteristics.isolation;
+}
+
+// What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
+// a new session can have again.
+Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
+  const bool in_transaction = session_.transaction == Target::kReplica;
+  session_.transaction = Target::kNone;
+  session_.prepared.lose_cursors(Target::kReplica);
+  const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
+                                           : connection_to_node_lost(node_name(node), reason);
+  RunOutcome outcome = co_await fail(error);
+  if (session_.pins.whole_session_on(Target::kReplica) || !session_.replica_variables.empty() ||
+      session_.procedure_on_replica)
+    outcome.close = true;
+  co_return outcome;
+}
+
+Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
+                                                               ClientError error) {
+  tried_.set(node);
+  missed_ = true;
+  if (const int writer = shard_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
+  routing::ReadFacts facts;
+  facts.forwards = session_.level != ReadConsistency::kOff;
+  facts.writer_takes_reads = writer_takes_reads();
+  facts.another_replica = shard_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
+  facts.sent_again = sent_again_;
+  facts.harmless = is_repetition();
+  const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
+  if (had_it && !sent_again_) {
+    const bool answers = co_await still_answers(session_, node);
+    facts.still_answers = answers;
+    sent_again_ = true;
+  }
+  const routing::ReadStep step = routing::after_miss(miss, facts);
+  if (step == routing::ReadStep::kElsewhere) {
+    shard_.metrics().read_retries.add();
+    last_miss_ = std::move(error);
+    co_return std::nullopt;
+  }
+  if (step == routing::ReadStep::kFail) {
+    const RunOutcome failed = co_await fail(std::move(error));
+    co_return failed;
+  }
+  if (miss == ReadMiss::kWrite) reran_ = true;
+  shard_.logger().debug("a read goes to the writer", {{"node", node_name(node)}, {"reason", error.message}});
+  const RunOutcome there = co_await run_on_writer();
+  co_return there;
+}
+
+Awaitable<RunOutcome> RunningStatement::run_without_replica() {
+  if (session_.level == ReadConsistency::kOff) return fail(no_replica(false));
+  if (!writer_takes_reads()) return fail(no_replica(true));
+  if (sent_again_ && last_miss_) return fail(*last_miss_);
+  return run_on_writer();
+}
+
+Awaitable<RunOutcome> RunningStatement::run_on_replica() {
+  const bool in_transaction = session_.transaction == Target::kReplica;
+  const int current_writer = shard_.view().writer;
+  if (session_.level == ReadConsistency::kOff && current_writer >= 0)
+    tried_.set(static_cast<size_t>(current_writer));
+  for (;;) {
+    if (session_.waiter.closing) co_return RunOutcome{.close = true};
+    if (session_.waiter.query_killed) {
+      const ClientError error = query_interrupted();
+      co_return co_await fail(error);
+    }
+    const bool bound = bound_to(Target::kReplica);
+    if (bound && !session_.replica) {
+      co_return co_await on_replica_lost(session_.replica_node, "the connection was closed");
+    }
+    const size_t node = bound ? session_.replica_node : choose_replica();
+    if (node == kNoNode) co_return co_await run_without_replica();
+    if (!bound && static_cast<int>(node) == shard_.view().writer) co_return co_await run_on_writer();
+
+    check_token(session_);
+    ReadPlan read_plan = consistency::plan_read(read_request(node));
+    if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
+    if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
+      continue;
+    if (read_plan.action == ReadAction::kWriter) {
+      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
+      shard_.logger().debug("a read goes to the writer",
+                            {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
+      if (in_transaction) begin_anew();
+      co_return co_await run_on_writer();
+    }
+    if (read_plan.action == ReadAction::kError) {
+      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
+      const ClientError error =
+          read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
+      co_return co_await fail(error);
+    }
+
+    if (!bound && session_.replica && !shard_.is_current(*session_.replica.connection))
+      shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+    AcquireResult acquired;
+    acquired.connection = acquire_own(session_, node, session_.replica, schema_use(), false);
+    if (acquired.connection == nullptr) {
+      const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
+      acquired = co_await acquire(session_, node, session_.replica, schema_use(), deadline);
+    }
+    if (acquired.connection == nullptr) {
+      if (bound) co_return co_await on_replica_lost(node, acquired.reason);
+      if (acquired.failure == AcquireResult::Failure::kNodeDown) shard_.suspect(node);
+      const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
+      ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
+      const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
+      const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
+      if (missed) co_return *missed;
+      continue;
+    }
+    // The plan was made by what is not known any more.
+    if (!bound && shard_.position_era(node) != era_) {
+      shard_.pool(node).put_back(*acquired.connection);
+      continue;
+    }
+
+    BackendConnection& connection = *acquired.connection;
+    Exchange exchange = make_exchange();
+    const bool forwards = session_.level != ReadConsistency::kOff;
+    const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
+    exchange.access = access_on_replica();
+    const bool calls_functions =
+        forwards && !run_.auxiliary && routing::only_calls(*run_.statement, session_.lex_mode);
+    const bool needs_last_insert_id = run_.statement->uses_last_insert_id ||
+                                      (in_transaction && session_.auto_is_null) ||
+                                      (calls_functions && !run_.statement->uses_diagnostics);
+    if (needs_last_insert_id) co_await learn_last_insert_id();
+    exchange.tell_last_insert_id = needs_last_insert_id;
+    exchange.track_functions = calls_functions && !run_.statement->uses_diagnostics;
+    // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
+    // elsewhere.
+    const bool calls = in_transaction && forwards && routing::is_opaque(*run_.statement);
+    exchange.hold_read_only_error = run_.decision.may_rerun_on_writer || calls;
+    exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer || read_only_by_causeway();
+    exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
+    exchange.hold_shutdown = !bound;
+    if (read_plan.action == ReadAction::kWait) {
+      exchange.wait_for = read_plan.target;
+      exchange.wait_timeout = read_plan.timeout;
+    }
+    shard_.node_metrics(node).statements.add();
+    ExchangeResult result;
+    if (exchange.wait_for == nullptr) {
+      result = co_await run_exchange(session_, connection, exchange);
+    } else {
+      const DeadlineScope scope(session_.waiter, Clock::now() + read_plan.timeout + kWaitGrace);
+      result = co_await run_exchange(session_, connection, exchange);
+    }
+
+    // What was sent has perhaps begun a transaction there.
+    const auto leave = [&] {
+      const bool began = exchange.begin || (connection.status & protocol::status::kInTransaction) != 0;
+      if (began) {
+        shard_.pool(node).close(connection);
+      } else {
+        shard_.pool(node).put_back(connection);
+      }
+    };
+    ReadMiss miss = ReadMiss::kLost;
+    ClientError error;
+    switch (result.outcome) {
+      case ExchangeOutcome::kRelayed:
+        // In a transaction nothing was waited for, but for its first read: what it shows is its snapshot's.
+        if (in_transaction && !run_.decision.wait) {
+          after_either(connection, result, Target::kReplica);
+        } else {
+          after_replica(connection, result, read_plan);
+        }
+        co_return answered(result);
+      case ExchangeOutcome::kClientLost:
+        abort_lost_statement(connection);
+        shard_.pool(node).close(connection);
+        co_return RunOutcome{.close = true};
+      case ExchangeOutcome::kReadOnlyNode:
+        if (calls) {
+          result.is_error = true;
+          after_either(connection, result, Target::kReplica);
+          error = read_only_transaction(shard_.view().flavor);
+          co_return co_await fail(error);
+        }
+        leave();
+        if (!forwards) {
+          error = read_only_server(shard_.view().flavor);
+          co_return co_await fail(error);
+        }
+        miss = ReadMiss::kWrite;
+        break;
+      case ExchangeOutcome::kUnknownThere:
+        leave();
+        miss = ReadMiss::kUnknownThere;
+        error = *result.refusal;
+        break;
+      case ExchangeOutcome::kShuttingDown:
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
+        miss = ReadMiss::kShutdown;
+        error = *result.refusal;
+        break;
+      case ExchangeOutcome::kStateRefused:
+        shard_.pool(node).close(connection);
+        if (bound) co_return co_await fail(*result.refusal);
+        miss = ReadMiss::kStateRefused;
+        error = *result.refusal;
+        break;
+      case ExchangeOutcome::kWaitFailed: {
+        leave();
+        if (read_plan.reason != consistency::ReadReason::kNotInTime)
+          shard_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
+        shard_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
+        shard_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+        const auto after = consistency::after_wait(result.wait_verdict, policy());
+        if (after == AfterWait::kError) {
+          error =
+              read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
+          co_return co_await fail(error);
+        }
+        if (after == AfterWait::kRunOnWriter) {
+          if (in_transaction) begin_anew();
+          co_return co_await run_on_writer();
+        }
+        ignore_consistency_ = true;
+        continue;
+      }
+      case ExchangeOutcome::kServerLost: {
+        if (session_.waiter.closing) {
+          abort_lost_statement(connection);
+          shard_.pool(node).close(connection);
+          co_return RunOutcome{.close = true};
+        }
+        const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
+        // A server that does not even end a wait has not come to the read behind it.
+        // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
+        if (session_.waiter.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
+          miss = ReadMiss::kNotTaken;
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
+        if (result.client_has_bytes) co_return RunOutcome{.close = true};
+        if (bound) co_return co_await on_replica_lost(node, reason);
+        error = connection_to_node_lost(node_name(node), reason);
+        break;
+      }
+    }
+    const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
+    if (missed) co_return *missed;
+  }
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,500 @@
+#include "proxy/statement/statement_run_state.h"
+
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "protocol/packet_header.h"
+#include "proxy/backend/server_kill.h"
+#include "proxy/session/local_answers.h"
+#include "proxy/session/session_tracking.h"
+#include "proxy/statement/carried_variables.h"
+#include "routing/statement_effects.h"
+#include "routing/user_variables.h"
+
+namespace causeway::proxy {
+
+using consistency::ReadConsistency;
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr uint16_t kErParse = 1064;
+
+// Of more, and of longer ones, the writer does not get to know.
+constexpr size_t kMaxReplayedBytes = 4096;
+
+bool is_read(StatementClass cls) {
+  return cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
+         cls == StatementClass::kWriterRead;
+}
+
+}  // namespace
+
+bool is_write(StatementClass cls) {
+  switch (cls) {
+    case StatementClass::kEmpty:
+    case StatementClass::kRead:
+    case StatementClass::kLockingRead:
+    case StatementClass::kWriterRead:
+    case StatementClass::kDiagnostics:
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+    case StatementClass::kBegin:
+      return false;
+    default:
+      return true;
+  }
+}
+
+namespace {
+
+size_t hash_of(protocol::Bytes request) {
+  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(request.data()), request.size()});
+}
+
+// Whether the transaction on a replica that is open behind the statement has read something by then: what it
+// sees is fixed.
+bool takes_snapshot(const routing::Statement& statement, const ClientSession& session) {
+  const bool had = session.transaction == Target::kReplica && !session.snapshot_due;
+  switch (statement.cls) {
+    case StatementClass::kBegin:
+      return statement.consistent_snapshot;
+    case StatementClass::kCommit:
+    case StatementClass::kRollback:
+      return had && !statement.chain;
+    case StatementClass::kEmpty:
+    case StatementClass::kDiagnostics:
+    case StatementClass::kSet:
+    case StatementClass::kUse:
+      return had;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+bool RunningStatement::is_repetition() const {
+  return session_.last_answered == hash_of(run_.request);
+}
+
+bool RunningStatement::writer_takes_reads() const {
+  return shard_.config().routing.reads_on_writer != ReadsOnWriter::kNever ||
+         run_.statement->cls != StatementClass::kRead;
+}
+
+ReadConsistency RunningStatement::level() const {
+  if (!run_.decision.wait || ignore_consistency_) return ReadConsistency::kEventual;
+  if (session_.level == ReadConsistency::kOff) return ReadConsistency::kOff;
+  const std::string_view hint = run_.statement->hints.consistency;
+  if (hint.empty()) return session_.level;
+  return consistency::parse_read_consistency(hint).value_or(session_.level);
+}
+
+milliseconds RunningStatement::time_left(milliseconds limit, Clock::time_point now) const {
+  const auto spent = duration_cast<milliseconds>(now - start_);
+  return spent >= limit ? milliseconds{0} : limit - spent;
+}
+
+Awaitable<RunOutcome> RunningStatement::fail(ClientError error) {
+  const auto sequence_id = static_cast<uint8_t>(protocol::count_packets(run_.request) + run_.sequence_offset);
+  const bool sent = co_await answer_error(session_, sequence_id, error);
+  co_return RunOutcome{
+      .close = !sent, .is_error = true, .next_sequence_id = static_cast<uint8_t>(sequence_id + 1)};
+}
+
+Awaitable<RunOutcome> RunningStatement::run() {
+  shard_.metrics().count(
+      run_.decision.target == Target::kWriter ? StatementTarget::kWriter : StatementTarget::kReplica,
+      statement_kind(run_.statement->cls));
+  if (run_.decision.takes_transaction_along) begin_anew();
+  if (run_.decision.target == Target::kWriter) return run_on_writer();
+  if (may_use_variables_of_writer()) return run_with_variables();
+  return run_on_replica();
+}
+
+// A transaction on a replica has begun in a session without any.
+bool RunningStatement::may_use_variables_of_writer() const {
+  if (!session_.writer_variables.any() || session_.level == ReadConsistency::kOff) return false;
+  if (session_.transaction == Target::kReplica || run_.decision.beside_transaction) return false;
+  const routing::Statement& statement = *run_.statement;
+  if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
+  return run_.several || !routing::uses_named_variables_only(statement, session_.lex_mode);
+}
+
+Awaitable<RunOutcome> RunningStatement::run_with_variables() {
+  routing::WriterVariables& variables = session_.writer_variables;
+  // Those that a function may have set there are about to be set anew.
+  if (!variables.known() && variables.any_suspected() && std::exchange(session_.functions_called, false) &&
+      session_.replica)
+    co_await look_for_variables_on_replica(session_, variables.suspected());
+  const bool known = co_await learn_writer_variables(session_);
+  if (known) co_return co_await run_on_replica();
+  co_return co_await run_on_writer();
+}
+
+// SET TRANSACTION goes ahead of whatever may begin a transaction: not of a question for session variables,
+// which would see what it is followed by.
+bool RunningStatement::sends_next_transaction() const {
+  const DeferredTransaction& deferred = session_.deferred;
+  if (!deferred.next.any() || deferred.next_sent_to != Target::kNone) return false;
+  const routing::Statement& statement = *run_.statement;
+  const bool shows_variables = statement.shows_access_mode || statement.shows_variables;
+  const bool begins_none = !deferred.begin && session_.transaction == Target::kNone &&
+                           statement.cls == StatementClass::kRead && shows_variables &&
+                           (session_.autocommit || !statement.has_from);
+  return !begins_none;
+}
+
+// What the client is to see of a transaction that the statement's server does not have.
+protocol::StatusFlags RunningStatement::transaction_elsewhere() const {
+  namespace status = protocol::status;
+  const bool beside =
+      run_.decision.beside_transaction || (run_.auxiliary && session_.transaction != run_.decision.target);
+  if (!beside) return 0;
+  const bool read_only =
+      session_.deferred.begin ? session_.deferred.read_only : session_.transaction == Target::kReplica;
+  const bool open = session_.deferred.begin || session_.transaction != Target::kNone;
+  if (!open) return 0;
+  return read_only ? status::kInTransaction | status::kInTransactionReadonly : status::kInTransaction;
+}
+
+Exchange RunningStatement::make_exchange() const {
+  Exchange exchange;
+  exchange.request = run_.request;
+  exchange.kind = run_.kind;
+  exchange.statement = run_.statement;
+  exchange.extra_rows = run_.extra_rows;
+  exchange.sequence_offset = run_.sequence_offset;
+  exchange.more_results_follow = run_.more_results_follow;
+  exchange.add_status = run_.add_status | transaction_elsewhere();
+  exchange.prepare = run_.prepare;
+  exchange.prepared = run_.prepared;
+  exchange.text_execute = run_.text_execute;
+  if (run_.auxiliary || run_.decision.beside_transaction) return exchange;
+  exchange.begin = session_.deferred.begin;
+  exchange.set_transaction = sends_next_transaction();
+  // A BEGIN that succeeds has spent it.
+  const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
+  exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
+  return exchange;
+}
+
+// What a statement may have left behind although it failed is taken to be there. Both servers make a
+// temporary table or a prepared statement as a whole or not at all.
+void RunningStatement::update_pins(const ExchangeResult& result, Target target) {
+  const routing::Statement& statement = *run_.statement;
+  Pins& pins = session_.pins;
+  switch (statement.cls) {
+    case StatementClass::kCreateTemporary:
+      pins.temporary_table |= !result.is_error;
+      break;
+    case StatementClass::kLockTables:
+      pins.table_lock |= statement.locks != routing::LockKind::kBackup;
+      pins.all_tables_lock |= statement.locks == routing::LockKind::kAllTables;
+      pins.backup_lock |= statement.locks == routing::LockKind::kBackup;
+      break;
+    case StatementClass::kUnlockTables:
+      if (statement.locks == routing::LockKind::kBackup) {
+        pins.backup_lock &= result.is_error;
+      } else {
+        pins.table_lock &= result.is_error;
+        pins.all_tables_lock &= result.is_error;
+      }
+      break;
+    case StatementClass::kBegin:
+      pins.table_lock &= result.is_error || pins.all_tables_lock;
+      break;
+    case StatementClass::kPrepare:
+      pins.prepared_text |= !result.is_error;
+      break;
+    default:
+      break;
+  }
+  if (statement.takes_user_lock) pins.user_lock = true;
+  if (statement.uses_handler && !result.is_error) pins.untrackable = true;
+  note_variables(statement, target);
+  // Of GET DIAGNOSTICS an OK with a warning says that it has failed: what it names keeps its values.
+  const bool assigned_none =
+      statement.cls == StatementClass::kDiagnostics && (result.is_error || session_.last_warnings > 0);
+  if (statement.assigns_user_variables && target == Target::kReplica && !assigned_none)
+    note_replica_variables(statement);
+  if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
+  const bool forwards = session_.level != ReadConsistency::kOff;
+  if (routing::is_opaque(statement)) {
+    session_.procedure_on_replica =
+        forwards && target == Target::kReplica && (pins.untrackable || pins.unreported);
+    session_.named_since_procedure.clear();
+  }
+  const bool has_room = has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes;
+  const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
+  if (leaves && has_room && routing::can_be_replayed(statement))
+    session_.statements_to_replay.emplace_back(statement.text);
+  if (forwards && !run_.several) note_functions(result, target);
+}
+
+// What functions have left behind. The session of a SELECT f() or DO f() goes to the writer, where it is
+// called once more; MySQL has no room to say so where rows end with an EOF packet.
+void RunningStatement::note_functions(const ExchangeResult& result, Target target) {
+  const routing::Statement& statement = *run_.statement;
+  const bool calls = routing::only_calls(statement, session_.lex_mode);
+  const bool left = calls && result.state_changed;
+  if (target == Target::kWriter) {
+    session_.pins.untrackable |= left && !statement.uses_user_variables;
+    return;
+  }
+  const bool may_set = is_read(statement.cls) || statement.cls == StatementClass::kSet || calls;
+  if (may_set && session_.writer_variables.any() &&
+      !routing::uses_named_variables_only(statement, session_.lex_mode))
+    session_.writer_variables.may_have_changed_on_replica();
+  if (!calls) return;
+  session_.functions_called = true;
+  session_.functions_left_state |= left && !statement.has_placeholders;
+  session_.pins.untrackable |= left;
+  const bool unreported = result.without_trackers && session_.shard.view().flavor == ServerFlavor::kMysql;
+  if (statement.has_placeholders || (!left && !unreported)) return;
+  std::vector<std::string>& texts = unreported ? session_.unreported_calls : session_.statements_to_replay;
+  if (has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes)
+    texts.emplace_back(statement.text);
+}
+
+// What a statement names that no other has assigned may have been set by a trigger or a function, and may be
+// so again.
+void RunningStatement::note_variables(const routing::Statement& statement, Target target) {
+  if (target != Target::kWriter) return;
+  // A large INSERT is not read once more for nothing.
+  std::vector<std::string> names;
+  const bool flagged = statement.uses_user_variables || statement.assigns_user_variables;
+  if (run_.several) {
+    names = names_of_several();
+  } else if (flagged) {
+    names = routing::user_variables_of(statement.text, session_.lex_mode);
+  }
+  if (run_.several ? names.empty() : !flagged) {
+    if (is_write(statement.cls) || routing::is_opaque(statement))
+      session_.writer_variables.may_have_changed();
+    return;
+  }
+  session_.pins.user_variables = true;
+  if (statement.assigns_user_variables) session_.variables_beside |= run_.decision.beside_transaction;
+  const bool set_unseen = !run_.several && !statement.assigns_user_variables &&
+                          !session_.writer_variables.unknown_of(names).empty();
+  session_.pins.untrackable |= set_unseen;
+  session_.writer_variables.note(std::move(names));
+}
+
+std::vector<std::string> RunningStatement::names_of_several() const {
+  std::vector<std::string> all;
+  for (const routing::Statement& each : session_.classified.statements)
+    std::ranges::move(routing::user_variables_of(each.text, session_.lex_mode), std::back_inserter(all));
+  return all;
+}
+
+void RunningStatement::note_replica_variables(const routing::Statement& statement) {
+  for (std::string& name : routing::user_variables_of(statement.text, session_.lex_mode)) {
+    std::vector<std::string>& names = session_.replica_variables;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+}
+
+// It does not parse: nothing of it has run.
+bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
+  return run_.statement->cls == StatementClass::kUnknown && result.error_code == kErParse;
+}
+
+// An ERR packet has no status flags.
+void RunningStatement::assume_transaction(BackendConnection& connection, const ExchangeResult& result,
+                                          Target target) {
+  const routing::Statement& statement = *run_.statement;
+  const bool autocommit =
+      (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
+  // Without autocommit whatever reads or writes a table begins one. What runs on a replica is a read, or
+  // touches none.
+  const bool begins = target == Target::kWriter || is_read(statement.cls);
+  const bool may_begin =
+      !was_not_understood(result) && (routing::is_opaque(statement) || (!autocommit && begins));
+  if (may_begin) connection.status |= protocol::status::kInTransaction;
+  if ((connection.status & protocol::status::kInTransaction) == 0) return;
+  const bool may_have_committed = routing::may_commit(statement) && !was_not_understood(result);
+  const TransactionDoubt doubt =
+      may_have_committed ? TransactionDoubt::kMayHaveCommitted : TransactionDoubt::kMayHaveEnded;
+  session_.transaction_doubt = std::max(session_.transaction_doubt, doubt);
+}
+
+// What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
+// schema.
+SchemaUse RunningStatement::schema_use() const {
+  if (without_schema_) return SchemaUse::kNone;
+  const bool begins = session_.deferred.begin || session_.deferred.next.any();
+  if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
+  const StatementClass cls = run_.statement->cls;
+  return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
+                                                                            : SchemaUse::kCurrent;
+}
+
+bool RunningStatement::bound_to(Target target) const {
+  const bool variables =
+      target == Target::kReplica && (!session_.replica_variables.empty() || session_.procedure_on_replica);
+  return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
+         session_.pins.whole_session_on(target) || variables;
+}
+
+void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
+                                    Target target) {
+  if (!run_.auxiliary) after_statement(connection, result, target);
+  if (run_.text_prepare != nullptr && !result.is_error)
+    run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
+  if (!result.is_error) session_.last_answered = is_write(run_.statement->cls) ? 0 : hash_of(run_.request);
+  // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
+  // been prepared where that was.
+  if (result.is_error || !run_.auxiliary) {
+    session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
+    session_.last_was_ok = result.ended_with_ok && !result.is_error;
+    // What a replica has refused has left its warning there.
+    const bool keeps_warnings = connection.mariadb && !result.is_error && !missed_ &&
+                                session_.last_warnings == 0 && routing::keeps_warnings(*run_.statement);
+    if (!keeps_warnings) session_.warned_by = target;
+    if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.mariadb))
+      session_.counted_by = target;
+    session_.last_local = {};
+  } else if (run_.text_prepare != nullptr) {
+    session_.last_local = {.kind = LocalAnswer::Kind::kOk};
+  } else if (run_.kind == protocol::ResponseKind::kPrepare) {
+    session_.last_local.prepared = true;
+  }
+  if (result.carried_variables) session_.carried_variables.clear();
+  const auto first_said = session_.statements_to_replay.begin();
+  session_.statements_to_replay.erase(first_said,
+                                      first_said + static_cast<std::ptrdiff_t>(result.replayed_statements));
+  // Behind PREPARE, too, MariaDB has no warnings of before where the statement uses tables.
+  const routing::Statement* const prepared = run_.text_prepare != nullptr ? &run_.text_prepare->statement
+                                             : run_.prepare != nullptr    ? &run_.prepare->statement
+                                                                          : nullptr;
+  if (prepared != nullptr && connection.mariadb && !routing::keeps_warnings(*prepared))
+    session_.warned_by = target;
+  // After a USE that failed the connection may be in a schema that is not the session's.
+  const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
+  connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
+                    (target == Target::kWriter && session_.pins.user_variables);
+  if (session_.deferred.next_sent_to == target) {
+    session_.deferred.next_connection_kept = connection.keep;
+    connection.keep = true;
+  }
+  BackendPool& pool = shard_.pool(connection.node);
+  if (connection.doomed && !connection.keep) {
+    pool.close(connection);
+  } else {
+    pool.put_back(connection);
+  }
+}
+
+// Of the transaction that is open behind the statement.
+routing::NextTransaction RunningStatement::characteristics(bool was_open) const {
+  using routing::AccessMode;
+  const routing::Statement& statement = *run_.statement;
+  const DeferredTransaction& deferred = session_.deferred;
+  const bool begins = deferred.begin || statement.cls == StatementClass::kBegin;
+  if (was_open && !begins) return session_.characteristics;
+  // MySQL: BEGIN in a transaction begins another of the same kind.
+  const bool kept = was_open && shard_.view().flavor == ServerFlavor::kMysql;
+  routing::NextTransaction all = kept ? session_.characteristics : routing::NextTransaction{};
+  if (sends_next_transaction()) routing::add_characteristics(all, deferred.next);
+  const bool read_only = deferred.begin ? deferred.read_only : statement.read_only;
+  const bool read_write =
+      deferred.begin ? !read_only && session_.transaction_read_only : statement.read_write;
+  if (read_only) all.access = AccessMode::kReadOnly;
+  if (read_write) all.access = AccessMode::kReadWrite;
+  return all;
+}
+
+void RunningStatement::follow_transaction(BackendConnection& connection, const ExchangeResult& result,
+                                          Target target) {
+  const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
+  const bool was_open = session_.transaction == target;
+  session_.snapshot_due =
+      in_transaction && target == Target::kReplica && !takes_snapshot(*run_.statement, session_);
+  routing::NextTransaction left;
+  if (in_transaction) {
+    session_.characteristics = characteristics(was_open);
+    session_.transaction = target;
+    if (!was_open) session_.variables_beside = false;
+  } else if (was_open) {
+    left = std::exchange(session_.characteristics, {});
+    session_.transaction = Target::kNone;
+  }
+  DeferredTransaction& deferred = session_.deferred;
+  const bool sent_next = sends_next_transaction() || run_.statement->assigns_next_transaction;
+  // Behind an error it only may have begun.
+  const bool in_doubt = !deferred.begin && !was_open && session_.transaction_doubt != TransactionDoubt::kNone;
+  if (deferred.begin || (in_transaction && !(in_doubt && sent_next))) {
+    // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
+    // the like the servers' flags say what is.
+    deferred = DeferredTransaction{};
+  } else if (sent_next) {
+    deferred.next_sent_to = target;
+    deferred.next_sent_incarnation = connection.incarnation;
+  } else if (left.any() && run_.statement->sets_autocommit && !result.is_error) {
+    // What ended so leaves them to the next one.
+    deferred.next = left;
+    connection.holds_next_transaction = true;
+  }
+}
+
+void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,
+                                       Target target) {
+  session_.last_target = target;
+  if (!session_.initial_sql_mode_known) {
+    session_.initial_sql_mode_known = true;
+    if (session_.variables.find("sql_mode") == nullptr)
+      take_sql_mode(session_.lex_mode, connection.baseline.sql_mode);
+    if (connection.ran_init_connect && session_.variables.find("character_set_client") == nullptr) {
+      session_.lex_mode.multibyte_backslash =
+          routing::multibyte_backslash_of(connection.baseline.character_set_client);
+    }
+    if (connection.ran_init_connect && session_.variables.empty())
+      take_defaults(session_, connection.baseline.defaults);
+  }
+  // Nothing of a statement that could not be prepared was sent.
+  const bool failed = result.is_error && result.command_sent;
+  const bool beside = run_.decision.beside_transaction;
+  if (failed && !beside) assume_transaction(connection, result, target);
+  if (!result.is_error && !beside) session_.transaction_doubt = TransactionDoubt::kNone;
+  const bool may_lock = routing::is_opaque(*run_.statement) || run_.statement->uses_handler ||
+                        routing::only_calls(*run_.statement, session_.lex_mode);
+  if (may_lock) connection.may_hold_locks = true;
+  session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
+  if (!beside) follow_transaction(connection, result, target);
+  if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
+  // What it writes from now on is not on replicas, whatever their positions say.
+  if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;
+  if (!result.is_error || failed) update_pins(result, target);
+  settle_pins(target);
+}
+
+void RunningStatement::settle_pins(Target target) {
+  Pins& pins = session_.pins;
+  if (!pins.whole_session()) {
+    pins.where = Target::kNone;
+  } else if (pins.where == Target::kNone || (pins.moves_to_writer && target == Target::kWriter)) {
+    pins.where = target;
+  }
+  const bool holds_objects = pins.temporary_table || pins.table_lock || pins.backup_lock || pins.user_lock;
+  const bool forwards = session_.level != ReadConsistency::kOff;
+  if (target == Target::kReplica) pins.moves_to_writer = forwards && !holds_objects;
+  pins.moves_to_writer &= pins.where == Target::kReplica;
+}
+
+// The client is gone; nobody else does it while the server works.
+void RunningStatement::abort_lost_statement(const BackendConnection& connection) {
+  abort_statement(shard_, connection, login_beside(session_.login));
+}
+
+}  // namespace causeway::proxy

@@ -1,0 +1,127 @@
+// One run of a command: what its ways over a replica (statement_run_replica.cc) and over the writer
+// (statement_run_writer.cc) share. Of no interest outside these files and statement_run.cc.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "consistency/read_plan.h"
+#include "proxy/backend/global_probe.h"
+#include "proxy/backend/shard.h"
+#include "proxy/session/session_leases.h"
+#include "proxy/statement/exchange.h"
+#include "proxy/statement/statement_run.h"
+#include "routing/read_retry.h"
+
+namespace causeway::proxy {
+
+// Whether statements of this class may change something on the writer.
+bool is_write(routing::StatementClass cls);
+
+// The state of one run; its member functions are the ways it can go.
+class RunningStatement {
+ public:
+  RunningStatement(ClientSession& session, const StatementRun& run)
+      : session_(session), shard_(session.shard), run_(run), start_(Clock::now()) {
+    session.waiter.query_killed = false;
+    shard_.note_time(start_);
+  }
+
+  Awaitable<RunOutcome> run();
+
+ private:
+  bool may_use_variables_of_writer() const;
+  Awaitable<RunOutcome> run_with_variables();
+  Awaitable<RunOutcome> run_on_replica();
+  Awaitable<RunOutcome> run_on_writer();
+  // A read for which no replica can be used, or that was not answered by one: what happens instead. Nothing:
+  // it is to be tried on another one.
+  Awaitable<RunOutcome> run_without_replica();
+  Awaitable<std::optional<RunOutcome>> on_miss(size_t node, routing::ReadMiss miss, ClientError error);
+  bool writer_takes_reads() const;
+  consistency::TimeoutPolicy policy() const;
+  bool is_repetition() const;
+  Awaitable<RunOutcome> on_replica_lost(size_t node, const std::string& reason);
+  Awaitable<RunOutcome> fail(ClientError error);
+  bool may_run_again(const ExchangeResult& result);
+  Awaitable<void> await_last_insert_id();
+  Awaitable<void> learn_last_insert_id();
+  Exchange make_exchange() const;
+  void note_rows_counted_elsewhere();
+  bool sends_next_transaction() const;
+  Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
+                                       bool state_lived_there);
+
+  // The plan for a read on a replica; the second one after kProbeThenDecide.
+  consistency::ReadRequest read_request(size_t node);
+  Awaitable<void> ask_writer();
+  Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
+
+  void abort_lost_statement(const BackendConnection& connection);
+
+  std::optional<std::chrono::milliseconds> max_lag() const;
+  size_t choose_replica();
+  void begin_anew();
+  void move_to(size_t node);
+  bool move_for(const consistency::Position& target);
+  AccessOnReplica access_on_replica() const;
+  bool read_only_by_causeway() const;
+  consistency::ReadConsistency level() const;
+  // Its replica's position has to be one that can be trusted.
+  bool trusts() const {
+    return level() == consistency::ReadConsistency::kSession ||
+           level() == consistency::ReadConsistency::kGlobal;
+  }
+  std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
+  std::string node_name(size_t node) { return shard_.view().nodes[node].name; }
+  SchemaUse schema_use() const;
+  // A read that may run on the writer only while that is the writer indeed.
+  bool must_see_all() const;
+  // Something lives in the session's connection to this server that another one does not have.
+  bool bound_to(routing::Target target) const;
+  RunOutcome answered(const ExchangeResult& result) const {
+    return {.close = false, .is_error = result.is_error, .next_sequence_id = result.next_sequence_id};
+  }
+
+  void after_replica(BackendConnection& connection, const ExchangeResult& result,
+                     const consistency::ReadPlan& plan);
+  void after_writer(BackendConnection& connection, const ExchangeResult& result,
+                    uint64_t token_version_before, bool was_in_transaction);
+  void after_either(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
+  void after_statement(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
+  void follow_transaction(BackendConnection& connection, const ExchangeResult& result,
+                          routing::Target target);
+  routing::NextTransaction characteristics(bool was_open) const;
+  protocol::StatusFlags transaction_elsewhere() const;
+  void note_variables(const routing::Statement& statement, routing::Target target);
+  void note_functions(const ExchangeResult& result, routing::Target target);
+  std::vector<std::string> names_of_several() const;
+  void note_replica_variables(const routing::Statement& statement);
+  void settle_pins(routing::Target target);
+  void update_pins(const ExchangeResult& result, routing::Target target);
+  bool was_not_understood(const ExchangeResult& result) const;
+  void assume_transaction(BackendConnection& connection, const ExchangeResult& result,
+                          routing::Target target);
+  bool certainly_uncommitted(bool sent) const;
+  void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
+
+  ClientSession& session_;
+  Shard& shard_;
+  const StatementRun& run_;
+  Clock::time_point start_;
+  std::optional<consistency::Position> probed_;
+  std::optional<GlobalProbe::ReadUnderWay> probing_;
+  uint64_t era_ = 0;         // Shard::position_era() when the read was planned
+  NodeSet tried_;            // replicas where it came to nothing
+  bool sent_again_ = false;  // a replica that had it is gone
+  std::optional<ClientError> last_miss_;
+  std::string lost_node_;            // the writer that went away, for the client's error
+  std::string lost_reason_;          // why, if it is not the connection's error
+  bool missed_ = false;              // a replica has not answered it
+  bool reran_ = false;               // a replica has refused it: what looked like a read was none
+  bool ignore_consistency_ = false;  // the `stale` policy decided
+  bool without_schema_ = false;      // the writer does not have the session's
+};
+
+}  // namespace causeway::proxy

@@ -1,0 +1,344 @@
+#include "proxy/statement/statement_run_state.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <utility>
+
+#include "protocol/command.h"
+#include "protocol/protocol_error.h"
+#include "proxy/backend/one_row.h"
+#include "proxy/session/session_token.h"
+#include "routing/statement_effects.h"
+
+namespace causeway::proxy {
+
+using routing::StatementClass;
+using routing::Target;
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr const char* kNotTheWriter = "it is not the writer any more";
+
+}  // namespace
+
+void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_version_before,
+                                   bool was_in_transaction) {
+  const StatementClass cls = run_.statement->cls;
+  // Nothing is committed yet.
+  if (session_.transaction == Target::kWriter && !(result.is_error && routing::may_commit(*run_.statement)))
+    return;
+  const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
+  if (!wrote) return;
+  const bool has_position = session_.token.version() != token_version_before;
+  const bool without_gtids = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
+  // With GTIDs a write without one has written nothing to the binary log. An error tells nothing: part of the
+  // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
+  if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
+    session_.token.set_unknown();
+    shard_.metrics().unknown_tokens.add();
+  }
+}
+
+void RunningStatement::after_writer(BackendConnection& connection, const ExchangeResult& result,
+                                    uint64_t token_version_before, bool was_in_transaction) {
+  if (run_.auxiliary) return after_either(connection, result, Target::kWriter);
+  const StatementClass cls = run_.statement->cls;
+  const auto duration = duration_cast<microseconds>(Clock::now() - start_);
+  if (is_write(cls)) {
+    shard_.metrics().forwarded_dml.add(duration);
+  } else {
+    shard_.metrics().forwarded_select.add(duration);
+  }
+  session_.used_writer = true;
+  after_either(connection, result, Target::kWriter);
+  track_write(result, token_version_before, was_in_transaction);
+  // It may have seen what its replica has not got yet, unless its own position comes behind all of that.
+  const bool has_position = session_.token.version() != token_version_before;
+  const bool covered = has_position && !result.is_error && !was_in_transaction &&
+                       session_.transaction != Target::kWriter && !run_.several &&
+                       !(run_.prepared != nullptr && run_.prepared->bulk != nullptr) &&
+                       routing::sees_nothing_behind_its_commit(*run_.statement);
+  if (!covered) session_.saw_newer = true;
+}
+
+// Whether nothing of the transaction can have been committed: it ends with its connection. `sent`: some of
+// the statement may have reached the server.
+bool RunningStatement::certainly_uncommitted(bool sent) const {
+  if (sent && routing::may_commit(*run_.statement)) return false;
+  switch (session_.transaction_doubt) {
+    case TransactionDoubt::kNone:
+      return true;
+    case TransactionDoubt::kMayHaveEnded:  // then a write is one by itself
+      return !sent || !session_.autocommit || !is_write(run_.statement->cls);
+    case TransactionDoubt::kMayHaveCommitted:
+      return false;
+  }
+  return false;
+}
+
+Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
+                                                       bool state_lived_there) {
+  const std::string reason = !lost_reason_.empty()       ? lost_reason_
+                             : session_.waiter.timed_out ? "timeout"
+                                                         : result.error.message();
+  const bool writes = was_in_transaction || is_write(run_.statement->cls) || reran_;
+  const bool sent = result.command_sent && !run_.auxiliary && writes;
+  const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
+  const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
+  if (session_.transaction == Target::kWriter) session_.transaction = Target::kNone;
+  session_.transaction_doubt = TransactionDoubt::kNone;
+  if (result.error == asio::error::operation_aborted) shard_.metrics().errors_rpc_timeout.add();
+  session_.prepared.lose_cursors(Target::kWriter);
+  if (may_have_committed) session_.token.set_unknown();
+  if (result.client_has_bytes) co_return RunOutcome{.close = true};
+  ClientError error = connection_to_node_lost(lost_node_, reason);
+  if (nothing_committed) {
+    error = transaction_lost(lost_node_, reason);
+  } else if (may_have_committed) {
+    error = outcome_unknown(lost_node_, reason);
+  }
+  RunOutcome outcome = co_await fail(error);
+  // What lived in the connection (temporary tables, locks, user variables) is gone; a server would have
+  // closed the connection too.
+  if (state_lived_there) outcome.close = true;
+  co_return outcome;
+}
+
+// What was not sent; and a read that the server had closed to before, or that was answered before, once more:
+// any other one may be what the connection was killed for, or what the server died of.
+bool RunningStatement::may_run_again(const ExchangeResult& result) {
+  if (!result.command_sent) return true;
+  if (is_write(run_.statement->cls) || reran_) return false;
+  if (!result.command_taken) return true;
+  const bool first = !sent_again_;
+  sent_again_ = true;
+  return first && is_repetition();
+}
+
+// Whoever took over the session's former connection asks it first: that takes a round trip.
+Awaitable<void> RunningStatement::await_last_insert_id() {
+  const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
+  while (session_.last_insert_id->pending && !session_.waiter.closing && Clock::now() < deadline) {
+    const DeadlineScope scope(session_.waiter, Clock::now());
+    co_await shard_.wait_for_change(session_.waiter);
+  }
+}
+
+// For another server: what only the session's connection to the writer knows exactly. If that is gone, the
+// guess counts.
+Awaitable<void> RunningStatement::learn_last_insert_id() {
+  if (session_.last_insert_id->pending) co_await await_last_insert_id();
+  LastInsertId& id = *session_.last_insert_id;
+  if (id.certain || !session_.writer || session_.writer.connection->needs_reset ||
+      session_.writer.connection->last_insert_id != session_.last_insert_id)
+    co_return;
+  BackendPool& pool = shard_.pool(session_.writer.connection->node);
+  BackendConnection* const connection = pool.take_own(session_.writer);
+  if (connection == nullptr) co_return;
+  protocol::Buffer out;
+  protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
+                           connection->capabilities);
+  ErrorCode error;
+  const DeadlineScope scope(session_.waiter, Clock::now() + kAnswerTimeout);
+  session_.in_flight = connection;
+  co_await connection->stream.write_all(out, {}, error);
+  const OneRow answer = co_await read_one_row(*connection, 1);
+  session_.in_flight = nullptr;
+  if (!answer.failure.empty() || answer.values.empty()) {
+    pool.close(*connection);
+    co_return;
+  }
+  const std::string& value = answer.values.front();
+  std::from_chars(value.data(), value.data() + value.size(), id.value);
+  id.certain = true;
+  pool.put_back(*connection);
+}
+
+// A writer that was demoted a moment ago lacks what the new one has committed since. A read at SESSION misses
+// only what it could have seen elsewhere: on a replica that was asked before, or in a position it was handed.
+bool RunningStatement::must_see_all() const {
+  const StatementClass cls = run_.statement->cls;
+  const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
+                     cls == StatementClass::kWriterRead;
+  if (!reads || run_.auxiliary || session_.transaction != Target::kNone) return false;
+  // The check would be the last statement then.
+  if (run_.statement->uses_diagnostics && !run_.statement->has_from) return false;
+  const std::string_view hint = run_.statement->hints.consistency;
+  const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
+  const consistency::ReadConsistency level = hinted.value_or(session_.level);
+  return level == consistency::ReadConsistency::kGlobal ||
+         (level == consistency::ReadConsistency::kSession && run_.decision.target == Target::kReplica);
+}
+
+// Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
+// statement. There is -1 behind rows and errors, as behind SHOW VARIABLES; behind an OK of what may run
+// there, 0.
+void RunningStatement::note_rows_counted_elsewhere() {
+  const bool elsewhere = run_.statement->asks_for_row_count && session_.last_target == Target::kReplica &&
+                         !session_.last_local.any();
+  if (!elsewhere) return;
+  session_.last_local.kind = session_.last_was_ok ? LocalAnswer::Kind::kOk : LocalAnswer::Kind::kVariables;
+}
+
+Awaitable<RunOutcome> RunningStatement::run_on_writer() {
+  const Clock::time_point deadline = start_ + shard_.config().forwarding.writer_wait;
+  const bool was_in_transaction = session_.transaction == Target::kWriter;
+  const bool has_user_variables = session_.pins.user_variables;
+  const bool was_bound = bound_to(Target::kWriter);
+  const bool state_lives_there = session_.pins.whole_session_on(Target::kWriter) || has_user_variables;
+  for (;;) {
+    if (session_.waiter.closing) co_return RunOutcome{.close = true};
+    if (session_.waiter.query_killed) {
+      const ClientError error = query_interrupted();
+      co_return co_await fail(error);
+    }
+    const int writer = shard_.view().writer;
+    const bool lease_lost = !session_.writer;
+    // Once another server is the writer, what the session has on the former one is as good as gone.
+    const bool elsewhere = !lease_lost && !shard_.is_to_writer(*session_.writer.connection);
+    if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
+      const ExchangeResult lost{.error = asio::error::connection_reset};
+      if (elsewhere) leave_former_writer(session_);
+      const size_t former = std::exchange(session_.former_writer, kNoNode);
+      if (former != kNoNode) {
+        lost_node_ = node_name(former);
+        lost_reason_ = kNotTheWriter;
+      }
+      if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
+      co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
+    }
+    const bool bound = was_bound;
+    if (writer < 0 && !bound) {
+      if (Clock::now() >= deadline) {
+        const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
+        co_return co_await fail(error);
+      }
+      const DeadlineScope scope(session_.waiter, deadline);
+      co_await shard_.wait_for_change(session_.waiter);
+      continue;
+    }
+    const size_t node = bound ? session_.writer.connection->node : static_cast<size_t>(writer);
+    lost_node_ = node_name(node);
+    AcquireResult acquired;
+    acquired.connection =
+        acquire_own(session_, node, session_.writer, schema_use(), is_write(run_.statement->cls));
+    if (acquired.connection == nullptr) {
+      const Clock::time_point queue_deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
+      acquired = co_await acquire(session_, node, session_.writer, schema_use(), queue_deadline);
+    }
+    switch (acquired.failure) {
+      case AcquireResult::Failure::kNone:
+        break;
+      case AcquireResult::Failure::kRefused:
+        co_return co_await fail(*acquired.refusal);
+      case AcquireResult::Failure::kFull:
+        if (session_.waiter.query_killed) continue;
+        shard_.metrics().errors_session_limit.add();
+        co_return co_await fail(writer_full());
+      case AcquireResult::Failure::kStateLost: {
+        const ExchangeResult lost{.error = asio::error::connection_reset};
+        co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
+      }
+      case AcquireResult::Failure::kNodeDown: {
+        shard_.suspect(node);
+        if (Clock::now() >= deadline) {
+          const ClientError error = node_unreachable(node_name(node), acquired.reason);
+          co_return co_await fail(error);
+        }
+        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await shard_.wait_for_change(session_.waiter);
+        continue;
+      }
+    }
+
+    const bool needs_last_insert_id =
+        run_.statement->uses_last_insert_id || run_.statement->cls == StatementClass::kDml;
+    if (needs_last_insert_id && session_.last_insert_id->pending) co_await await_last_insert_id();
+    BackendConnection& connection = *acquired.connection;
+    // What is written now is this writer's own: only what the session had before may be missing there.
+    if (static_cast<int>(node) == shard_.view().writer) check_token(session_);
+    const uint64_t token_version_before = session_.token.version();
+    Exchange exchange = make_exchange();
+    exchange.tell_last_insert_id = needs_last_insert_id;
+    // A server that has just become read-only has refused the statement, so the new writer may have it. A
+    // transaction cannot be taken along.
+    const bool in_transaction = session_.transaction == Target::kWriter;
+    exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
+    exchange.check_writer = !bound && must_see_all();
+    exchange.goes_without_schema = true;
+    exchange.track_functions = session_.level != consistency::ReadConsistency::kOff && !run_.auxiliary &&
+                               !run_.several && !run_.statement->uses_diagnostics &&
+                               routing::only_calls(*run_.statement, session_.lex_mode);
+    note_rows_counted_elsewhere();
+    shard_.node_metrics(node).statements.add();
+    const bool begins = exchange.begin;
+    const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
+    switch (result.outcome) {
+      case ExchangeOutcome::kRelayed:
+        after_writer(connection, result, token_version_before, was_in_transaction || begins);
+        co_return answered(result);
+      case ExchangeOutcome::kClientLost:
+        abort_lost_statement(connection);
+        shard_.pool(node).close(connection);
+        co_return RunOutcome{.close = true};
+      case ExchangeOutcome::kStateRefused:
+        shard_.pool(node).close(connection);
+        if (result.schema_refused && !bound && !without_schema_) {
+          without_schema_ = true;
+          continue;
+        }
+        co_return co_await fail(*result.refusal);
+      case ExchangeOutcome::kReadOnlyNode: {
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
+        if (bound) {
+          lost_reason_ = kNotTheWriter;
+          ExchangeResult refused = result;
+          const StatementClass cls = run_.statement->cls;
+          refused.command_sent = routing::may_commit(*run_.statement) && cls != StatementClass::kCommit &&
+                                 cls != StatementClass::kBegin;
+          co_return co_await on_writer_lost(refused, was_in_transaction, state_lives_there);
+        }
+        if (Clock::now() >= deadline) {
+          const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
+          co_return co_await fail(error);
+        }
+        shard_.metrics().write_retries.add();
+        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
+        co_await shard_.wait_for_change(session_.waiter);
+        continue;
+      }
+      case ExchangeOutcome::kWaitFailed:
+      case ExchangeOutcome::kUnknownThere:
+      case ExchangeOutcome::kShuttingDown:
+        break;
+      case ExchangeOutcome::kServerLost:
+        if (session_.waiter.closing) {
+          abort_lost_statement(connection);
+          shard_.pool(node).close(connection);
+          co_return RunOutcome{.close = true};
+        }
+        shard_.pool(node).close(connection);
+        shard_.suspect(node);
+        if (!bound && !result.client_has_bytes && may_run_again(result) && !begins &&
+            result.error != make_error_code(protocol::ProtocolError::kUnexpectedPacket) &&
+            Clock::now() < deadline) {
+          shard_.metrics().write_retries.add();
+          continue;
+        }
+        if (begins) {
+          // Only BEGIN and this statement were sent: the transaction is gone with them.
+          session_.deferred = DeferredTransaction{};
+        }
+        co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
+    }
+    shard_.pool(node).close(connection);
+    co_return RunOutcome{.close = true};
+  }
+}
+
+}  // namespace causeway::proxy

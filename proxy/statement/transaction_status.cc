@@ -1,0 +1,64 @@
+#include "proxy/statement/transaction_status.h"
+
+#include "protocol/command.h"
+#include "protocol/ok_packet.h"
+#include "protocol/packet_header.h"
+#include "protocol/response_scanner.h"
+#include "proxy/backend/shard.h"
+#include "proxy/net/packet_io.h"
+#include "proxy/session/session_tracking.h"
+
+namespace causeway::proxy {
+namespace {
+
+// COM_SET_OPTION with what is set already. COM_PING would change ROW_COUNT(), and so would any statement.
+Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, BackendConnection& connection) {
+  connection.out.clear();
+  protocol::append_com_set_option(connection.out, connection.multi_statements);
+  ErrorCode error;
+  co_await connection.stream.write_all(connection.out, {}, error);
+  if (error) co_return std::nullopt;
+  protocol::Buffer in;
+  const PacketView answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
+  if (error) co_return std::nullopt;
+  protocol::Buffer packet;
+  protocol::append_packets(packet, answer.payload, answer.sequence_id);
+  protocol::ResponseScanner scanner(protocol::ResponseKind::kOk, connection.capabilities);
+  const protocol::ScanStep step = scanner.scan(packet);
+  if (step.event != protocol::ScanEvent::kOk) co_return std::nullopt;
+  const auto ok = protocol::parse_ok_packet(step.packet_payload, connection.capabilities);
+  if (ok && session.pins.unreported && !connection.mariadb) {
+    session.pins.untrackable |= reports_state_change(*ok);
+    session.pins.unreported = false;
+  }
+  co_return step.status_flags;
+}
+
+}  // namespace
+
+Awaitable<void> learn_transaction_status(ClientSession& session) {
+  Shard& shard = session.shard;
+  if (!session.writer) co_return;
+  BackendPool& pool = shard.pool(session.writer.connection->node);
+  BackendConnection* connection = pool.take_own(session.writer);
+  if (connection == nullptr) co_return;
+  std::optional<protocol::StatusFlags> status;
+  {
+    const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
+    session.in_flight = connection;
+    status = co_await ask(session, *connection);
+    session.in_flight = nullptr;
+  }
+  if (!status) {
+    pool.close(*connection);
+    co_return;
+  }
+  connection->status = *status;
+  session.autocommit = (*status & protocol::status::kAutocommit) != 0 && !session.autocommit_off;
+  session.transaction_doubt = TransactionDoubt::kNone;
+  if ((*status & protocol::status::kInTransaction) == 0) session.transaction = routing::Target::kNone;
+  connection->keep = true;
+  pool.put_back(*connection);
+}
+
+}  // namespace causeway::proxy
