@@ -271,12 +271,14 @@ Awaitable<void> end_on_replica(ClientSession& session) {
                            connection->capabilities);
   ErrorCode error;
   protocol::Buffer in;
-  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  session.in_flight = connection;
-  co_await connection->stream.write_all(out, {}, error);
-  const PacketView answer =
-      co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
-  session.in_flight = nullptr;
+  PacketView answer;
+  {
+    const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
+    const InFlightScope in_flight(session, *connection);
+    co_await connection->stream.write_all(out, {}, error);
+    answer =
+        co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
+  }
   const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
   if (error || !ok) {
     pool.close(*connection);

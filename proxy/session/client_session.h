@@ -237,6 +237,20 @@ inline bool has_room_to_replay(const ClientSession& session) {
   return session.statements_to_replay.size() + session.unreported_calls.size() < kMaxStatementsToReplay;
 }
 
+// An answer is awaited on the connection: the worker's watchdog cancels it, and KILL finds it.
+class InFlightScope {
+ public:
+  InFlightScope(ClientSession& session, BackendConnection& connection) : session_(session) {
+    session_.in_flight = &connection;
+  }
+  InFlightScope(const InFlightScope&) = delete;
+  InFlightScope& operator=(const InFlightScope&) = delete;
+  ~InFlightScope() { session_.in_flight = nullptr; }
+
+ private:
+  ClientSession& session_;
+};
+
 // Which of the session's servers this connection is to.
 inline routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
   return connection.lease == &session.writer ? routing::Target::kWriter : routing::Target::kReplica;

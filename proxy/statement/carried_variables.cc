@@ -27,20 +27,6 @@ using routing::UserVariableType;
 
 constexpr size_t kMaxBytesOfVariables = size_t{64} * 1024;
 
-// For the worker's watchdog.
-class InFlight {
- public:
-  InFlight(ClientSession& session, BackendConnection& connection) : session_(session) {
-    session.in_flight = &connection;
-  }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight() { session_.in_flight = nullptr; }
-
- private:
-  ClientSession& session_;
-};
-
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
 std::optional<FieldType> type_of_column(protocol::Bytes definition, const BackendConnection& connection) {
   protocol::ByteReader reader(definition);
@@ -104,7 +90,7 @@ struct AskedValues {
 Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection,
                            const std::vector<std::string>& names) {
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlight in_flight(session, connection);
+  const InFlightScope in_flight(session, connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kQuery, routing::user_variables_query(names),
                            connection.capabilities);
@@ -203,7 +189,7 @@ Awaitable<void> ask_for_unreported_state(ClientSession& session) {
   BackendConnection* const connection = take_own(session, session.replica);
   if (connection == nullptr) co_return;
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlight in_flight(session, *connection);
+  const InFlightScope in_flight(session, *connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kPing, {}, connection->capabilities);
   ErrorCode error;

@@ -797,9 +797,8 @@ Awaitable<ExchangeResult> Run::run() {
 Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
                                        const Exchange& exchange) {
   Run run(session, connection, exchange);
-  session.in_flight = &connection;
+  const InFlightScope in_flight(session, connection);
   const ExchangeResult result = co_await run.run();
-  session.in_flight = nullptr;
   co_return result;
 }
 

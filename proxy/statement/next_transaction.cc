@@ -97,29 +97,30 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   append_forget_next_transaction_sql(sql, session, *connection);
   protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
 
-  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  session.in_flight = connection;
   ErrorCode error;
   protocol::Buffer in;
   std::optional<NextTransaction> left;
   bool forgotten = false;
-  co_await connection->stream.write_all(out, {}, error);
-  if (!error) {
-    const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
+  {
+    const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
+    const InFlightScope in_flight(session, *connection);
+    co_await connection->stream.write_all(out, {}, error);
     if (!error) {
-      const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
-      if (ok) {
-        left = reported(*ok);
-        learn_transaction(session, *ok, asked);
-        connection->status = ok->status_flags;
+      const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
+      if (!error) {
+        const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
+        if (ok) {
+          left = reported(*ok);
+          learn_transaction(session, *ok, asked);
+          connection->status = ok->status_flags;
+        }
       }
     }
+    if (!error) {
+      const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
+      forgotten = !error && is_ok(answer.payload);
+    }
   }
-  if (!error) {
-    const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
-    forgotten = !error && is_ok(answer.payload);
-  }
-  session.in_flight = nullptr;
   if (left) {
     NextTransaction& next = session.deferred.next;
     const bool stood_for_read_write =

@@ -143,11 +143,13 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
                            connection->capabilities);
   ErrorCode error;
-  const DeadlineScope scope(session_.waiter, Clock::now() + kAnswerTimeout);
-  session_.in_flight = connection;
-  co_await connection->stream.write_all(out, {}, error);
-  const OneRow answer = co_await read_one_row(*connection, 1);
-  session_.in_flight = nullptr;
+  OneRow answer;
+  {
+    const DeadlineScope scope(session_.waiter, Clock::now() + kAnswerTimeout);
+    const InFlightScope in_flight(session_, *connection);
+    co_await connection->stream.write_all(out, {}, error);
+    answer = co_await read_one_row(*connection, 1);
+  }
   if (!answer.failure.empty() || answer.values.empty()) {
     pool.close(*connection);
     co_return;

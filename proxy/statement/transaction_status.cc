@@ -45,9 +45,8 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
   std::optional<protocol::StatusFlags> status;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
-    session.in_flight = connection;
+    const InFlightScope in_flight(session, *connection);
     status = co_await ask(session, *connection);
-    session.in_flight = nullptr;
   }
   if (!status) {
     pool.close(*connection);
