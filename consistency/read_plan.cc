@@ -90,13 +90,6 @@ std::string_view to_string(TimeoutPolicy policy) {
   return "";
 }
 
-std::optional<TimeoutPolicy> parse_timeout_policy(std::string_view text) {
-  for (const auto policy : {TimeoutPolicy::kWriter, TimeoutPolicy::kError, TimeoutPolicy::kStale}) {
-    if (text == to_string(policy)) return policy;
-  }
-  return std::nullopt;
-}
-
 std::string_view to_string(ReadAction action) {
   switch (action) {
     case ReadAction::kGo:

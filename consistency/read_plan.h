@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "consistency/causality_token.h"
@@ -44,9 +43,6 @@ enum class ReadReason : uint8_t {
 std::string_view to_string(TimeoutPolicy policy);
 std::string_view to_string(ReadAction action);
 std::string_view to_string(ReadReason reason);  // a short sentence for logs and errors
-
-// "writer", "error", "stale", in lower case, as in the configuration. Nothing if it is none of them.
-std::optional<TimeoutPolicy> parse_timeout_policy(std::string_view text);
 
 // Everything that the plan depends on. Pointers may be null where said; what they point to outlives the plan.
 struct ReadRequest {

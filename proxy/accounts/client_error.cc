@@ -178,22 +178,6 @@ ClientError packet_not_uncompressed() {
   return make_error(1157, "08S01", "Couldn't uncompress communication packet");
 }
 
-ClientError network_read_error() {
-  return make_error(1158, "08S01", "Got an error reading communication packets");
-}
-
-ClientError network_read_timeout() {
-  return make_error(1159, "08S01", "Got timeout reading communication packets");
-}
-
-ClientError network_write_error() {
-  return make_error(1160, "08S01", "Got an error writing communication packets");
-}
-
-ClientError network_write_timeout() {
-  return make_error(1161, "08S01", "Got timeout writing communication packets");
-}
-
 ClientError not_supported_with_forwarding(std::string_view operation) {
   return make_error(
       1235, "42000",

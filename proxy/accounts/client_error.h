@@ -56,10 +56,6 @@ ClientError not_owner_of_thread(uint64_t id);                   // 1095 HY000
 ClientError unknown_thread(uint64_t id);
 ClientError packets_out_of_order();     // 1156 08S01
 ClientError packet_not_uncompressed();  // 1157 08S01
-ClientError network_read_error();       // 1158 08S01
-ClientError network_read_timeout();     // 1159 08S01
-ClientError network_write_error();      // 1160 08S01
-ClientError network_write_timeout();    // 1161 08S01
 
 // Statements that are not forwarded
 ClientError not_supported_with_forwarding(std::string_view operation);  // 1235 42000

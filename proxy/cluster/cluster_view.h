@@ -4,9 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <limits>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -117,34 +115,14 @@ struct ClusterView {
   const NodeView* writer_node() const { return writer < 0 ? nullptr : &nodes[static_cast<size_t>(writer)]; }
 };
 
-// Something a lease holder has to act on differs: a role, reachability, usability, which server it is.
-bool roles_differ(const ClusterView& before, const ClusterView& now);
-
 // Where the monitor publishes and everybody else reads. Thread-safe.
 class ClusterState {
  public:
   using ViewPtr = std::shared_ptr<const ClusterView>;
-  // Runs on the publishing thread; must not block and not call back into ClusterState.
-  using RoleListener = std::function<void(const ClusterView& before, const ClusterView& now)>;
-
-  // Ends the subscription when destroyed; after that the listener does not run any more. May not outlive the
-  // state.
-  class Subscription {
-   public:
-    Subscription() = default;
-    Subscription(ClusterState* state, uint64_t id) : state_(state), id_(id) {}
-    Subscription(Subscription&& other) noexcept;
-    Subscription& operator=(Subscription&& other) noexcept;
-    ~Subscription();
-
-   private:
-    ClusterState* state_ = nullptr;
-    uint64_t id_ = 0;
-  };
 
   ClusterState();
 
-  // Replaces the view, then calls the listeners if roles differ. One publisher at a time, rising versions.
+  // Replaces the view. One publisher at a time, rising versions.
   void publish(const ViewPtr& view);
 
   // Of the current view: one acquire load.
@@ -153,15 +131,10 @@ class ClusterState {
   // Never null; before the first publish an empty view of version 0. Takes a lock.
   ViewPtr current() const;
 
-  Subscription subscribe(RoleListener listener);
-
  private:
   std::atomic<uint64_t> version_ = 0;
   mutable std::mutex mutex_;  // of view_
   ViewPtr view_;
-  std::mutex listeners_mutex_;  // held while listeners run
-  std::map<uint64_t, RoleListener> listeners_;
-  uint64_t next_listener_ = 1;
 };
 
 // A worker's own copy of the pointer: costs one atomic load unless there is a new view. One thread.

@@ -157,7 +157,6 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   std::chrono::seconds wait_timeout{0};  // that it has set; 0: none
   bool initial_sql_mode_known = false;
   routing::LexMode lex_mode;
-  protocol::StatusFlags status = 0;  // of its last OK or EOF
   std::shared_ptr<LastInsertId> last_insert_id = std::make_shared<LastInsertId>();
   uint16_t last_warnings = 0;
   LocalAnswer last_local;

@@ -461,7 +461,6 @@ void append_rows(protocol::TextResultSetWriter& writer, const std::vector<NameAn
 // must see something else.
 void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   connection_.status = scan.status_flags;
-  session_.status = scan.status_flags;
   const bool ends_rows = scan.packet_payload[0] == protocol::kResultSetEndHeader;
   const auto parsed = ends_rows
                           ? protocol::parse_result_set_end(scan.packet_payload, connection_.capabilities)

@@ -208,13 +208,6 @@ TEST(AfterWait, FollowsThePolicyUnlessReached) {
   }
 }
 
-TEST(TimeoutPolicy, ReadsWhatItPrints) {
-  for (const auto policy : {TimeoutPolicy::kWriter, TimeoutPolicy::kError, TimeoutPolicy::kStale})
-    EXPECT_EQ(parse_timeout_policy(to_string(policy)), policy);
-  EXPECT_EQ(parse_timeout_policy(""), std::nullopt);
-  EXPECT_EQ(parse_timeout_policy("Writer"), std::nullopt);
-}
-
 TEST(ReadPlan, AWaitThatIsNotExpectedToEndWellIsSparedWhereTheWriterAnswers) {
   const CausalityToken token = [] {
     CausalityToken made;

@@ -4,8 +4,6 @@
 
 #include <string>
 
-#include "routing/pin_reason.h"
-
 namespace causeway::routing {
 namespace {
 
@@ -166,23 +164,6 @@ TEST(SessionVariables, ClearForgetsButTheVersionGoesOn) {
   EXPECT_GT(variables.version(), version);
   variables.set("b", "1");
   EXPECT_EQ(replay(variables, version), "SET b=1");
-}
-
-TEST(PinReasons, AreASetWithNames) {
-  PinReasons reasons;
-  EXPECT_FALSE(reasons.any());
-  for (size_t i = 0; i < kPinReasons; ++i) {
-    const auto reason = static_cast<PinReason>(i);
-    EXPECT_FALSE(reasons.has(reason));
-    reasons.add(reason);
-    EXPECT_TRUE(reasons.has(reason));
-    EXPECT_NE(to_string(reason), "unknown");
-  }
-  reasons.remove(PinReason::kUserLock);
-  EXPECT_FALSE(reasons.has(PinReason::kUserLock));
-  EXPECT_TRUE(reasons.has(PinReason::kUntrackable));
-  reasons.clear();
-  EXPECT_EQ(reasons, PinReasons{});
 }
 
 }  // namespace

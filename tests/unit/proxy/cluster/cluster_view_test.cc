@@ -30,26 +30,6 @@ TEST(ClusterState, HasAnEmptyViewFirst) {
   EXPECT_EQ(state.current()->writer_node(), nullptr);
 }
 
-TEST(ClusterState, TellsListenersWhenRolesChangeOnly) {
-  ClusterState state;
-  int calls = 0;
-  auto subscription = state.subscribe([&](const ClusterView& before, const ClusterView& now) {
-    ++calls;
-    EXPECT_EQ(before.version + 1, now.version);
-  });
-  state.publish(view_of(1, NodeRole::kReplica));
-  state.publish(view_of(2, NodeRole::kReplica));
-  EXPECT_EQ(calls, 1);
-  state.publish(view_of(3, NodeRole::kWriter));
-  EXPECT_EQ(calls, 2);
-  auto moved = std::move(subscription);
-  state.publish(view_of(4, NodeRole::kReplica));
-  EXPECT_EQ(calls, 3);
-  { const auto ended = std::move(moved); }
-  state.publish(view_of(5, NodeRole::kWriter));
-  EXPECT_EQ(calls, 3);
-}
-
 TEST(ClusterReader, ReloadsWhenThereIsANewView) {
   ClusterState state;
   ClusterReader reader(state);
