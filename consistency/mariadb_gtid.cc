@@ -80,6 +80,11 @@ bool MariadbGtidList::contains(const MariadbGtidList& wanted) const {
   return true;
 }
 
+bool MariadbGtidList::is_of_one_domain_with(const MariadbGtidList& other) const {
+  if (gtids_.size() > 1 || other.gtids_.size() > 1) return false;
+  return empty() || other.empty() || gtids_.front().domain == other.gtids_.front().domain;
+}
+
 void MariadbGtidList::add(const MariadbGtidList& other) {
   if (&other == this) return;
   const size_t old_size = gtids_.size();

@@ -44,6 +44,9 @@ class MariadbGtidList {
   // For every domain of `wanted`, this list is at least as far.
   bool contains(const MariadbGtidList& wanted) const;
 
+  // Neither list has a domain beside the one of the other: an order holds over both.
+  bool is_of_one_domain_with(const MariadbGtidList& other) const;
+
   // Per domain the GTID with the greater sequence number.
   void add(const MariadbGtidList& other);
 

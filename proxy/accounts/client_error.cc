@@ -214,6 +214,12 @@ ClientError writer_full() {
   return make_error(1040, "08004", "Not enough connections on writer to handle your request");
 }
 
+ClientError position_not_known() {
+  return make_error(1105, "HY000",
+                    "The position of this session's writes is not known: a write gave none, and the writer "
+                    "cannot be asked for its own now");
+}
+
 ClientError no_writer(std::chrono::milliseconds waited) {
   return make_error(1053, "08S01",
                     text("No writer is available; waited ", format_duration(waited),

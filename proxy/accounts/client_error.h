@@ -66,6 +66,7 @@ ClientError read_consistency_in_transaction();                                  
 
 // Nodes. `node` is "host:port", `reason` what the network or the server said; both may be empty.
 ClientError writer_full();                                // 1040 08004
+ClientError position_not_known();                         // 1105 HY000, of a write of the session
 ClientError no_writer(std::chrono::milliseconds waited);  // 1053 08S01, nothing was sent
 // 1105 HY000. Of a session that forwards: routing.reads_on_writer is "never".
 ClientError no_replica(bool forwards);

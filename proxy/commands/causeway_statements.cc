@@ -223,16 +223,19 @@ Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Stateme
   co_return own;
 }
 
-// The values of now in the places of the variables.
-std::string with_values(ClientSession& session, std::string_view sql) {
+// The values of now in the places of the variables. Of a position that is not known nothing can be said:
+// less than all that the session has written would be taken for all.
+std::string with_values(ClientSession& session, std::string_view sql, bool& lacks_position) {
   return routing::replace_causeway_variables(
       sql, session.lex_mode,
-      [&session](CausewayVariable variable, VariableScope scope) -> std::optional<std::string> {
+      [&session, &lacks_position](CausewayVariable variable,
+                                  VariableScope scope) -> std::optional<std::string> {
         const bool is_global = scope != VariableScope::kNone && scope != VariableScope::kSession;
         const bool unknown = variable == CausewayVariable::kTrackGtids &&
                              session.shard.view().flavor == ServerFlavor::kMariadb;
         if ((routing::is_of_servers(variable) && is_global) || unknown) return std::nullopt;
         if (!is_set(session, variable)) return "@@global." + std::string(to_string(variable));
+        if (variable == CausewayVariable::kPosition && session.token.unknown()) lacks_position = true;
         const std::string value = value_of(session, variable);
         // What Causeway has set too, a server answers best: with its own column definition.
         if (routing::is_of_servers(variable) && is_any_of(value, {"*", "1", "OWN_GTID"})) return std::nullopt;
@@ -263,6 +266,9 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
       const std::string_view name = to_string(variable);
       if (matches(filter, name)) own.rows.emplace_back(std::string(name), value_of(session, variable));
     }
+    const bool asks_for_position =
+        own.rows.size() == 1 && own.rows.front().first == to_string(CausewayVariable::kPosition);
+    if (asks_for_position && session.token.unknown()) return refused(position_not_known());
   } else if (filter.understood) {
     for (const auto& [name, value] : session.shard.services().metrics->aurora_status()) {
       if (matches(filter, name)) own.rows.emplace_back(std::string(name), std::to_string(value));
@@ -291,7 +297,9 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
     if (filter) return show(session, statement, *filter);
   }
   own.kind = OwnStatement::Kind::kRewritten;
-  own.sql = with_values(session, statement.text);
+  bool lacks_position = false;
+  own.sql = with_values(session, statement.text, lacks_position);
+  if (lacks_position) return refused(position_not_known());
   if (statement.uses_forwarding_processlist) {
     const bool in_information_schema = routing::equals_ignoring_case(session.schema, "information_schema");
     own.sql = routing::replace_forwarding_processlist(own.sql, session.lex_mode, in_information_schema,
@@ -314,8 +322,10 @@ Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routin
   if (session.token.unknown()) co_await resolve_position(session);
   if (statement.cls == StatementClass::kSet) {
     OwnStatement own = co_await apply_set(session, statement);
-    if (own.kind == OwnStatement::Kind::kRewritten) own.sql = with_values(session, own.sql);
-    co_return own;
+    if (own.kind != OwnStatement::Kind::kRewritten) co_return own;
+    bool lacks_position = false;
+    own.sql = with_values(session, own.sql, lacks_position);
+    co_return lacks_position ? refused(position_not_known()) : own;
   }
   std::string processlist;
   if (statement.uses_forwarding_processlist) processlist = co_await forwarding_processlist(session);

@@ -141,6 +141,9 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   uint64_t token_satisfied_version = std::numeric_limits<uint64_t>::max();  // of `token`, on `replica_node`
   uint64_t replica_era = 0;  // Shard::position_era() of `replica_node` when it read there last
   bool saw_newer = false;    // its reads have seen another server than replica_node since the last read there
+  // It has read on a replica, or was handed a position, since a server was last asked whether it still is the
+  // writer: one that was demoted unnoticed may lack what it has seen.
+  bool saw_replica = false;
   uint64_t writer_epoch = 0;  // of the cluster view when the token was last checked against the writer
 
   // What state it is in.

@@ -53,6 +53,7 @@ void check_token(ClientSession& session) {
 
 Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
   if (position.empty()) co_return HandedPosition::kTaken;
+  session.saw_replica = true;
   Shard& shard = session.shard;
   const ClusterView& view = shard.view();
   // MariaDB tells the GTIDs of writes even where replicas do not use them.

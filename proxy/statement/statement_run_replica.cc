@@ -156,16 +156,6 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
     session_.token.resolve(*probed_);
     co_return consistency::plan_read(read_request(node));
   }
-  // While there is no writer nothing new is committed: what it was last known to have is as good as can be
-  // had, and a session that knows its own writes goes on reading.
-  const bool no_writer = shard_.view().writer < 0;
-  const Position* last_known = no_writer ? shard_.last_known_writer_position() : nullptr;
-  if (level() == ReadConsistency::kSession && !session_.token.unknown() && last_known != nullptr) {
-    probed_ = session_.token.position();
-    if (probed_->empty()) probed_ = *last_known;
-    if (probed_->merge(*last_known)) co_return consistency::plan_read(read_request(node));
-    probed_.reset();
-  }
   // Without the writer's word nothing can be promised: as if the time were up.
   ReadPlan plan;
   plan.reason = consistency::ReadReason::kNoTimeToWait;
@@ -177,7 +167,6 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
       plan.action = ReadAction::kError;
       break;
     case TimeoutPolicy::kStale:
-      ignore_consistency_ = true;
       plan.action = ReadAction::kGo;
       break;
   }
@@ -195,6 +184,7 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
+  if (consistent) session_.saw_replica = true;
   const bool same_server = era_ == shard_.position_era(connection.node) && era_ == session_.replica_era &&
                            shard_.is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
@@ -202,6 +192,16 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
     if (probed_) session_.saw_newer = false;
   }
   after_either(connection, result, Target::kReplica);
+}
+
+// By the policy a replica is read that is not known to have what the session must see: that satisfies
+// nothing.
+void RunningStatement::goes_stale(const ReadPlan& plan) {
+  using consistency::ReadReason;
+  const bool by_policy = plan.reason == ReadReason::kNoTimeToWait || plan.reason == ReadReason::kCannotWait;
+  if (plan.action != ReadAction::kGo || !by_policy) return;
+  ignore_consistency_ = true;
+  shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kStale);
 }
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
@@ -293,6 +293,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     check_token(session_);
     ReadPlan read_plan = consistency::plan_read(read_request(node));
     if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
+    goes_stale(read_plan);
     if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
       continue;
     if (read_plan.action == ReadAction::kWriter) {

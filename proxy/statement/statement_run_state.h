@@ -49,12 +49,14 @@ class RunningStatement {
   Awaitable<void> learn_last_insert_id();
   Exchange make_exchange() const;
   void note_rows_counted_elsewhere();
+  bool replicas_commit_in_order();
   bool sends_next_transaction() const;
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                        bool state_lived_there);
 
   // The plan for a read on a replica; the second one after kProbeThenDecide.
   consistency::ReadRequest read_request(size_t node);
+  void goes_stale(const consistency::ReadPlan& plan);
   Awaitable<void> ask_writer();
   Awaitable<consistency::ReadPlan> plan_after_probe(size_t node);
 

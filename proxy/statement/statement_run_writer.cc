@@ -43,6 +43,16 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
   }
 }
 
+// What was committed before the session's write is on a replica once that is: not where MariaDB's parallel
+// appliers have several domains, each with an order of its own.
+bool RunningStatement::replicas_commit_in_order() {
+  const NodeView* writer = shard_.view().writer_node();
+  if (writer == nullptr) return false;
+  const auto* own = session_.token.position().mariadb_gtid();
+  const auto* all = writer->executed.mariadb_gtid();
+  return own == nullptr || all == nullptr || own->is_of_one_domain_with(*all);
+}
+
 void RunningStatement::after_writer(BackendConnection& connection, const ExchangeResult& result,
                                     uint64_t token_version_before, bool was_in_transaction) {
   if (run_.auxiliary) return after_either(connection, result, Target::kWriter);
@@ -58,8 +68,8 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   track_write(result, token_version_before, was_in_transaction);
   // It may have seen what its replica has not got yet, unless its own position comes behind all of that.
   const bool has_position = session_.token.version() != token_version_before;
-  const bool covered = has_position && !result.is_error && !was_in_transaction &&
-                       session_.transaction != Target::kWriter && !run_.several &&
+  const bool covered = has_position && replicas_commit_in_order() && !result.is_error &&
+                       !was_in_transaction && session_.transaction != Target::kWriter && !run_.several &&
                        !(run_.prepared != nullptr && run_.prepared->bulk != nullptr) &&
                        routing::sees_nothing_behind_its_commit(*run_.statement);
   if (!covered) session_.saw_newer = true;
@@ -165,7 +175,7 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
 bool RunningStatement::must_see_all() const {
   const StatementClass cls = run_.statement->cls;
   const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
-                     cls == StatementClass::kWriterRead;
+                     cls == StatementClass::kWriterRead || cls == StatementClass::kBegin;
   if (!reads || run_.auxiliary || session_.transaction != Target::kNone) return false;
   // The check would be the last statement then.
   if (run_.statement->uses_diagnostics && !run_.statement->has_from) return false;
@@ -173,7 +183,8 @@ bool RunningStatement::must_see_all() const {
   const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
   const consistency::ReadConsistency level = hinted.value_or(session_.level);
   return level == consistency::ReadConsistency::kGlobal ||
-         (level == consistency::ReadConsistency::kSession && run_.decision.target == Target::kReplica);
+         (level == consistency::ReadConsistency::kSession &&
+          (run_.decision.target == Target::kReplica || session_.saw_replica));
 }
 
 // Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
@@ -281,6 +292,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
+        if (exchange.check_writer) session_.saw_replica = false;
         after_writer(connection, result, token_version_before, was_in_transaction || begins);
         co_return answered(result);
       case ExchangeOutcome::kClientLost:

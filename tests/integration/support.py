@@ -215,6 +215,33 @@ def lagging(cluster, table, *nodes):
             holder.close()
 
 
+MONITOR_RIGHTS = {
+    "mysql": ("REPLICATION CLIENT, PROCESS, CONNECTION_ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON performance_schema.*"),
+    "mariadb": ("BINLOG MONITOR, SLAVE MONITOR, PROCESS, CONNECTION ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON mysql.global_priv"),
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def monitor_account(cluster, name, rights=None):
+    """An account of its own for a monitor; gives a function that sets its password on all servers, and cuts its connections
+    there if it is told to."""
+
+    def set_password(password, cut=True):
+        cluster.query(0, f"ALTER USER {name}@'%' IDENTIFIED BY '{password}'")
+        cluster.wait_synced()
+        if cut:
+            kill_connections(cluster, 0, 1, 2, user=name)
+
+    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'first-secret'")
+    for right in MONITOR_RIGHTS[cluster.kind] if rights is None else rights:
+        cluster.query(0, f"GRANT {right} TO {name}@'%'")
+    cluster.wait_synced()
+    try:
+        yield set_password
+    finally:
+        cluster.query(0, f"DROP USER {name}@'%'")
+
+
 # --- ways to a cluster ------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,10 @@ import pytest
 from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
-from support import SeenAt, SqlError, attempt, check, in_parallel, kill_connections, one, run_client, scaled, server_of
+from support import (
+    MONITOR_RIGHTS, SeenAt, SqlError, attempt, check, in_parallel, kill_connections, monitor_account, one, run_client, scaled,
+    server_of,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -317,33 +320,6 @@ def test_login_while_no_server_can_be_reached_is_not_about_the_password(own_clus
         assert one(connection, "SELECT 1") == 1
     with pytest.raises(pymysql.Error, match="Access denied"):
         proxy.connect(accounts.Account("app", "wrong"))
-
-
-MONITOR_RIGHTS = {
-    "mysql": ("REPLICATION CLIENT, PROCESS, CONNECTION_ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON performance_schema.*"),
-    "mariadb": ("BINLOG MONITOR, SLAVE MONITOR, PROCESS, CONNECTION ADMIN ON *.*", "SELECT ON mysql.user", "SELECT ON mysql.global_priv"),
-}  # fmt: skip
-
-
-@contextlib.contextmanager
-def monitor_account(cluster, name, rights=None):
-    """An account of its own for a monitor; gives a function that sets its password on all servers, and cuts its connections
-    there if it is told to."""
-
-    def set_password(password, cut=True):
-        cluster.query(0, f"ALTER USER {name}@'%' IDENTIFIED BY '{password}'")
-        cluster.wait_synced()
-        if cut:
-            kill_connections(cluster, 0, 1, 2, user=name)
-
-    cluster.query(0, f"CREATE USER {name}@'%' IDENTIFIED BY 'first-secret'")
-    for right in MONITOR_RIGHTS[cluster.kind] if rights is None else rights:
-        cluster.query(0, f"GRANT {right} TO {name}@'%'")
-    cluster.wait_synced()
-    try:
-        yield set_password
-    finally:
-        cluster.query(0, f"DROP USER {name}@'%'")
 
 
 def test_changed_monitor_password_takes_no_node_out_of_service(cluster, start_proxy, connect, table, tmp_path):

@@ -118,5 +118,17 @@ TEST(MariadbGtidList, UnionIsTheLeastListThatContainsBoth) {
   }
 }
 
+TEST(MariadbGtidList, IsOfOneDomainWithAnother) {
+  const auto of_one = [](const char* one, const char* other) {
+    return MariadbGtidList::parse(one)->is_of_one_domain_with(*MariadbGtidList::parse(other));
+  };
+  EXPECT_TRUE(of_one("0-1-5", "0-2-9"));
+  EXPECT_TRUE(of_one("", "0-2-9"));
+  EXPECT_TRUE(of_one("1-2-9", ""));
+  EXPECT_FALSE(of_one("1-1-5", "0-2-9"));
+  EXPECT_FALSE(of_one("0-1-5", "0-2-9,1-1-1"));
+  EXPECT_FALSE(of_one("0-2-9,1-1-1", ""));
+}
+
 }  // namespace
 }  // namespace causeway::consistency

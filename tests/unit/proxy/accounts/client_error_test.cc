@@ -88,6 +88,7 @@ TEST(ClientError, HasACodeAndStateThatDriversKnow) {
       {too_many_prepared_statements(3), 1461, "42000"},
       {long_data_too_long(), 1105, "HY000"},
       {read_consistency_in_transaction(), 1568, "25001"},
+      {position_not_known(), 1105, "HY000"},
       {no_writer(1s), 1053, "08S01"},
       {no_replica(true), 1105, "HY000"},
       {no_replica(false), 1105, "HY000"},
