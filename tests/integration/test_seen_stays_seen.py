@@ -77,6 +77,7 @@ def test_a_writer_demoted_unnoticed_shows_no_session_less_than_it_has_seen(start
     proxy = start_proxy(cluster, {"monitor.interval": "10s"})
     with contextlib.closing(session_on(proxy, 2)) as session:
         assert one(session, f"{VALUE} LOCK IN SHARE MODE") == "old"  # it has a connection to the writer
+        assert one(session, VALUE) == "old"  # and has asked it, so that the next read does not
         cluster.promote(1)
         with cluster.replication_stopped(0):
             cluster.query(1, "UPDATE app.t SET value = 'new' WHERE id = 1")
