@@ -184,7 +184,8 @@ bool RunningStatement::must_see_all() const {
   const consistency::ReadConsistency level = hinted.value_or(session_.level);
   return level == consistency::ReadConsistency::kGlobal ||
          (level == consistency::ReadConsistency::kSession &&
-          (run_.decision.target == Target::kReplica || session_.saw_replica));
+          (run_.decision.target == Target::kReplica ||
+           (session_.saw_replica && !run_.statement->uses_diagnostics)));
 }
 
 // Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
