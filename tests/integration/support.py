@@ -258,18 +258,16 @@ class SeenAt:
         return list(self._addresses)
 
 
-# --- connections that break -------------------------------------------------------------------------------------------
+# --- connections that break or stand still -----------------------------------------------------------------------------
 
 
-class AnswersLost:
-    """For the time of a `with` block a way to a node on which the answer to one command is lost with the connection: the
-    next one that contains `text` reaches the node, and is done when the connection ends. It stands for the cluster where
-    Causeway is started: start_proxy(way)."""
+class _WayToANode:
+    """For the time of a `with` block another address of a node, whose connections are passed on by _relay(). It stands for
+    the cluster where Causeway is started: start_proxy(way)."""
 
     def __init__(self, cluster, node=0):
         self._cluster, self._node = cluster, node
         self._listener = socket.create_server(("127.0.0.1", free_port()))
-        self._text = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -286,9 +284,6 @@ class AnswersLost:
         addresses[self._node] = f"127.0.0.1:{self._listener.getsockname()[1]}"
         return addresses
 
-    def lose_answer_to(self, text):
-        self._text = text if isinstance(text, bytes) else text.encode()
-
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
@@ -303,11 +298,37 @@ class AnswersLost:
                     data = readable.recv(65536)
                     if not data:
                         return
+                    if readable is server:
+                        self._before_answer(data)
                     (server if readable is client else client).sendall(data)
-                    if readable is client and self._text is not None and self._text in data:
-                        self._text = None
-                        self._wait_for_the_last_answer(server)
+                    if readable is client and self._ends_with(data, server):
                         return
+
+    def _before_answer(self, data):
+        """The node has sent this."""
+
+    def _ends_with(self, data, server):
+        """The node was sent this; whether the connection ends."""
+        return False
+
+
+class AnswersLost(_WayToANode):
+    """The answer to one command is lost with the connection: the next one that contains `text` reaches the node, and is
+    done when the connection ends."""
+
+    def __init__(self, cluster, node=0):
+        self._text = None
+        super().__init__(cluster, node)
+
+    def lose_answer_to(self, text):
+        self._text = text if isinstance(text, bytes) else text.encode()
+
+    def _ends_with(self, data, server):
+        if self._text is None or self._text not in data:
+            return False
+        self._text = None
+        self._wait_for_the_last_answer(server)
+        return True
 
     def _wait_for_the_last_answer(self, server):
         """What comes in one write is answered one by one, and may take its time between two answers."""
@@ -323,3 +344,33 @@ class AnswersLost:
         """The server works for the connection from this port."""
         rows = self._cluster.query(self._node, "SHOW PROCESSLIST")
         return any(row["Host"].endswith(f":{port}") and row["Command"] != "Sleep" for row in rows)
+
+
+class AnswersHeld(_WayToANode):
+    """Commands that contain `text` are counted, and their answers held until release()."""
+
+    def __init__(self, cluster, text, node=0):
+        self._text = text.encode()
+        self._released = threading.Event()
+        self._holding = threading.local()
+        self._counting = threading.Lock()
+        self.asked = 0
+        super().__init__(cluster, node)
+
+    def __exit__(self, *arguments):
+        self.release()
+        super().__exit__(*arguments)
+
+    def release(self):
+        self._released.set()
+
+    def _before_answer(self, data):
+        if getattr(self._holding, "is_asked", False):
+            self._released.wait()
+
+    def _ends_with(self, data, server):
+        if self._text in data:
+            self._holding.is_asked = True
+            with self._counting:
+                self.asked += 1
+        return False
