@@ -92,13 +92,13 @@ void Worker::drain() {
 Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer) {
   Services& services = shard_.services();
   WorkerMetrics& metrics = shard_.metrics();
-  const auto session = std::make_unique<ClientSession>(shard_, std::move(socket), listener);
+  const auto session =
+      std::make_unique<ClientSession>(shard_, std::move(socket), listener, shard_.view().writer_epoch);
   session->id = services.sessions->next_id(shard_.index());
   session->host = std::move(peer.host);
   session->port = peer.port;
   session->command_since = shard_.tick();
   session->level = *listener.read_consistency;
-  session->writer_epoch = shard_.view().writer_epoch;
   const uint32_t open = services.open_sessions.fetch_add(1, std::memory_order_relaxed);
   metrics.sessions.add();
   metrics.connections_accepted.add();

@@ -31,7 +31,7 @@ constexpr std::array kVariables = {CausewayVariable::kMaxConnectionsPercent, Cau
                                    CausewayVariable::kPosition};
 
 std::string server_id(ClientSession& session) {
-  if (session.replica_node != kNoNode) return session.shard.view().nodes[session.replica_node].name;
+  if (session.history.replica() != kNoNode) return session.shard.view().nodes[session.history.replica()].name;
   const NodeView* writer = session.shard.view().writer_node();
   return writer == nullptr ? std::string("causeway") : writer->name;
 }
@@ -42,7 +42,7 @@ std::string value_of(ClientSession& session, CausewayVariable variable) {
     case CausewayVariable::kReadConsistency:
       return std::string(to_string(session.level));
     case CausewayVariable::kPosition:
-      return session.token.position().to_string();
+      return session.history.token().position().to_string();
     case CausewayVariable::kIdleTimeout:
       return std::to_string(forwarding.aurora_fwd_writer_idle_timeout.count());
     case CausewayVariable::kMaxConnectionsPercent:
@@ -235,7 +235,8 @@ std::string with_values(ClientSession& session, std::string_view sql, bool& lack
                              session.shard.view().flavor == ServerFlavor::kMariadb;
         if ((routing::is_of_servers(variable) && is_global) || unknown) return std::nullopt;
         if (!is_set(session, variable)) return "@@global." + std::string(to_string(variable));
-        if (variable == CausewayVariable::kPosition && session.token.unknown()) lacks_position = true;
+        if (variable == CausewayVariable::kPosition && session.history.token().unknown())
+          lacks_position = true;
         const std::string value = value_of(session, variable);
         // What Causeway has set too, a server answers best: with its own column definition.
         if (routing::is_of_servers(variable) && is_any_of(value, {"*", "1", "OWN_GTID"})) return std::nullopt;
@@ -268,7 +269,7 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
     }
     const bool asks_for_position =
         own.rows.size() == 1 && own.rows.front().first == to_string(CausewayVariable::kPosition);
-    if (asks_for_position && session.token.unknown()) return refused(position_not_known());
+    if (asks_for_position && session.history.token().unknown()) return refused(position_not_known());
   } else if (filter.understood) {
     for (const auto& [name, value] : session.shard.services().metrics->aurora_status()) {
       if (matches(filter, name)) own.rows.emplace_back(std::string(name), std::to_string(value));
@@ -286,7 +287,7 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
 Awaitable<void> resolve_position(ClientSession& session) {
   const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
   const auto position = co_await session.shard.probe().position(session.waiter);
-  if (position) session.token.resolve(*position);
+  if (position) session.history.writer_is_at(*position);
 }
 
 OwnStatement apply(ClientSession& session, const routing::Statement& statement,
@@ -319,7 +320,7 @@ bool is_own_statement(const routing::Statement& statement) {
 
 Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routing::Statement& statement) {
   check_token(session);
-  if (session.token.unknown()) co_await resolve_position(session);
+  if (session.history.token().unknown()) co_await resolve_position(session);
   if (statement.cls == StatementClass::kSet) {
     OwnStatement own = co_await apply_set(session, statement);
     if (own.kind != OwnStatement::Kind::kRewritten) co_return own;

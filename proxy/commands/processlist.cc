@@ -137,8 +137,8 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
   process.state = shown_state(session);
   process.info = cut(session.statement_text, max_info_bytes);
   process.forwarded = is_forwarded(session);
-  if (session.replica_node != kNoNode)
-    process.replica = session.shard.view().nodes[session.replica_node].name;
+  if (session.history.replica() != kNoNode)
+    process.replica = session.shard.view().nodes[session.history.replica()].name;
   return process;
 }
 

@@ -249,8 +249,9 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
 
 // A server would have closed the connection with them.
 Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace place) {
-  const std::string node =
-      session.replica_node == kNoNode ? std::string() : session.shard.view().nodes[session.replica_node].name;
+  const std::string node = session.history.replica() == kNoNode
+                               ? std::string()
+                               : session.shard.view().nodes[session.history.replica()].name;
   const ClientError error = connection_to_node_lost(node, "the connection was closed");
   RunOutcome outcome = co_await local_error(session, place, error);
   outcome.close = true;

@@ -5,15 +5,13 @@
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "consistency/causality_token.h"
 #include "consistency/read_consistency.h"
-#include "consistency/read_plan.h"
+#include "consistency/session_history.h"
 #include "protocol/byte_writer.h"
 #include "protocol/capability_flags.h"
 #include "protocol/command.h"
@@ -114,8 +112,8 @@ struct ClientTrackers {
 
 // The list hook is for the worker's watchdog.
 struct ClientSession : boost::intrusive::list_base_hook<> {
-  ClientSession(Shard& owner, Socket socket, const ListenerConfig& listener_config)
-      : shard(owner), stream(std::move(socket)), listener(listener_config) {}
+  ClientSession(Shard& owner, Socket socket, const ListenerConfig& listener_config, uint64_t writer_epoch)
+      : shard(owner), stream(std::move(socket)), listener(listener_config), history(writer_epoch) {}
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
 
@@ -137,14 +135,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
 
   // What it sees.
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;
-  consistency::CausalityToken token;
-  uint64_t token_satisfied_version = std::numeric_limits<uint64_t>::max();  // of `token`, on `replica_node`
-  uint64_t replica_era = 0;  // Shard::position_era() of `replica_node` when it read there last
-  bool saw_newer = false;    // its reads have seen another server than replica_node since the last read there
-  // It has read on a replica, or was handed a position, since a server was last asked whether it still is the
-  // writer: one that was demoted unnoticed may lack what it has seen.
-  bool saw_replica = false;
-  uint64_t writer_epoch = 0;  // of the cluster view when the token was last checked against the writer
+  consistency::SessionHistory history;  // by indexes of the cluster view's nodes, and Shard::position_era()
 
   // What state it is in.
   routing::SessionVariables variables;
@@ -204,7 +195,6 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   // What was left behind on the replica, in a transaction, and is to be had on the writer as well: the
   // statements go ahead of the next one there.
   std::vector<std::string> statements_to_replay;
-  size_t replica_node = kNoNode;  // where its reads go, as long as they can
   routing::Target last_target = routing::Target::kNone;
   bool last_was_ok = false;                            // the last answer of a server was no rows and no error
   routing::Target warned_by = routing::Target::kNone;  // where SHOW WARNINGS has its warnings from

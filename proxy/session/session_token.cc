@@ -7,10 +7,11 @@ namespace causeway::proxy {
 
 using consistency::Position;
 using consistency::PositionKind;
+using consistency::SessionHistory;
 
 namespace {
 
-void tell_dropped(ClientSession& session, const NodeView& writer) {
+void tell_not_there(ClientSession& session, const NodeView& writer) {
   session.shard.metrics().tokens_dropped.add();
   session.shard.logger().warning("a position was dropped: the new writer does not have it",
                                  {{"writer", writer.name}});
@@ -35,25 +36,18 @@ void check_token(ClientSession& session) {
   const ClusterView& view = session.shard.view();
   const NodeView* writer = view.writer_node();
   if (writer == nullptr) return;
-  if (session.writer_epoch != view.writer_epoch) {
-    session.writer_epoch = view.writer_epoch;
-    // Coordinates of a former writer's log mean nothing in another: that tells nothing of what is there.
-    const PositionKind kind = session.token.position().kind();
-    const bool comparable = kind == writer->executed.kind() && kind != PositionKind::kBinlogCoordinates;
-    if (session.token.drop_if_not_in(writer->executed)) {
-      if (comparable) {
-        tell_dropped(session, *writer);
-      } else {
-        tell_not_comparable(session, *writer);
-      }
-    }
+  switch (session.history.on_writer(view.writer_epoch, writer->executed)) {
+    case SessionHistory::Kept::kAll:
+      break;
+    case SessionHistory::Kept::kNotThere:
+      return tell_not_there(session, *writer);
+    case SessionHistory::Kept::kNotComparable:
+      return tell_not_comparable(session, *writer);
   }
-  if (session.token.needs_collapse()) session.token.collapse(writer->executed);
 }
 
 Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
   if (position.empty()) co_return HandedPosition::kTaken;
-  session.saw_replica = true;
   Shard& shard = session.shard;
   const ClusterView& view = shard.view();
   // MariaDB tells the GTIDs of writes even where replicas do not use them.
@@ -64,12 +58,12 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
     co_return HandedPosition::kOtherKind;
   const NodeView* writer = view.writer_node();
   if (writer != nullptr && writer->executed.contains(position)) {
-    session.token.observe_write(position);
+    session.history.was_handed(position);
     co_return HandedPosition::kTaken;
   }
   const Position* last_known = shard.last_known_writer_position();
   if (last_known != nullptr && of_another_log(position, *last_known)) {
-    session.token.set_unknown();
+    session.history.was_handed_something();
     co_return HandedPosition::kTaken;
   }
   std::optional<Position> now;
@@ -79,12 +73,12 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
   }
   if (now && gtids_beside) now = shard.probe().gtids();
   if (now && of_another_log(position, *now)) {
-    session.token.set_unknown();
+    session.history.was_handed_something();
     co_return HandedPosition::kTaken;
   }
   if (now && !now->contains(position)) co_return HandedPosition::kNotThere;
   // Without the writer's word the replicas' will do: they wait for it, and time out if it never comes.
-  session.token.observe_write(position);
+  session.history.was_handed(position);
   co_return HandedPosition::kTaken;
 }
 

@@ -41,9 +41,9 @@ bool is_listed(std::string_view name, std::string_view list) {
 void observe_write(ClientSession& session, PositionKind kind, std::string_view text) {
   const auto position = Position::parse(kind, text);
   if (position) {
-    session.token.observe_write(*position);
+    session.history.wrote(*position);
   } else {
-    session.token.set_unknown();
+    session.history.wrote_somewhere();
   }
 }
 

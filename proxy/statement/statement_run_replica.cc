@@ -76,7 +76,7 @@ bool RunningStatement::read_only_by_causeway() const {
 
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
-  const size_t current = session_.replica_node;
+  const size_t current = session_.history.replica();
   const bool stays =
       current != kNoNode && !tried_[current] && shard_.replica_usable(current, max_lag(), trusts());
   const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
@@ -86,18 +86,12 @@ size_t RunningStatement::choose_replica() {
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  const uint64_t era = shard_.position_era(node);
-  if (session_.replica_node != kNoNode && (session_.replica_node != node || session_.replica_era != era)) {
-    session_.saw_newer = true;
-    session_.token_satisfied_version = ~uint64_t{0};
-  }
-  session_.replica_node = node;
-  session_.replica_era = era;
+  session_.history.moves_to(node, shard_.position_era(node));
 }
 
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
-  tried_.set(session_.replica_node);
+  tried_.set(session_.history.replica());
   const size_t node = shard_.replica_with(
       target, time_left(*session_.listener.read_wait_timeout, shard_.tick()), max_lag(), tried_);
   if (node == kNoNode) return false;
@@ -110,15 +104,12 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   const Clock::time_point now = Clock::now();
   shard_.note_time(now);
   move_to(node);
-  era_ = session_.replica_era;
+  era_ = session_.history.replica_era();
   request.level = level();
-  request.token = &session_.token;
+  session_.history.fill(request, shard_.is_heard_of(node));
   request.probed_target = probed_ ? &*probed_ : nullptr;
   request.replica_executed = &shard_.known_position(node);
-  request.token_known_there =
-      session_.token_satisfied_version == session_.token.version() && shard_.is_heard_of(node);
   request.can_wait = consistency::can_wait(shard_.view().position_kind, shard_.wait_dialect(node));
-  request.monotonic_break = session_.saw_newer;
   const bool in_seconds = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
                           shard_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
   const milliseconds limit = *session_.listener.read_wait_timeout;
@@ -153,7 +144,7 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   probing_.emplace(shard_.probe());
   co_await ask_writer();
   if (probed_) {
-    session_.token.resolve(*probed_);
+    session_.history.writer_is_at(*probed_);
     co_return consistency::plan_read(read_request(node));
   }
   // Without the writer's word nothing can be promised: as if the time were up.
@@ -184,13 +175,11 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  if (consistent) session_.saw_replica = true;
-  const bool same_server = era_ == shard_.position_era(connection.node) && era_ == session_.replica_era &&
-                           shard_.is_current(connection);
-  if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession)) {
-    session_.token_satisfied_version = session_.token.version();
-    if (probed_) session_.saw_newer = false;
-  }
+  if (consistent) session_.history.read_on_replica();
+  const bool same_server = era_ == shard_.position_era(connection.node) &&
+                           era_ == session_.history.replica_era() && shard_.is_current(connection);
+  if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession))
+    session_.history.satisfied(probed_.has_value());
   after_either(connection, result, Target::kReplica);
 }
 
@@ -284,9 +273,9 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     }
     const bool bound = bound_to(Target::kReplica);
     if (bound && !session_.replica) {
-      co_return co_await on_replica_lost(session_.replica_node, "the connection was closed");
+      co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
     }
-    const size_t node = bound ? session_.replica_node : choose_replica();
+    const size_t node = bound ? session_.history.replica() : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
     if (!bound && static_cast<int>(node) == shard_.view().writer) co_return co_await run_on_writer();
 

@@ -33,12 +33,12 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
     return;
   const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
   if (!wrote) return;
-  const bool has_position = session_.token.version() != token_version_before;
+  const bool has_position = session_.history.token().version() != token_version_before;
   const bool without_gtids = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
   // With GTIDs a write without one has written nothing to the binary log. An error tells nothing: part of the
   // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
   if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
-    session_.token.set_unknown();
+    session_.history.wrote_somewhere();
     shard_.metrics().unknown_tokens.add();
   }
 }
@@ -48,7 +48,7 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
 bool RunningStatement::replicas_commit_in_order() {
   const NodeView* writer = shard_.view().writer_node();
   if (writer == nullptr) return false;
-  const auto* own = session_.token.position().mariadb_gtid();
+  const auto* own = session_.history.token().position().mariadb_gtid();
   const auto* all = writer->executed.mariadb_gtid();
   return own == nullptr || all == nullptr || own->is_of_one_domain_with(*all);
 }
@@ -67,12 +67,12 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   after_either(connection, result, Target::kWriter);
   track_write(result, token_version_before, was_in_transaction);
   // It may have seen what its replica has not got yet, unless its own position comes behind all of that.
-  const bool has_position = session_.token.version() != token_version_before;
+  const bool has_position = session_.history.token().version() != token_version_before;
   const bool covered = has_position && replicas_commit_in_order() && !result.is_error &&
                        !was_in_transaction && session_.transaction != Target::kWriter && !run_.several &&
                        !(run_.prepared != nullptr && run_.prepared->bulk != nullptr) &&
                        routing::sees_nothing_behind_its_commit(*run_.statement);
-  if (!covered) session_.saw_newer = true;
+  session_.history.ran_on_writer(covered);
 }
 
 // Whether nothing of the transaction can have been committed: it ends with its connection. `sent`: some of
@@ -103,7 +103,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   session_.transaction_doubt = TransactionDoubt::kNone;
   if (result.error == asio::error::operation_aborted) shard_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);
-  if (may_have_committed) session_.token.set_unknown();
+  if (may_have_committed) session_.history.wrote_somewhere();
   if (result.client_has_bytes) co_return RunOutcome{.close = true};
   ClientError error = connection_to_node_lost(lost_node_, reason);
   if (nothing_committed) {
@@ -185,7 +185,7 @@ bool RunningStatement::must_see_all() const {
   return level == consistency::ReadConsistency::kGlobal ||
          (level == consistency::ReadConsistency::kSession &&
           (run_.decision.target == Target::kReplica ||
-           (session_.saw_replica && !run_.statement->uses_diagnostics)));
+           (!session_.history.trusts_the_writer() && !run_.statement->uses_diagnostics)));
 }
 
 // Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
@@ -275,7 +275,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     BackendConnection& connection = *acquired.connection;
     // What is written now is this writer's own: only what the session had before may be missing there.
     if (static_cast<int>(node) == shard_.view().writer) check_token(session_);
-    const uint64_t token_version_before = session_.token.version();
+    const uint64_t token_version_before = session_.history.token().version();
     Exchange exchange = make_exchange();
     exchange.tell_last_insert_id = needs_last_insert_id;
     // A server that has just become read-only has refused the statement, so the new writer may have it. A
@@ -293,7 +293,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
-        if (exchange.check_writer) session_.saw_replica = false;
+        if (exchange.check_writer) session_.history.writer_was_checked();
         after_writer(connection, result, token_version_before, was_in_transaction || begins);
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
