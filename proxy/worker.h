@@ -43,10 +43,13 @@ class Worker {
   // Sessions, those on their way here included. Any thread.
   uint32_t session_count() const { return assigned_.load(std::memory_order_relaxed); }
 
+  // What the thread does every few milliseconds: whatever is over by this time ends. For whoever runs the
+  // shard's context without the thread.
+  void on_tick(Clock::time_point now);
+
  private:
   Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer);
   Awaitable<void> watch();
-  void on_tick(Clock::time_point now);
   void leave_former_writers();
   void look_for_lost_clients(Clock::time_point now);
 
