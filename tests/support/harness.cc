@@ -1,0 +1,325 @@
+#include "tests/support/harness.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include "consistency/position.h"
+#include "proxy/cluster/monitor_options.h"
+
+namespace causeway::test {
+namespace {
+
+using proxy::Clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kTick{50};
+constexpr milliseconds kPoll{250};
+constexpr milliseconds kMonitorPatience{5000};
+constexpr milliseconds kForever{60'000};
+// More turns than anything here takes: something goes round in circles.
+constexpr size_t kMaxTurns = 2'000'000;
+
+consistency::PositionKind position_kind(Flavor flavor) {
+  return flavor == Flavor::kMysql ? consistency::PositionKind::kGtidSet
+                                  : consistency::PositionKind::kMariadbGtid;
+}
+
+std::vector<std::string> names_of(const proxy::Config& config) {
+  std::vector<std::string> names;
+  for (const proxy::NodeConfig& node : config.nodes)
+    names.push_back(to_string(node.address));
+  return names;
+}
+
+proxy::Logger logger_into(std::vector<std::string>& lines) {
+  return proxy::Logger(proxy::LogLevel::kDebug, proxy::LogFormat::kLogfmt,
+                       [&lines](proxy::LogLevel, std::string_view line) {
+                         lines.emplace_back(line);
+                         return true;
+                       });
+}
+
+}  // namespace
+
+std::string Books::unbalanced() const {
+  std::ostringstream out;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const Node& node = nodes[i];
+    if (node.in_use != 0) out << "node " << i << ": in use " << node.in_use << "\n";
+    if (node.budget_used != node.connections)
+      out << "node " << i << ": budget " << node.budget_used << " for " << node.connections << "\n";
+    if (node.waiters) out << "node " << i << ": waiters\n";
+    if (node.gauge_connections != static_cast<int64_t>(node.connections))
+      out << "node " << i << ": gauge of connections " << node.gauge_connections << " for "
+          << node.connections << "\n";
+    if (node.gauge_leases_in_use != 0) out << "node " << i << ": leases " << node.gauge_leases_in_use << "\n";
+    if (node.at_server != node.connections)
+      out << "node " << i << ": the server has " << node.at_server << " for " << node.connections << "\n";
+  }
+  if (sessions != 0 || open_sessions != 0 || gauge_sessions != 0)
+    out << "sessions " << sessions << ", open " << open_sessions << ", gauge " << gauge_sessions << "\n";
+  if (gauge_forwarding != 0 || gauge_on_writer != 0 || gauge_pinned != 0)
+    out << "gauges: forwarding " << gauge_forwarding << ", writer " << gauge_on_writer << ", pinned "
+        << gauge_pinned << "\n";
+  return out.str();
+}
+
+std::ostream& operator<<(std::ostream& out, const Books& books) {
+  for (const Books::Node& node : books.nodes) {
+    out << "connections " << node.connections << " in use " << node.in_use << " budget " << node.budget_used
+        << " waiters " << node.waiters << " leases " << node.gauge_leases_in_use << " at server "
+        << node.at_server << "; ";
+  }
+  return out << "sessions " << books.sessions;
+}
+
+std::vector<std::unique_ptr<ScriptedServer>> Harness::make_servers(const HarnessOptions& options) {
+  std::vector<std::unique_ptr<ScriptedServer>> servers;
+  for (size_t i = 0; i <= options.replicas; ++i) {
+    const std::string name = i == 0 ? "writer" : "replica" + std::to_string(i);
+    auto server = std::make_unique<ScriptedServer>(name, options.flavor);
+    server->server_id = i + 1;
+    server->uuid = "00000000-0000-0000-0000-00000000000" + std::to_string(i + 1);
+    server->started_at += static_cast<int64_t>(i);
+    server->read_only = i > 0;
+    // Replicas have the writer's transactions.
+    server->gtid_domain = options.flavor == Flavor::kMysql ? "00000000-0000-0000-0000-000000000001:" : "0-1-";
+    server->passwords = {{"app", "secret"}, {"other", "secret"}, {"monitor", "watch"}};
+    servers.push_back(std::move(server));
+  }
+  return servers;
+}
+
+proxy::Config Harness::make_config(const HarnessOptions& options,
+                                   const std::vector<std::unique_ptr<ScriptedServer>>& servers) {
+  proxy::Config config;
+  for (const auto& server : servers)
+    config.nodes.push_back({.address = {.path = server->path()}});
+  config.workers = 1;
+  config.monitor.user = "monitor";
+  config.monitor.password = protocol::SecretBytes(std::string_view("watch"));
+  for (const std::string_view user : {"app", "other"})
+    config.users[std::string(user)].password = protocol::SecretBytes(std::string_view("secret"));
+  config.timeouts.client_idle = milliseconds{30'000};
+  config.forwarding.aurora_fwd_writer_idle_timeout = std::chrono::seconds{20};
+  config.listeners.push_back({.address = {.host = "127.0.0.1", .port = 3306}});
+  if (options.configure) options.configure(config);
+  for (proxy::ListenerConfig& listener : config.listeners) {
+    listener.read_consistency = listener.read_consistency.value_or(config.forwarding.read_consistency);
+    listener.read_wait_timeout = listener.read_wait_timeout.value_or(config.forwarding.read_wait_timeout);
+    listener.on_read_wait_timeout =
+        listener.on_read_wait_timeout.value_or(config.forwarding.on_read_wait_timeout);
+  }
+  return config;
+}
+
+Harness::Harness(HarnessOptions options)
+    : servers_(make_servers(options)),
+      config_(make_config(options, servers_)),
+      metrics_(1, names_of(config_)),
+      services_(config_, logger_into(log_), cluster_) {
+  std::signal(SIGPIPE, SIG_IGN);
+  services_.metrics = &metrics_;
+  services_.sessions = &sessions_;
+  services_.monitor_account = proxy::monitor_account(config_.monitor);
+  for (proxy::ConnectionBudget& budget : services_.budgets)
+    budget.set_limit(options.connections);
+  describe_cluster();
+  poll();
+  worker_ = std::make_unique<proxy::Worker>(services_, 0);
+  shard().start();
+}
+
+Harness::~Harness() {
+  for (ScriptedClient* client : clients_)
+    client->close();
+  worker_->stop();
+  wait_until([this] { return services_.open_sessions.load() == 0; });
+  // What sessions have left to be done, a KILL say, has its time as well.
+  for (const auto& server : servers_)
+    server->accepts = false;
+  settle();
+}
+
+void Harness::describe_cluster() {
+  const Flavor flavor = servers_[0]->flavor();
+  const auto proxy_flavor =
+      flavor == Flavor::kMysql ? proxy::ServerFlavor::kMysql : proxy::ServerFlavor::kMariadb;
+  view_.writer = 0;
+  view_.writer_epoch = 1;
+  view_.flavor = proxy_flavor;
+  view_.position_kind = position_kind(flavor);
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    const ScriptedServer& server = *servers_[i];
+    proxy::NodeView node;
+    node.name = to_string(config_.nodes[i].address);
+    node.unix_socket = server.path();
+    node.reachable = true;
+    node.role = i == 0 ? proxy::NodeRole::kWriter : proxy::NodeRole::kReplica;
+    node.usable_for_reads = true;
+    node.read_only = i > 0;
+    node.replication_running = i > 0;
+    node.has_source = i > 0;
+    node.lag = milliseconds{0};
+    node.flavor = proxy_flavor;
+    node.server_version = flavor == Flavor::kMysql ? "9.7.0" : "10.11.14-MariaDB-log";
+    node.server_version_number = server.version_number();
+    node.identity = {.uuid = flavor == Flavor::kMysql ? server.uuid : std::string(),
+                     .server_id = server.server_id,
+                     .host_name = server.name() + ":3306",
+                     .started_at = server.started_at};
+    node.incarnation = 1;
+    node.position_era = 1;
+    node.capabilities = server.capabilities();
+    node.default_collation = 45;
+    node.max_connections = 151;
+    node.sql_mode = "STRICT_TRANS_TABLES";
+    view_.nodes.push_back(std::move(node));
+  }
+}
+
+void Harness::publish() {
+  ++view_.version;
+  cluster_.publish(std::make_shared<const proxy::ClusterView>(view_));
+}
+
+void Harness::poll() {
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    proxy::NodeView& node = view_.nodes[i];
+    if (hangs_are_seen_ && servers_[i]->hangs()) {
+      node.reachable = false;
+      if (view_.writer == static_cast<int>(i)) {
+        view_.writer = -1;
+        view_.no_writer_reason = "it does not answer";
+      }
+      continue;
+    }
+    node.polled_at = Clock::now();
+    if (auto position = consistency::Position::parse(view_.position_kind, servers_[i]->position()))
+      node.executed = std::move(*position);
+  }
+  publish();
+}
+
+std::unique_ptr<ScriptedClient> Harness::connect() {
+  int sockets[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) != 0)
+    throw std::runtime_error("no socket pair");
+  proxy::Socket socket(shard().io().get_executor());
+  socket.assign(boost::asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), sockets[0]);
+  auto client = std::make_unique<ScriptedClient>(*this, sockets[1]);
+  clients_.push_back(client.get());
+  worker_->accept(std::move(socket), config_.listeners.front(), {.host = "127.0.0.1", .port = 50000});
+  settle();
+  return client;
+}
+
+std::unique_ptr<ScriptedClient> Harness::connect_and_log_in() {
+  std::unique_ptr<ScriptedClient> client = connect();
+  client->log_in();
+  return client;
+}
+
+void Harness::forget(ScriptedClient& client) {
+  std::erase(clients_, &client);
+}
+
+void Harness::settle() {
+  boost::asio::io_context& io = shard().io();
+  for (size_t turn = 0; turn < kMaxTurns; ++turn) {
+    bool progress = io.poll() > 0;
+    for (const auto& server : servers_)
+      progress |= server->pump();
+    for (ScriptedClient* client : clients_)
+      progress |= client->pump();
+    if (!progress) return;
+  }
+  throw std::logic_error("it does not come to rest");
+}
+
+// Asio looks at its timers when the system's own timer, which does not know of this clock, says so: one that
+// is due before all others makes it look at once.
+void Harness::run_timers() {
+  bool looked = false;
+  boost::asio::steady_timer first(shard().io(), Clock::time_point::min() + std::chrono::hours{1});
+  first.async_wait([&looked](const proxy::ErrorCode&) { looked = true; });
+  while (!looked)
+    shard().io().poll();
+}
+
+void Harness::advance(milliseconds time) {
+  while (time.count() > 0) {
+    const milliseconds step = std::min(time, kTick);
+    time -= step;
+    clock_.advance(step);
+    since_poll_ += step;
+    if (since_poll_ >= kPoll) {
+      since_poll_ = milliseconds{0};
+      poll();
+    }
+    run_timers();
+    worker_->on_tick(Clock::now());
+    settle();
+  }
+}
+
+bool Harness::wait_until(const std::function<bool()>& predicate) {
+  settle();
+  milliseconds waited{0};
+  // What only gathers for a moment needs no tick.
+  for (milliseconds step{1}; waited < kForever; step = std::min(step * 10, kTick)) {
+    if (predicate()) return true;
+    advance(step);
+    waited += step;
+    if (waited >= kMonitorPatience) hangs_are_seen_ = true;
+  }
+  return predicate();
+}
+
+bool Harness::log_has(std::string_view text) const {
+  return std::ranges::any_of(
+      log_, [text](const std::string& line) { return line.find(text) != std::string::npos; });
+}
+
+Books Harness::books() {
+  Books books;
+  proxy::Shard& shard = this->shard();
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    const proxy::BackendPool& pool = shard.pool(i);
+    const proxy::ConnectionBudget& budget = services_.budgets[i];
+    const proxy::NodeMetrics& gauges = shard.node_metrics(i);
+    books.nodes.push_back({.connections = pool.size(),
+                           .in_use = pool.in_use(),
+                           .budget_used = budget.used(),
+                           .waiters = budget.has_waiters() || !services_.lines[i].empty(),
+                           .gauge_connections = gauges.connections.value(),
+                           .gauge_leases_in_use = gauges.leases_in_use.value(),
+                           .at_server = servers_[i]->connections_open()});
+  }
+  books.sessions = sessions_.workers().front()->list().size();
+  books.open_sessions = services_.open_sessions.load();
+  const proxy::WorkerMetrics& metrics = shard.metrics();
+  books.gauge_sessions = metrics.sessions.value();
+  books.gauge_forwarding = metrics.forwarding_sessions.value();
+  books.gauge_on_writer = metrics.writer_sessions.value();
+  for (const proxy::Gauge& pinned : metrics.pinned_sessions)
+    books.gauge_pinned += pinned.value();
+  return books;
+}
+
+std::string Harness::settle_books() {
+  for (ScriptedClient* client : clients_)
+    client->close();
+  wait_until([this] { return books().unbalanced().empty(); });
+  return books().unbalanced();
+}
+
+}  // namespace causeway::test

@@ -1,0 +1,296 @@
+#include "tests/support/scripted_client.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "protocol/byte_reader.h"
+#include "protocol/handshake.h"
+#include "tests/support/harness.h"
+
+namespace causeway::test {
+namespace {
+
+namespace capability = protocol::capability;
+using protocol::Command;
+
+constexpr uint8_t kCollation = 45;
+constexpr uint8_t kOk = 0x00;
+constexpr uint8_t kMoreData = 0x01;
+constexpr uint8_t kSwitch = 0xfe;
+
+Buffer scrambled(std::string_view password, const protocol::Nonce& nonce) {
+  if (password.empty()) return {};
+  const protocol::SecretBytes once = protocol::sha256_secret(protocol::as_bytes(password));
+  const auto scramble = protocol::caching_sha2_scramble(nonce, once.view());
+  return {scramble.begin(), scramble.end()};
+}
+
+}  // namespace
+
+protocol::CapabilityFlags usual_client_capabilities() {
+  return capability::kLongPassword | capability::kLongFlag | capability::kProtocol41 |
+         capability::kTransactions | capability::kSecureConnection | capability::kMultiStatements |
+         capability::kMultiResults | capability::kPsMultiResults | capability::kPluginAuth |
+         capability::kPluginAuthLenencClientData | capability::kDeprecateEof;
+}
+
+ScriptedClient::ScriptedClient(Harness& harness, int socket) : harness_(harness), socket_(socket) {}
+
+ScriptedClient::~ScriptedClient() {
+  close();
+  harness_.forget(*this);
+}
+
+bool ScriptedClient::pump() {
+  if (socket_ < 0 || ended_) return false;
+  std::array<uint8_t, 65536> piece;
+  bool any = false;
+  for (;;) {
+    const ssize_t got = ::read(socket_, piece.data(), piece.size());
+    if (got > 0) {
+      in_.insert(in_.end(), piece.data(), piece.data() + got);
+      any = true;
+      continue;
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return any;
+    ended_ = true;
+    return true;
+  }
+}
+
+void ScriptedClient::send_bytes(Bytes bytes) {
+  // What does not go is noticed by its answer.
+  while (!bytes.empty() && socket_ >= 0) {
+    const ssize_t sent = ::write(socket_, bytes.data(), bytes.size());
+    if (sent > 0) {
+      bytes = bytes.subspan(static_cast<size_t>(sent));
+    } else if (errno == EAGAIN) {
+      harness_.settle();
+    } else {
+      return;
+    }
+  }
+}
+
+void ScriptedClient::send(Bytes payload, uint8_t sequence_id) {
+  if (socket_ < 0) return;
+  const bool faulty = steps_++ == fault_step_;
+  Buffer packet = packet_of(payload, sequence_id);
+  switch (faulty ? fault_ : Fault::kNone) {
+    case Fault::kNone:
+    case Fault::kError:
+      return send_bytes(packet);
+    case Fault::kClose:
+      return close();
+    case Fault::kTruncated:
+      send_bytes(Bytes(packet).first(packet.size() / 2));
+      harness_.settle();
+      return close();
+    case Fault::kWrongSequence:
+      packet[3] = static_cast<uint8_t>(packet[3] + 7);
+      return send_bytes(packet);
+    case Fault::kBytewise:
+      for (const uint8_t byte : packet) {
+        send_bytes(Bytes(&byte, 1));
+        harness_.settle();
+      }
+      return;
+    case Fault::kStall:
+      // Its own deadline is over some time.
+      harness_.wait_until([this] { return ended_; });
+      return;
+    case Fault::kCloseBehind:
+      send_bytes(packet);
+      return close();
+  }
+}
+
+Answer ScriptedClient::note(Answer answer) {
+  bytes_.insert(bytes_.end(), answer.bytes.begin(), answer.bytes.end());
+  transcript_.push_back(answer.text());
+  return answer;
+}
+
+Answer ScriptedClient::receive(Command command) {
+  Answer answer;
+  const auto is_there = [&] {
+    answer = read_answer(in_, command, capabilities_);
+    return answer.state != AnswerState::kIncomplete || ended_ || socket_ < 0;
+  };
+  if (!harness_.wait_until(is_there)) hung_ = true;
+  in_.clear();
+  // An end behind a whole answer is the next command's.
+  answer.ended = (ended_ || socket_ < 0) && answer.state == AnswerState::kIncomplete;
+  return answer;
+}
+
+Answer ScriptedClient::log_in(std::string_view user, std::string_view password, std::string_view schema,
+                              protocol::CapabilityFlags capabilities) {
+  std::vector<Packet> packets;
+  const auto is_there = [&] {
+    size_t taken = 0;
+    packets = split_packets(in_, taken);
+    return !packets.empty() || ended_;
+  };
+  if (!harness_.wait_until(is_there)) hung_ = true;
+  if (packets.empty() || packets[0].payload.empty()) return note({.ended = true});
+  const auto greeting = protocol::parse_handshake_v10(packets[0].payload);
+  if (!greeting) return note(receive(Command::kQuery));  // an error in its place
+  has_greeting_ = true;
+  id_ = greeting->thread_id;
+  nonce_ = greeting->nonce;
+  in_.clear();
+  capabilities_ = capabilities;
+  if (!schema.empty()) capabilities_ |= capability::kConnectWithDb;
+  const Buffer scramble = scrambled(password, nonce_);
+  Buffer response;
+  protocol::append_handshake_response41(response,
+                                        {.capabilities = capabilities_,
+                                         .max_packet_bytes = 1 << 24,
+                                         .collation = kCollation,
+                                         .user = user,
+                                         .auth_response = scramble,
+                                         .database = schema,
+                                         .auth_plugin = protocol::auth_plugin::kCachingSha2Password});
+  send(response, 1);
+  capabilities_ &= greeting->capabilities;
+  return authenticate(password);
+}
+
+// The rest of a login: more may be asked before the OK or the error.
+Answer ScriptedClient::authenticate(std::string_view password) {
+  for (;;) {
+    std::vector<Packet> packets;
+    size_t taken = 0;
+    const auto is_there = [&] {
+      packets = split_packets(in_, taken);
+      return !packets.empty() || ended_ || socket_ < 0;
+    };
+    if (!harness_.wait_until(is_there)) hung_ = true;
+    if (packets.empty()) return note({.ended = true});
+    const Packet& first = packets[0];
+    const uint8_t kind = first.payload.empty() ? kOk : first.payload[0];
+    if (kind == kMoreData && first.payload.size() > 1 && first.payload[1] == 0x03 && packets.size() == 1 &&
+        !ended_) {
+      harness_.wait_until([&] { return split_packets(in_, taken).size() > 1 || ended_; });
+    }
+    if (kind == kMoreData && first.payload.size() > 1 && first.payload[1] == 0x03) {
+      const Buffer fast(in_.begin(), in_.begin() + 4 + static_cast<ptrdiff_t>(first.payload.size()));
+      bytes_.insert(bytes_.end(), fast.begin(), fast.end());
+      in_.erase(in_.begin(), in_.begin() + static_cast<ptrdiff_t>(fast.size()));
+      return note(receive(Command::kQuery));
+    }
+    if (kind == kMoreData) {
+      // It is asked for the whole password, and gives up: there is neither TLS nor a key here.
+      in_.clear();
+      transcript_.emplace_back("asked for the password");
+      const std::string clear = std::string(password) + '\0';
+      send(protocol::as_bytes(clear), static_cast<uint8_t>(first.sequence_id + 1));
+      continue;
+    }
+    if (kind == kSwitch) {
+      // As servers do at COM_CHANGE_USER: another nonce.
+      const Bytes payload = first.payload;
+      protocol::ByteReader reader(payload.subspan(1));
+      reader.text_nul();
+      const Bytes nonce = reader.bytes(nonce_.size());
+      if (reader.ok()) std::copy(nonce.begin(), nonce.end(), nonce_.begin());
+      in_.clear();
+      const Buffer scramble = scrambled(password, nonce_);
+      send(scramble, static_cast<uint8_t>(first.sequence_id + 1));
+      continue;
+    }
+    return note(receive(Command::kQuery));
+  }
+}
+
+void ScriptedClient::start(Command command, std::string_view argument) {
+  current_ = command;
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(command));
+  writer.text(argument);
+  send(payload, 0);
+  harness_.settle();
+}
+
+Answer ScriptedClient::finish() {
+  if (!is_answered(current_)) return {};
+  return note(receive(current_));
+}
+
+Answer ScriptedClient::command(Command command, std::string_view argument) {
+  start(command, argument);
+  return finish();
+}
+
+Answer ScriptedClient::change_user(std::string_view user, std::string_view password,
+                                   std::string_view schema) {
+  const Buffer scramble = scrambled(password, nonce_);
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(Command::kChangeUser));
+  writer.text_nul(user);
+  writer.int1(static_cast<uint8_t>(scramble.size()));
+  writer.bytes(scramble);
+  writer.text_nul(schema);
+  writer.int2(kCollation);
+  writer.text_nul(protocol::auth_plugin::kCachingSha2Password);
+  send(payload, 0);
+  return authenticate(password);
+}
+
+Answer ScriptedClient::execute(uint32_t statement_id, const std::vector<std::string>& parameters) {
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(Command::kStmtExecute));
+  writer.int4(statement_id);
+  writer.int1(0);
+  writer.int4(1);
+  if (!parameters.empty()) {
+    writer.zeros((parameters.size() + 7) / 8);
+    writer.int1(1);
+    for (size_t i = 0; i < parameters.size(); ++i)
+      writer.int2(0xfd);
+    for (const std::string& parameter : parameters)
+      writer.text_lenenc(parameter);
+  }
+  current_ = Command::kStmtExecute;
+  send(payload, 0);
+  return finish();
+}
+
+Answer ScriptedClient::statement_command(Command command, uint32_t statement_id) {
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(command));
+  writer.int4(statement_id);
+  current_ = command;
+  send(payload, 0);
+  harness_.settle();
+  return finish();
+}
+
+Answer ScriptedClient::send_file(std::string_view contents) {
+  // Behind the request, which was the answer's first packet.
+  uint8_t sequence_id = 2;
+  if (!contents.empty()) send(protocol::as_bytes(contents), sequence_id++);
+  send({}, sequence_id);
+  current_ = Command::kQuery;
+  return finish();
+}
+
+void ScriptedClient::quit() {
+  if (is_open()) start(Command::kQuit);
+  close();
+}
+
+void ScriptedClient::close() {
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+}
+
+}  // namespace causeway::test
