@@ -1,4 +1,4 @@
-"""DESIGN 5: the accounts of the database, as the servers themselves treat them. What Causeway answers is compared with what the
+"""docs/contract/accounts.md: the accounts of the database, as the servers themselves treat them. What Causeway answers is compared with what the
 writer answers to the same client."""
 
 import contextlib

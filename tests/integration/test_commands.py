@@ -267,6 +267,16 @@ def test_unknown_commands(proxy):
         assert wire.read_packet()[1][:1] == b"\x00"
 
 
+@pytest.mark.parametrize("command", [0x07, 0x08, 0x12, 0x15, 0x1E], ids=["refresh", "shutdown", "dump", "register", "dump_gtid"])
+def test_commands_of_operators_and_replicas_are_refused(proxy, command):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.ADMIN)
+        wire.send_packet(bytes([command]) + bytes(10))
+        assert wire.read_packet()[1][1:3] == (1235).to_bytes(2, "little")
+        wire.send_packet(COM_PING)
+        assert wire.read_packet()[1][:1] == b"\x00"
+
+
 # --- change of user -----------------------------------------------------------------------------------------------------
 
 

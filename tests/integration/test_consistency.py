@@ -1,4 +1,4 @@
-"""DESIGN 2: what reads see at each level, on replicas that are behind, with GTIDs and by file and position."""
+"""docs/contract/consistency.md: what reads see at each level, on replicas that are behind, with GTIDs and by file and position."""
 
 import random
 import re

@@ -1,9 +1,9 @@
 """Random sessions through Causeway and directly on one server: every answer has to be the same.
 
-This is what "the client sees one session" (DESIGN 4) and "a transaction behaves as if it ran on one server" (DESIGN 3)
-mean, tried with statements in orders that nobody has thought of. Several sessions take turns and share few connections.
-A failure prints the
-shortest story that shows it; CAUSEWAY_TEST_SEED repeats a run.
+This is what "the client sees one session" (docs/contract/session.md) and "a transaction behaves as if it ran on one
+server" (docs/contract/transactions.md) mean, tried with statements in orders that nobody has thought of. Several
+sessions take turns and share few connections. A failure prints the shortest story that shows it; CAUSEWAY_TEST_SEED
+repeats a run.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""DESIGN 6 and 10: what clients and operators see when something is broken."""
+"""docs/contract/failover.md: what clients and operators see when something is broken."""
 
 import concurrent.futures
 import contextlib

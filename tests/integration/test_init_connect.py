@@ -1,4 +1,4 @@
-"""DESIGN 4: what a login does (the servers' init_connect, their defaults) is there on every leg of every session, and is not
+"""docs/contract/session.md: what a login does (the servers' init_connect, their defaults) is there on every leg of every session, and is not
 after COM_RESET_CONNECTION and COM_CHANGE_USER, as on one server."""
 
 import contextlib

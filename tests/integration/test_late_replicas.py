@@ -1,4 +1,4 @@
-"""DESIGN 2: what is known of a replica decides whether a wait on it is worth it, and where else a session reads."""
+"""docs/contract/consistency.md: what is known of a replica decides whether a wait on it is worth it, and where else a session reads."""
 
 import threading
 import time

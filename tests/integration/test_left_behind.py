@@ -1,4 +1,4 @@
-"""DESIGN 4: what a statement leaves in its server connection although it failed, and what a session leaves there when it
+"""docs/contract/session.md: what a statement leaves in its server connection although it failed, and what a session leaves there when it
 ends: nobody waits for it, and nothing of it is lost."""
 
 import pytest

@@ -1,4 +1,4 @@
-"""DESIGN 3 and 6: a transaction that its server loses ends with 40001 where nothing of it was committed, and only there:
+"""docs/contract/transactions.md: a transaction that its server loses ends with 40001 where nothing of it was committed, and only there:
 drivers and frameworks run it again."""
 
 import threading

@@ -1,4 +1,4 @@
-"""DESIGN 6: one replica's refusal, or its end, is not the cluster's word; and a read is not run again everywhere."""
+"""docs/contract/failover.md: one replica's refusal, or its end, is not the cluster's word; and a read is not run again everywhere."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""DESIGN 1: on which server each class of statements runs, by the general logs of the servers and @@server_id."""
+"""docs/contract/statements.md: on which server each class of statements runs, by the general logs of the servers and @@server_id."""
 
 import pymysql
 import pytest

@@ -1,4 +1,4 @@
-"""DESIGN 4: the client sees one session, whichever server a statement runs on, and nothing of it in the next one."""
+"""docs/contract/session.md: the client sees one session, whichever server a statement runs on, and nothing of it in the next one."""
 
 import pytest
 from cluster import accounts

@@ -1,4 +1,4 @@
-"""DESIGN 4: every session variable that the running server has, set in every form, reads the same on every leg of a session as
+"""docs/contract/session.md: every session variable that the running server has, set in every form, reads the same on every leg of a session as
 on one server, after its connections were lost too."""
 
 import contextlib

@@ -1,4 +1,4 @@
-"""DESIGN 5: TLS towards clients and towards servers: versions, certificates, what is verified, and new files without a restart."""
+"""docs/contract/accounts.md: TLS towards clients and towards servers: versions, certificates, what is verified, and new files without a restart."""
 
 import contextlib
 import pathlib

@@ -1,4 +1,4 @@
-"""DESIGN 3: a transaction behaves as if it ran on one server."""
+"""docs/contract/transactions.md: a transaction behaves as if it ran on one server."""
 
 import time
 
