@@ -97,12 +97,14 @@ class GeneralLogs:
         self._cluster = cluster
         self._starts = {}
         self._appliers = {}
+        self._monitors = {}
 
     def __enter__(self):
         for node, server in enumerate(self._cluster.servers):
             self._cluster.query(node, "SET GLOBAL log_output = 'FILE'")
             self._cluster.query(node, "SET GLOBAL general_log = 1")
-            self._appliers[node] = set()
+            self._appliers[node], self._monitors[node] = set(), set()
+            self._look_at_connections(node)
             self._starts[node] = (server.datadir / "general.log").stat().st_size
         return self
 
@@ -113,9 +115,7 @@ class GeneralLogs:
 
     def entries(self, node):
         """All entries since the block began, in their order."""
-        for row in self._cluster.query(node, "SHOW PROCESSLIST"):
-            if row["User"] == "system user":
-                self._appliers[node].add(row["Id"])
+        self._look_at_connections(node)
         with open(self._cluster.servers[node].datadir / "general.log", "rb") as log:
             log.seek(self._starts[node])
             lines = log.read().decode(errors="replace").splitlines()
@@ -128,6 +128,13 @@ class GeneralLogs:
                 entries[-1].text += "\n" + line
         return [entry for entry in entries if entry.connection not in self._appliers[node]]
 
+    def _look_at_connections(self, node):
+        for row in self._cluster.query(node, "SHOW PROCESSLIST"):
+            if row["User"] == "system user":
+                self._appliers[node].add(row["Id"])
+            if row["User"] == accounts.MONITOR.name:
+                self._monitors[node].add(row["Id"])
+
     def nodes_with(self, text):
         """The nodes to which a client has sent something with this text."""
         return {node for node in self._starts if any(text in entry.text for entry in self.entries(node))}
@@ -135,6 +142,13 @@ class GeneralLogs:
     def texts(self, node, containing=""):
         """Texts of the Query entries of a node that contain this."""
         return [entry.text for entry in self.entries(node) if entry.command == "Query" and containing in entry.text]
+
+    def texts_of_sessions(self, node, containing=""):
+        """Likewise, without what the monitor asks whenever it likes."""
+        entries = self.entries(node)
+        opened = {e.connection for e in entries if e.command == "Connect" and e.text.startswith(f"{accounts.MONITOR.name}@")}
+        others = [entry for entry in entries if entry.connection not in opened | self._monitors[node]]
+        return [entry.text for entry in others if entry.command == "Query" and containing in entry.text]
 
 
 # --- clients ----------------------------------------------------------------------------------------------------------

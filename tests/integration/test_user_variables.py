@@ -334,5 +334,5 @@ def test_functions_of_the_server_cost_nothing(cluster, stored, connect):
     with GeneralLogs(cluster) as logs:
         for statement in ("SELECT NOW(), CONCAT('a', 'b')", "SELECT UPPER(DATABASE())", "SELECT 1 IN (1, 2)"):
             run(connection, statement)
-        texts = [text for node in range(3) for text in logs.texts(node, "")]
+        texts = [text for node in range(3) for text in logs.texts_of_sessions(node)]
         assert not [text for text in texts if "@i" in text or "session_track" in text or "last_insert_id" in text.lower()]
