@@ -129,26 +129,35 @@ ScanStep ResponseScanner::scan(std::span<uint8_t> input) {
       continue;
     }
 
-    const size_t packet_bytes = kPacketHeaderBytes + payload_bytes;
-    if (packet_bytes > kMaxHeldPacketBytes) return broken(at);
-    if (available < packet_bytes) return {.pass_bytes = at};
-    const bool columns_eof = (state_ == State::kColumnsEof || state_ == State::kDefinitions) &&
-                             first_byte == kEofHeader && payload_bytes == kEofPayloadBytes;
-    ScanStep step{.packet_bytes = packet_bytes,
-                  .packet_payload = {header + kPacketHeaderBytes, payload_bytes}};
-    read_held_packet(step.packet_payload, step);
-    if (step.event == ScanEvent::kMalformed) return broken(at);
-    begin_packet(header);
-    payload_left_ = 0;
-    if (step.event == ScanEvent::kNeedMore) {  // nothing to report: it passes too
-      if (columns_eof) patch_columns_eof(header + kPacketHeaderBytes);
-      at += packet_bytes;
-      continue;
-    }
-    step.pass_bytes = at;
-    step.response_done = state_ == State::kDone;
-    return step;
+    const std::optional<ScanStep> step = hold_packet(input, at);
+    if (step) return *step;
   }
+}
+
+// Of the packet at `at`, which must be there as a whole. Nothing if there is nothing to report: then it
+// passes too, and `at` is behind it.
+std::optional<ScanStep> ResponseScanner::hold_packet(std::span<uint8_t> input, size_t& at) {
+  uint8_t* const header = input.data() + at;
+  uint8_t* const payload = header + kPacketHeaderBytes;
+  const uint32_t payload_bytes = read_packet_header(header).payload_bytes;
+  const size_t packet_bytes = kPacketHeaderBytes + payload_bytes;
+  if (packet_bytes > kMaxHeldPacketBytes) return broken(at);
+  if (input.size() - at < packet_bytes) return ScanStep{.pass_bytes = at};
+  const bool columns_eof = (state_ == State::kColumnsEof || state_ == State::kDefinitions) &&
+                           *payload == kEofHeader && payload_bytes == kEofPayloadBytes;
+  ScanStep step{.packet_bytes = packet_bytes, .packet_payload = {payload, payload_bytes}};
+  read_held_packet(step.packet_payload, step);
+  if (step.event == ScanEvent::kMalformed) return broken(at);
+  begin_packet(header);
+  payload_left_ = 0;
+  if (step.event == ScanEvent::kNeedMore) {
+    if (columns_eof) patch_columns_eof(payload);
+    at += packet_bytes;
+    return std::nullopt;
+  }
+  step.pass_bytes = at;
+  step.response_done = state_ == State::kDone;
+  return step;
 }
 
 // The hot path: whole rows, one after the other. Stops where anything else may begin. The members that change

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "protocol/byte_reader.h"
@@ -115,6 +116,7 @@ class ResponseScanner {
   bool must_be_held(uint8_t first_byte, uint32_t payload_bytes) const;
   void begin_packet(uint8_t* header);
   void packet_passes();
+  std::optional<ScanStep> hold_packet(std::span<uint8_t> input, size_t& at);
   void read_held_packet(Bytes payload, ScanStep& step);
   void read_first_packet(Bytes payload, ScanStep& step);
   void read_prepare_ok(Bytes payload, ScanStep& step);
