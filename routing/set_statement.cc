@@ -40,6 +40,31 @@ bool is_global(VariableScope scope) {
   return scope != VariableScope::kNone && scope != VariableScope::kSession;
 }
 
+// A form that is opened by a word and is no variable.
+struct Form {
+  Keyword word;
+  SetKind kind;
+  int words;        // that open it
+  bool commas_too;  // they belong to its value
+};
+
+constexpr std::array kForms = {
+    Form{"NAMES"_kw, SetKind::kNames, 1, false},
+    Form{"CHARACTER"_kw, SetKind::kCharset, 2, false},  // CHARACTER SET
+    Form{"CHARSET"_kw, SetKind::kCharset, 1, false},
+    Form{"ROLE"_kw, SetKind::kRole, 1, true},
+    Form{"DEFAULT"_kw, SetKind::kDefaultRole, 1, true},
+    Form{"RESOURCE"_kw, SetKind::kResourceGroup, 2, true},  // RESOURCE GROUP
+    Form{"PASSWORD"_kw, SetKind::kPassword, 1, false},
+};
+
+// `assigned`: a `=` follows, which makes a variable of every word but PASSWORD.
+const Form* form_of(Keyword word, bool assigned) {
+  if (assigned && word != "PASSWORD"_kw) return nullptr;
+  const auto* const found = std::ranges::find(kForms, word, &Form::word);
+  return found == kForms.end() ? nullptr : found;
+}
+
 }  // namespace
 
 SetReader::SetReader(std::string_view sql, const LexMode& mode) : sql_(sql), mode_(mode), lexer_(sql, mode) {
@@ -121,78 +146,67 @@ SetAssignment SetReader::read_variable(const char* start) {
   return assignment;
 }
 
-std::optional<SetAssignment> SetReader::next() {
-  if (done_ || at_end()) return {};
-  const char* const start = token_.text.data();
-  SetAssignment assignment;
-  const auto rest = [&](SetKind kind, bool commas_too) {
-    assignment.kind = kind;
-    assignment.span = between(start, end_of(token_.text));
-    read_value(assignment, commas_too);
-  };
-  // `word = ...` is a variable, even if the word starts another form.
-  SqlLexer ahead = lexer_;
-  const Token following = ahead.next();
-  const bool assigned = is_operator(following, "=") || is_operator(following, ":=");
-
-  const Keyword word = assigned ? kNoKeyword : keyword_of(token_);
-  if (token_.kind == TokenKind::kUserVariable) {
-    assignment.name = token_.name;
-    assignment.span = token_.text;
+// At a user variable.
+void SetReader::read_user_variable(SetAssignment& assignment) {
+  assignment.name = token_.name;
+  assignment.span = token_.text;
+  advance();
+  if (is_operator(token_, "=") || is_operator(token_, ":=")) {
+    assignment.kind = SetKind::kUserVariable;
     advance();
-    if (is_operator(token_, "=") || is_operator(token_, ":=")) {
-      assignment.kind = SetKind::kUserVariable;
-      advance();
-    }
-    read_value(assignment, false);
-  } else if (word == "NAMES"_kw) {
-    advance();
-    rest(SetKind::kNames, false);
-  } else if (word == "CHARACTER"_kw) {
-    advance();
-    advance();  // SET
-    rest(SetKind::kCharset, false);
-  } else if (word == "CHARSET"_kw) {
-    advance();
-    rest(SetKind::kCharset, false);
-  } else if (word == "ROLE"_kw) {
-    advance();
-    rest(SetKind::kRole, true);
-  } else if (word == "DEFAULT"_kw) {
-    advance();
-    rest(SetKind::kDefaultRole, true);
-  } else if (word == "RESOURCE"_kw) {
-    advance();
-    advance();  // GROUP
-    rest(SetKind::kResourceGroup, true);
-  } else if (keyword_of(token_) == "PASSWORD"_kw) {
-    advance();
-    rest(SetKind::kPassword, false);
-  } else {
-    VariableScope scope = VariableScope::kNone;
-    if (word != kNoKeyword) scope = scope_of(word);
-    if (scope != VariableScope::kNone) {
-      sticky_scope_ = scope;
-      advance();
-    }
-    if (keyword_of(token_) == "TRANSACTION"_kw && !assigned) {
-      assignment.scope = scope;
-      advance();
-      rest(SetKind::kTransaction, true);
-    } else {
-      assignment = read_variable(start);
-    }
   }
+  read_value(assignment, false);
+}
 
+// At the scope of a variable or of TRANSACTION, if there is one.
+SetAssignment SetReader::read_scoped_variable(const char* start, bool assigned) {
+  const VariableScope scope = assigned ? VariableScope::kNone : scope_of(keyword_of(token_));
+  if (scope != VariableScope::kNone) {
+    sticky_scope_ = scope;
+    advance();
+  }
+  if (assigned || keyword_of(token_) != "TRANSACTION"_kw) return read_variable(start);
+  SetAssignment assignment;
+  assignment.kind = SetKind::kTransaction;
+  assignment.scope = scope;
+  advance();
+  assignment.span = between(start, end_of(token_.text));
+  read_value(assignment, true);
+  return assignment;
+}
+
+// Behind the value.
+void SetReader::end_assignment() {
   if (set_statement_ && keyword_of(token_) == "FOR"_kw) {
-    const char* const behind = end_of(token_.text);
-    after_for_ = between(behind, end_of(sql_));
+    after_for_ = between(end_of(token_.text), end_of(sql_));
     done_ = true;
   } else if (is_operator(token_, ",")) {
     advance();
   } else {
     done_ = true;
   }
+}
+
+std::optional<SetAssignment> SetReader::next() {
+  if (done_ || at_end()) return {};
+  const char* const start = token_.text.data();
+  // `word = ...` is a variable, even if the word starts another form.
+  SqlLexer ahead = lexer_;
+  const Token following = ahead.next();
+  const bool assigned = is_operator(following, "=") || is_operator(following, ":=");
+  SetAssignment assignment;
+  if (token_.kind == TokenKind::kUserVariable) {
+    read_user_variable(assignment);
+  } else if (const Form* const form = form_of(keyword_of(token_), assigned); form != nullptr) {
+    for (int i = 0; i < form->words; ++i)
+      advance();
+    assignment.kind = form->kind;
+    assignment.span = between(start, end_of(token_.text));
+    read_value(assignment, form->commas_too);
+  } else {
+    assignment = read_scoped_variable(start, assigned);
+  }
+  end_assignment();
   return assignment;
 }
 

@@ -65,6 +65,9 @@ class SetReader {
   void advance() { token_ = lexer_.next(); }
   bool at_end() const;
   SetAssignment read_variable(const char* start);
+  SetAssignment read_scoped_variable(const char* start, bool assigned);
+  void read_user_variable(SetAssignment& assignment);
+  void end_assignment();
   void read_value(SetAssignment& assignment, bool commas_too);
 
   std::string_view sql_;

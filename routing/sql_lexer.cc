@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace causeway::routing {
 namespace {
@@ -431,11 +432,9 @@ void SqlLexer::next(Token& token) {
   }
 
   const char c = sql_[position_];
-  bool is_name = false;
   switch (class_of(c)) {
     case CharClass::kWord:
       lex_word_or_prefixed_string(token);
-      is_name = token.kind == TokenKind::kWord;
       break;
     case CharClass::kDigit:
       if (after_dot_ && !space_before) {
@@ -443,85 +442,114 @@ void SqlLexer::next(Token& token) {
       } else {
         lex_number_or_word(token);
       }
-      is_name = token.kind == TokenKind::kWord;
       break;
     case CharClass::kCommentStart:
       make(token, TokenKind::kOperator, position_ + 1);
       break;
     case CharClass::kBlank:
     case CharClass::kOther:
-      switch (c) {
-        case '\'':
-          lex_quoted(token, TokenKind::kString, !mode_.no_backslash_escapes);
-          break;
-        case '"':
-          if (mode_.ansi_quotes) {
-            lex_quoted(token, TokenKind::kQuotedIdentifier, false);
-          } else {
-            lex_quoted(token, TokenKind::kString, !mode_.no_backslash_escapes);
-          }
-          is_name = mode_.ansi_quotes;
-          break;
-        case '`':
-          lex_quoted(token, TokenKind::kQuotedIdentifier, false);
-          is_name = true;
-          break;
-        case '@':
-          lex_variable(token);
-          break;
-        case '?':
-          make(token, TokenKind::kPlaceholder, position_ + 1);
-          break;
-        case ';':
-          make(token, TokenKind::kTerminator, position_ + 1);
-          break;
-        case ':':
-          make(token, TokenKind::kOperator, position_ + (at(position_ + 1) == '=' ? 2 : 1));
-          break;
-        case '.':
-          if (!continues_name && is_digit(at(position_ + 1))) {
-            lex_number_or_word(token);
-          } else {
-            make(token, TokenKind::kOperator, position_ + 1);
-          }
-          break;
-        default:
-          make(token, TokenKind::kOperator, position_ + 1);
-          break;
-      }
+      lex_symbol(token, c, continues_name);
       break;
   }
   position_ += token.text.size();
   after_dot_ = token.kind == TokenKind::kOperator && c == '.';
-  after_name_ = is_name;
+  after_name_ = is_name(token);
 }
 
-std::string unquote(const Token& token, const LexMode& mode) {
-  std::string out;
+// What begins with `c`, which is in no word and no number.
+void SqlLexer::lex_symbol(Token& token, char c, bool continues_name) {
+  switch (c) {
+    case '\'':
+      return lex_quoted(token, TokenKind::kString, !mode_.no_backslash_escapes);
+    case '"':
+      if (mode_.ansi_quotes) return lex_quoted(token, TokenKind::kQuotedIdentifier, false);
+      return lex_quoted(token, TokenKind::kString, !mode_.no_backslash_escapes);
+    case '`':
+      return lex_quoted(token, TokenKind::kQuotedIdentifier, false);
+    case '@':
+      return lex_variable(token);
+    case '?':
+      return make(token, TokenKind::kPlaceholder, position_ + 1);
+    case ';':
+      return make(token, TokenKind::kTerminator, position_ + 1);
+    case ':':
+      return make(token, TokenKind::kOperator, position_ + (at(position_ + 1) == '=' ? 2 : 1));
+    case '.':
+      if (!continues_name && is_digit(at(position_ + 1))) return lex_number_or_word(token);
+      return make(token, TokenKind::kOperator, position_ + 1);
+    default:
+      return make(token, TokenKind::kOperator, position_ + 1);
+  }
+}
+
+namespace {
+
+// How a token's name is quoted in its text.
+struct Quoting {
   char quote = '\0';
   bool backslash_escapes = false;
+};
+
+// Nothing if the name stands for itself.
+std::optional<Quoting> quoting_of(const Token& token, const LexMode& mode) {
   const char first = token.text.empty() ? '\0' : token.text.front();
   switch (token.kind) {
     case TokenKind::kString:
-      if (first == '$' || (first | 0x20) == 'x' || (first | 0x20) == 'b') return std::string(token.name);
-      quote = first == '"' ? '"' : '\'';
-      backslash_escapes = !mode.no_backslash_escapes;
-      break;
+      if (first == '$' || (first | 0x20) == 'x' || (first | 0x20) == 'b') return std::nullopt;
+      return Quoting{.quote = first == '"' ? '"' : '\'', .backslash_escapes = !mode.no_backslash_escapes};
     case TokenKind::kQuotedIdentifier:
-      quote = first;
-      break;
-    case TokenKind::kUserVariable:
-      if (token.text.size() == token.name.size() + 1) return std::string(token.name);
-      quote = token.text[1];
-      backslash_escapes =
-          !mode.no_backslash_escapes && (quote == '\'' || (quote == '"' && !mode.ansi_quotes));
-      break;
+      return Quoting{.quote = first};
+    case TokenKind::kUserVariable: {
+      if (token.text.size() == token.name.size() + 1) return std::nullopt;
+      const char quote = token.text[1];
+      const bool is_string = quote == '\'' || (quote == '"' && !mode.ansi_quotes);
+      return Quoting{.quote = quote, .backslash_escapes = !mode.no_backslash_escapes && is_string};
+    }
     case TokenKind::kSystemVariable:
-      quote = '`';
+      return Quoting{.quote = '`'};
+    default:
+      return std::nullopt;
+  }
+}
+
+// What stands behind a backslash.
+void append_escaped(std::string& out, char escaped) {
+  switch (escaped) {
+    case '0':
+      out += '\0';
+      break;
+    case 'b':
+      out += '\b';
+      break;
+    case 'n':
+      out += '\n';
+      break;
+    case 'r':
+      out += '\r';
+      break;
+    case 't':
+      out += '\t';
+      break;
+    case 'Z':
+      out += '\x1A';
+      break;
+    case '%':
+    case '_':  // kept for LIKE, as the servers do
+      out += '\\';
+      out += escaped;
       break;
     default:
-      return std::string(token.name);
+      out += escaped;
+      break;
   }
+}
+
+}  // namespace
+
+std::string unquote(const Token& token, const LexMode& mode) {
+  const std::optional<Quoting> quoting = quoting_of(token, mode);
+  if (!quoting) return std::string(token.name);
+  std::string out;
   out.reserve(token.name.size());
   for (size_t i = 0; i < token.name.size(); ++i) {
     const char c = token.name[i];
@@ -529,45 +557,13 @@ std::string unquote(const Token& token, const LexMode& mode) {
     if (const size_t bytes = character_bytes(token.name, i, mode.multibyte_backslash); bytes > 1) {
       out += token.name.substr(i, bytes);
       i += bytes - 1;
-      continue;
-    }
-    if (c == quote && has_next && token.name[i + 1] == quote) {
-      out += quote;
-      ++i;
-      continue;
-    }
-    if (c != '\\' || !backslash_escapes || !has_next) {
+    } else if (c == quoting->quote && has_next && token.name[i + 1] == c) {
       out += c;
-      continue;
-    }
-    const char escaped = token.name[++i];
-    switch (escaped) {
-      case '0':
-        out += '\0';
-        break;
-      case 'b':
-        out += '\b';
-        break;
-      case 'n':
-        out += '\n';
-        break;
-      case 'r':
-        out += '\r';
-        break;
-      case 't':
-        out += '\t';
-        break;
-      case 'Z':
-        out += '\x1A';
-        break;
-      case '%':
-      case '_':  // kept for LIKE, as the servers do
-        out += '\\';
-        out += escaped;
-        break;
-      default:
-        out += escaped;
-        break;
+      ++i;
+    } else if (c == '\\' && quoting->backslash_escapes && has_next) {
+      append_escaped(out, token.name[++i]);
+    } else {
+      out += c;
     }
   }
   return out;

@@ -90,6 +90,7 @@ class SqlLexer {
   size_t dollar_quoted_end() const;
 
   void make(Token& token, TokenKind kind, size_t end) const;
+  void lex_symbol(Token& token, char c, bool continues_name);
   void lex_word_or_prefixed_string(Token& token);
   void lex_number_or_word(Token& token);
   void lex_quoted(Token& token, TokenKind kind, bool backslash_escapes);

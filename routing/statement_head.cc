@@ -609,77 +609,93 @@ bool sets_default_collation(const SetAssignment& assignment) {
          is_any_of(assignment.name, {"character_set_connection", "character_set_server"});
 }
 
+// What the assignments of a SET have shown, beside the statement's flags.
+struct SetContents {
+  Class cls = Class::kSet;
+  size_t assignments = 0;
+  bool understood = false;
+  bool in_doubt = false;
+  bool admin = false;
+  std::optional<SetAssignment> next_transaction;
+};
+
+void note_session_variable(const SetAssignment& assignment, const LexMode& mode, SetContents& contents,
+                           Statement& statement) {
+  if (causeway_variable(assignment.name)) statement.uses_causeway_variables = true;
+  if (is_connection_bound_variable(assignment.name)) statement.sets_connection_bound = true;
+  if (equals_ignoring_case(assignment.name, "autocommit")) statement.sets_autocommit = true;
+  if (is_unreplicated_write_variable(assignment.name)) statement.sets_unreplicated_writes = true;
+  if (!is_bare(assignment)) return;
+  if (is_transaction_characteristic(assignment.name)) {
+    contents.next_transaction = assignment;
+  } else if (mode.mariadb) {
+    statement.needs_reported_form = true;
+  }
+}
+
+// False if it is not understood, and with it the statement.
+bool note_assignment(const SetAssignment& assignment, const LexMode& mode, SetContents& contents,
+                     Statement& statement) {
+  ++contents.assignments;
+  (assignment.kind == SetKind::kUnknown ? contents.in_doubt : contents.understood) = true;
+  if (sets_default_collation(assignment)) statement.sets_connection_bound = true;
+  switch (assignment.kind) {
+    case SetKind::kSessionVariable:
+      note_session_variable(assignment, mode, contents, statement);
+      break;
+    case SetKind::kGlobalVariable:
+      if (causeway_variable(assignment.name)) statement.uses_causeway_variables = true;
+      contents.admin = true;
+      break;
+    case SetKind::kUserVariable:
+      statement.assigns_user_variables = true;
+      break;
+    case SetKind::kTransaction:
+      if (!read_transaction_characteristics(assignment, mode, statement)) return false;
+      contents.cls = Class::kSetTransaction;
+      if (assignment.scope == VariableScope::kGlobal) contents.admin = true;
+      break;
+    case SetKind::kDefaultRole:
+      contents.cls = Class::kDdl;
+      break;
+    case SetKind::kPassword:
+    case SetKind::kResourceGroup:
+      contents.admin = true;
+      break;
+    case SetKind::kRole:
+      statement.sets_role = true;
+      break;
+    case SetKind::kCharset:
+      statement.needs_reported_form = true;
+      break;
+    case SetKind::kNames:
+    case SetKind::kUnknown:
+      break;
+  }
+  return true;
+}
+
 }  // namespace
 
 StatementClass classify_set(std::string_view text, const LexMode& mode, Statement& statement,
                             std::string_view& after_for) {
-  bool understood = false;
-  bool in_doubt = false;
-  bool admin = false;
-  Class cls = Class::kSet;
-  size_t assignments = 0;
-  std::optional<SetAssignment> next_transaction;
+  SetContents contents;
   SetReader reader(text, mode);
   for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
-    ++assignments;
-    (assignment->kind == SetKind::kUnknown ? in_doubt : understood) = true;
-    if (sets_default_collation(*assignment)) statement.sets_connection_bound = true;
-    switch (assignment->kind) {
-      case SetKind::kSessionVariable:
-        if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
-        if (is_connection_bound_variable(assignment->name)) statement.sets_connection_bound = true;
-        if (equals_ignoring_case(assignment->name, "autocommit")) statement.sets_autocommit = true;
-        if (is_bare(*assignment)) {
-          if (is_transaction_characteristic(assignment->name)) {
-            next_transaction = assignment;
-          } else if (mode.mariadb) {
-            statement.needs_reported_form = true;
-          }
-        }
-        if (is_unreplicated_write_variable(assignment->name)) statement.sets_unreplicated_writes = true;
-        break;
-      case SetKind::kGlobalVariable:
-        if (causeway_variable(assignment->name)) statement.uses_causeway_variables = true;
-        admin = true;
-        break;
-      case SetKind::kUserVariable:
-        statement.assigns_user_variables = true;
-        break;
-      case SetKind::kTransaction:
-        if (!read_transaction_characteristics(*assignment, mode, statement)) return Class::kUnknown;
-        cls = Class::kSetTransaction;
-        if (assignment->scope == VariableScope::kGlobal) admin = true;
-        break;
-      case SetKind::kDefaultRole:
-        cls = Class::kDdl;
-        break;
-      case SetKind::kPassword:
-      case SetKind::kResourceGroup:
-        admin = true;
-        break;
-      case SetKind::kRole:
-        statement.sets_role = true;
-        break;
-      case SetKind::kCharset:
-        statement.needs_reported_form = true;
-        break;
-      case SetKind::kNames:
-      case SetKind::kUnknown:
-        break;
-    }
+    if (!note_assignment(*assignment, mode, contents, statement)) return Class::kUnknown;
   }
-  if (understood && in_doubt) statement.sets_autocommit = true;
+  if (contents.understood && contents.in_doubt) statement.sets_autocommit = true;
   after_for = reader.statement_after_for();
-  if (next_transaction) {
-    if (assignments == 1 && read_next_transaction(*next_transaction, mode, statement)) {
+  if (contents.next_transaction) {
+    if (contents.assignments == 1 && read_next_transaction(*contents.next_transaction, mode, statement)) {
       statement.next_transaction_only = true;
       return Class::kSetTransaction;
     }
     statement.assigns_next_transaction = true;
   }
-  statement.sets_globally = admin;
-  if (admin) return Class::kAdmin;
-  return understood ? cls : Class::kUnknown;
+  statement.sets_globally = contents.admin;
+  if (contents.admin) return Class::kAdmin;
+  return contents.understood ? contents.cls : Class::kUnknown;
 }
 
 }  // namespace causeway::routing
