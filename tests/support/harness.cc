@@ -21,8 +21,10 @@ using proxy::Clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick{50};
+// Of a worker that is late, but has not stood still.
+constexpr milliseconds kLateTick{200};
 constexpr milliseconds kPoll{250};
-constexpr milliseconds kMonitorPatience{5000};
+constexpr milliseconds kMonitorPatience{3000};
 constexpr milliseconds kForever{60'000};
 // More turns than anything here takes: something goes round in circles.
 constexpr size_t kMaxTurns = 2'000'000;
@@ -61,7 +63,8 @@ std::string Books::unbalanced() const {
       out << "node " << i << ": gauge of connections " << node.gauge_connections << " for "
           << node.connections << "\n";
     if (node.gauge_leases_in_use != 0) out << "node " << i << ": leases " << node.gauge_leases_in_use << "\n";
-    if (node.at_server != node.connections)
+    if (node.of_monitor > (i == 0 ? 1U : 0U)) out << "node " << i << ": " << node.of_monitor << " besides\n";
+    if (node.at_server > node.connections)
       out << "node " << i << ": the server has " << node.at_server << " for " << node.connections << "\n";
   }
   if (sessions != 0 || open_sessions != 0 || gauge_sessions != 0)
@@ -108,8 +111,8 @@ proxy::Config Harness::make_config(const HarnessOptions& options,
   config.monitor.password = protocol::SecretBytes(std::string_view("watch"));
   for (const std::string_view user : {"app", "other"})
     config.users[std::string(user)].password = protocol::SecretBytes(std::string_view("secret"));
-  config.timeouts.client_idle = milliseconds{30'000};
-  config.forwarding.aurora_fwd_writer_idle_timeout = std::chrono::seconds{20};
+  config.timeouts.client_idle = milliseconds{15'000};
+  config.forwarding.aurora_fwd_writer_idle_timeout = std::chrono::seconds{8};
   config.listeners.push_back({.address = {.host = "127.0.0.1", .port = 3306}});
   if (options.configure) options.configure(config);
   for (proxy::ListenerConfig& listener : config.listeners) {
@@ -256,8 +259,9 @@ void Harness::run_timers() {
 }
 
 void Harness::advance(milliseconds time) {
+  const milliseconds tick = time > std::chrono::seconds{1} || time == kLateTick ? kLateTick : kTick;
   while (time.count() > 0) {
-    const milliseconds step = std::min(time, kTick);
+    const milliseconds step = std::min(time, tick);
     time -= step;
     clock_.advance(step);
     since_poll_ += step;
@@ -275,7 +279,8 @@ bool Harness::wait_until(const std::function<bool()>& predicate) {
   settle();
   milliseconds waited{0};
   // What only gathers for a moment needs no tick.
-  for (milliseconds step{1}; waited < kForever; step = std::min(step * 10, kTick)) {
+  for (milliseconds step{1}; waited < kForever;
+       step = std::min(step * 10, waited < std::chrono::seconds{1} ? kTick : kLateTick)) {
     if (predicate()) return true;
     advance(step);
     waited += step;
@@ -296,13 +301,15 @@ Books Harness::books() {
     const proxy::BackendPool& pool = shard.pool(i);
     const proxy::ConnectionBudget& budget = services_.budgets[i];
     const proxy::NodeMetrics& gauges = shard.node_metrics(i);
-    books.nodes.push_back({.connections = pool.size(),
-                           .in_use = pool.in_use(),
-                           .budget_used = budget.used(),
-                           .waiters = budget.has_waiters() || !services_.lines[i].empty(),
-                           .gauge_connections = gauges.connections.value(),
-                           .gauge_leases_in_use = gauges.leases_in_use.value(),
-                           .at_server = servers_[i]->connections_open()});
+    books.nodes.push_back(
+        {.connections = pool.size(),
+         .in_use = pool.in_use(),
+         .budget_used = budget.used(),
+         .waiters = budget.has_waiters() || !services_.lines[i].empty(),
+         .gauge_connections = gauges.connections.value(),
+         .gauge_leases_in_use = gauges.leases_in_use.value(),
+         .at_server = servers_[i]->connections_open() - servers_[i]->connections_of("monitor"),
+         .of_monitor = servers_[i]->connections_of("monitor")});
   }
   books.sessions = sessions_.workers().front()->list().size();
   books.open_sessions = services_.open_sessions.load();
@@ -313,6 +320,17 @@ Books Harness::books() {
   for (const proxy::Gauge& pinned : metrics.pinned_sessions)
     books.gauge_pinned += pinned.value();
   return books;
+}
+
+void Harness::heal() {
+  hangs_are_seen_ = false;
+  for (size_t i = 0; i < servers_.size(); ++i) {
+    servers_[i]->fault_at(static_cast<size_t>(-1), Fault::kNone);
+    view_.nodes[i].reachable = true;
+  }
+  view_.writer = 0;
+  poll();
+  advance(kTick);
 }
 
 std::string Harness::settle_books() {

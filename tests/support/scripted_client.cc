@@ -84,6 +84,7 @@ void ScriptedClient::send(Bytes payload, uint8_t sequence_id) {
     case Fault::kError:
       return send_bytes(packet);
     case Fault::kClose:
+    case Fault::kCloseUnread:
       return close();
     case Fault::kTruncated:
       send_bytes(Bytes(packet).first(packet.size() / 2));

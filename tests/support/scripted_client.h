@@ -63,7 +63,8 @@ class ScriptedClient {
   // A command that had no answer, though all deadlines are over.
   bool hung() const { return hung_; }
 
-  // Steps are packets that are sent. kError has no meaning here; kStall: the client sends nothing any more.
+  // Steps are packets that are sent. kError and kCloseUnread have no meaning here; kStall: the client sends
+  // nothing any more.
   size_t steps() const { return steps_; }
   void fault_at(size_t step, Fault fault) {
     fault_step_ = step;

@@ -1,13 +1,13 @@
 #include "tests/support/scripted_server.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <stdexcept>
@@ -30,6 +30,9 @@ using protocol::CapabilityFlags;
 using protocol::Command;
 
 constexpr uint8_t kCollation = 45;
+
+// Session tracking, variables, and when the server was started: in one write.
+constexpr size_t kSetUpCommands = 3;
 
 protocol::Nonce fixed_nonce() {
   protocol::Nonce nonce{};
@@ -69,6 +72,8 @@ std::string_view to_string(Fault fault) {
       return "no fault";
     case Fault::kClose:
       return "close";
+    case Fault::kCloseUnread:
+      return "close unread";
     case Fault::kError:
       return "error";
     case Fault::kTruncated:
@@ -207,8 +212,8 @@ void Reply::as_usual() {
 // --- ScriptedServer ---
 
 ScriptedServer::ScriptedServer(std::string name, Flavor flavor) : name_(std::move(name)), flavor_(flavor) {
-  static std::atomic<unsigned> number{0};
-  path_ = "/tmp/causeway-test-" + std::to_string(::getpid()) + "-" + std::to_string(++number) + ".sock";
+  // The same whenever a story is told again: errors have it in their texts.
+  path_ = "/tmp/causeway-test-" + std::to_string(::getpid()) + "-" + name_ + ".sock";
   listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const sockaddr_un address = address_of(path_);
   ::unlink(path_.c_str());
@@ -302,6 +307,7 @@ bool ScriptedServer::accept_all() {
 
 bool ScriptedServer::pump(ServerConnection& connection) {
   if (connection.socket < 0) return false;
+  if (close_unread(connection)) return true;
   bool ended = false;
   bool progress = read_all(connection, ended);
   if (progress && connection.phase != ServerConnection::Phase::kLogin && connection.out.empty()) {
@@ -312,6 +318,17 @@ bool ScriptedServer::pump(ServerConnection& connection) {
   progress |= flush(connection);
   const bool is_over = (connection.close_when_sent || connection.cut) && connection.out.empty();
   if (!ended && !is_over) return progress;
+  ::close(connection.socket);
+  connection.socket = -1;
+  return true;
+}
+
+bool ScriptedServer::close_unread(ServerConnection& connection) {
+  if (fault_ != Fault::kCloseUnread || steps_ != fault_step_ || !connection.out.empty()) return false;
+  int waiting = 0;
+  if (::ioctl(connection.socket, FIONREAD, &waiting) != 0 || waiting == 0) return false;
+  ++steps_;
+  set_up_steps_.push_back(connection.commands < kSetUpCommands);
   ::close(connection.socket);
   connection.socket = -1;
   return true;
@@ -439,7 +456,7 @@ Received ScriptedServer::request_of(ServerConnection& connection, Bytes payload)
 
 void ScriptedServer::on_command(ServerConnection& connection, const Packet& packet) {
   Received request = request_of(connection, packet.payload);
-  request.set_up = connection.commands++ < 3 && request.command == Command::kQuery;
+  request.set_up = connection.commands++ < kSetUpCommands && request.command == Command::kQuery;
   received_.push_back(request);
   if (request.command == Command::kQuit) connection.close_when_sent = true;
   if (request.command == Command::kStmtClose) {
@@ -489,11 +506,13 @@ void ScriptedServer::on_file_packet(ServerConnection& connection, const Packet& 
 
 void ScriptedServer::send(ServerConnection& connection, Buffer answer, uint8_t sequence_id) {
   const bool faulty = steps_++ == fault_step_;
+  set_up_steps_.push_back(connection.commands <= kSetUpCommands);
   if (connection.stalled || connection.cut) return;
   switch (faulty ? fault_ : Fault::kNone) {
     case Fault::kNone:
       break;
     case Fault::kClose:
+    case Fault::kCloseUnread:  // the greeting: nothing has come
       connection.cut = true;
       return;
     case Fault::kError:
@@ -653,6 +672,11 @@ size_t ScriptedServer::count(std::string_view text) const {
     return one.command != Command::kStmtPrepare && one.command != Command::kStmtClose &&
            one.text.find(text) != std::string::npos;
   }));
+}
+
+size_t ScriptedServer::connections_of(std::string_view user) const {
+  return static_cast<size_t>(
+      std::ranges::count_if(connections_, [user](const auto& one) { return one->user == user; }));
 }
 
 void ScriptedServer::forget() {

@@ -25,6 +25,7 @@ enum class Flavor : uint8_t { kMysql, kMariadb };
 enum class Fault : uint8_t {
   kNone,
   kClose,          // the connection is closed
+  kCloseUnread,    // it is closed before what has come is read
   kError,          // an ERR packet that means nothing in particular: 1105
   kTruncated,      // half of the answer, then the connection is closed
   kWrongSequence,  // the answer with sequence ids that are not the ones expected
@@ -33,9 +34,9 @@ enum class Fault : uint8_t {
   kCloseBehind,    // the answer, and then the connection is closed
 };
 std::string_view to_string(Fault fault);
-inline constexpr Fault kFaults[] = {Fault::kClose,         Fault::kError,    Fault::kTruncated,
-                                    Fault::kWrongSequence, Fault::kBytewise, Fault::kStall,
-                                    Fault::kCloseBehind};
+inline constexpr Fault kFaults[] = {Fault::kClose,     Fault::kCloseUnread,   Fault::kError,
+                                    Fault::kTruncated, Fault::kWrongSequence, Fault::kBytewise,
+                                    Fault::kStall,     Fault::kCloseBehind};
 
 // A command that was received whole.
 struct Received {
@@ -131,9 +132,10 @@ class Reply {
 // where what one side has written the other can read at once, so that "nothing to do" means that nothing is
 // under way.
 //
-// Without a script it behaves like a small server: it checks passwords, knows transactions, schemas and
-// prepared statements as far as status flags and trackers tell of them, answers a SELECT with one row that
-// has the server's name, waits for positions successfully, and gives every write a position.
+// One of a name at a time. Without a script it behaves like a small server: it checks passwords, knows
+// transactions, schemas and prepared statements as far as status flags and trackers tell of them, answers a
+// SELECT with one row that has the server's name, waits for positions successfully, and gives every write a
+// position.
 class ScriptedServer {
  public:
   using Handler = std::function<void(Reply&)>;
@@ -181,11 +183,14 @@ class ScriptedServer {
   size_t count(std::string_view text) const;
   size_t connections_opened() const { return opened_; }
   size_t connections_open() const { return connections_.size(); }
+  size_t connections_of(std::string_view user) const;
   size_t round_trips() const { return round_trips_; }
   void forget();
 
   // Steps are answers, the greeting and the one to a login included, over all connections.
   size_t steps() const { return steps_; }
+  // The step belongs to the opening of a connection.
+  bool is_set_up(size_t step) const { return set_up_steps_[step]; }
   void fault_at(size_t step, Fault fault) {
     fault_step_ = step;
     fault_ = fault;
@@ -208,6 +213,7 @@ class ScriptedServer {
 
   bool accept_all();
   bool pump(ServerConnection& connection);
+  bool close_unread(ServerConnection& connection);
   bool read_all(ServerConnection& connection, bool& ended);
   void take_packets(ServerConnection& connection);
   void on_login_packet(ServerConnection& connection, const Packet& packet);
@@ -233,6 +239,7 @@ class ScriptedServer {
   size_t opened_ = 0;
   size_t round_trips_ = 0;
   size_t steps_ = 0;
+  std::vector<bool> set_up_steps_;
   size_t fault_step_ = static_cast<size_t>(-1);
   Fault fault_ = Fault::kNone;
 };
