@@ -45,6 +45,14 @@ struct Outcome {
   Clock::time_point begun = {};
 };
 
+// What the monitor has of a node beside its record.
+struct NodeWatch {
+  NativeClient client;     // used by the node's thread; interrupt() by stop()
+  bool reconnect = false;  // asked for by look_anew()
+  AheadWatch ahead;
+  std::string last_error;  // of the last failed poll; empty if the last poll went well
+};
+
 }  // namespace
 
 std::string node_name(const MonitorOptions::Node& node) {
@@ -90,24 +98,18 @@ NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& o
 // and publishes under it, so that views come in order. Lock order: mutex, then those of ClusterState.
 struct ClusterMonitor::Impl {
   Impl(MonitorOptions given, ClusterState& where, MonitorLog sink)
-      : options(std::move(given)),
-        state(where),
-        log(std::move(sink)),
-        reconnect(options.nodes.size()),
-        ahead(options.nodes.size()),
-        last_errors(options.nodes.size()) {
+      : options(std::move(given)), state(where), log(std::move(sink)), watches(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
-      clients.push_back(std::make_unique<NativeClient>());
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
     }
   }
 
   void start() {
     const std::lock_guard lock(mutex);
-    for (size_t i = 0; i < clients.size(); ++i) {
+    for (size_t i = 0; i < watches.size(); ++i) {
       threads.emplace_back([this, i] {
         run(i);
-        clients[i]->close();
+        watches[i].client.close();
         const std::lock_guard done(mutex);
         --running;
         finished.notify_all();
@@ -125,8 +127,8 @@ struct ClusterMonitor::Impl {
       // Who only waits says goodbye to its server; who hangs is cut off.
       finished.wait_for(lock, kGoodbye, [this] { return running == 0; });
     }
-    for (const auto& client : clients)
-      client->interrupt();
+    for (NodeWatch& watch : watches)
+      watch.client.interrupt();
     for (std::thread& thread : threads)
       thread.join();
     threads.clear();
@@ -138,11 +140,11 @@ struct ClusterMonitor::Impl {
     ConnectionCount connections;
     for (;;) {
       const auto started = Clock::now();
-      if (is_to_reconnect(i)) clients[i]->close();
+      if (is_to_reconnect(i)) watches[i].client.close();
       Outcome outcome = poll(i, server_started_at);
       outcome.begun = started;
       if (outcome.probe) {
-        count_connections(*clients[i], connections);
+        count_connections(watches[i].client, connections);
         outcome.probe->connections = connections;
       }
       const bool refused = outcome.refused;
@@ -159,13 +161,11 @@ struct ClusterMonitor::Impl {
 
   bool is_to_reconnect(size_t i) {
     const std::lock_guard lock(mutex);
-    const bool asked = reconnect[i];
-    reconnect[i] = false;
-    return asked;
+    return std::exchange(watches[i].reconnect, false);
   }
 
   Outcome poll(size_t i, int64_t& server_started_at) {
-    NativeClient& client = *clients[i];
+    NativeClient& client = watches[i].client;
     MonitorAccount& account = *options.account;
     if (account.was_refused()) static_cast<void>(account.read_again());
     const bool on_new_connection = !client.connected();
@@ -219,7 +219,7 @@ struct ClusterMonitor::Impl {
       log(Level::kInfo, "a node lets the monitor in again", {{"node", record.name}});
     record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
     log_node(i, before, outcome);
-    last_errors[i] = std::move(outcome.error);
+    watches[i].last_error = std::move(outcome.error);
     if (outcome.probe) note_incarnation(i, *outcome.probe);
     if (outcome.probe) {
       note_promotion(record, *outcome.probe);
@@ -239,7 +239,7 @@ struct ClusterMonitor::Impl {
     log(Level::kWarning, "a node is not what it was", {{"node", record.name}, {"reason", why}});
     // A position that went back may only hide what the replica has too much.
     const bool same = same_server(record.probe->identity(), probe.identity());
-    if (!same || ahead[i].verdict() != AheadWatch::Verdict::kAhead) ahead[i].reset();
+    if (!same || watches[i].ahead.verdict() != AheadWatch::Verdict::kAhead) watches[i].ahead.reset();
     ask_again();
   }
 
@@ -258,8 +258,8 @@ struct ClusterMonitor::Impl {
       history.clear();
       // The first writer of all is taken at its word.
       if (memory.writer >= 0) {
-        for (AheadWatch& watch : ahead)
-          watch.reset();
+        for (NodeWatch& watch : watches)
+          watch.ahead.reset();
         ask_again();
       }
     }
@@ -311,11 +311,11 @@ struct ClusterMonitor::Impl {
       const NodeProbe& replica = *records[i].probe;
       const bool mariadb = replica.flavor == ServerFlavor::kMariadb;
       if (replica.gtid_executed.kind() == writer.gtid_executed.kind() && !writer.gtid_executed.empty()) {
-        ahead[i].observe(replica.gtid_executed, replica.answered_at, writer.gtid_executed, writer.polled_at,
-                         mariadb);
+        watches[i].ahead.observe(replica.gtid_executed, replica.answered_at, writer.gtid_executed,
+                                 writer.polled_at, mariadb);
       } else {
-        ahead[i].observe(election.nodes[i].executed, replica.answered_at, election.nodes[w].executed,
-                         writer.polled_at, false);
+        watches[i].ahead.observe(election.nodes[i].executed, replica.answered_at, election.nodes[w].executed,
+                                 writer.polled_at, false);
       }
     }
   }
@@ -361,7 +361,7 @@ struct ClusterMonitor::Impl {
       log(Level::kError, "a node does not let the monitor in: what was known last of its role is kept",
           {{"node", record.name}, {"user", options.account->user()}, {"reason", error}});
     }
-    last_errors[i] = std::move(error);
+    watches[i].last_error = std::move(error);
     publish_once_all_are_known();
   }
 
@@ -410,9 +410,10 @@ struct ClusterMonitor::Impl {
     node.executed = std::move(elected.executed);
     node.incarnation = records[i].incarnation;
     node.position_era = records[i].position_era;
-    node.last_error = last_errors[i];
-    node.consistent = node.role != NodeRole::kReplica || ahead[i].verdict() == AheadWatch::Verdict::kWithin;
-    if (ahead[i].verdict() == AheadWatch::Verdict::kAhead && node.role == NodeRole::kReplica)
+    node.last_error = watches[i].last_error;
+    node.consistent =
+        node.role != NodeRole::kReplica || watches[i].ahead.verdict() == AheadWatch::Verdict::kWithin;
+    if (watches[i].ahead.verdict() == AheadWatch::Verdict::kAhead && node.role == NodeRole::kReplica)
       node.inconsistent_reason = "it has transactions that the writer lacks";
     // A wait there would be for a place in the log of its own source, which may well have the same name.
     const bool of_another_log = memory.position_kind == PositionKind::kBinlogCoordinates &&
@@ -424,20 +425,9 @@ struct ClusterMonitor::Impl {
     }
     if (!records[i].probe) return node;
     const NodeProbe& probe = *records[i].probe;
-    node.read_only = probe.read_only;
+    static_cast<ServerFacts&>(node) = static_cast<const ServerFacts&>(probe);
     node.polled_at = probe.polled_at;
-    node.flavor = probe.flavor;
-    node.server_version = probe.server_version;
-    node.server_version_number = probe.server_version_number;
     node.identity = probe.identity();
-    node.capabilities = probe.capabilities;
-    node.default_collation = probe.default_collation;
-    node.max_connections = probe.max_connections;
-    node.connections = probe.connections;
-    node.sql_mode = probe.sql_mode;
-    node.init_connect = probe.init_connect;
-    node.defaults = probe.defaults;
-    node.binary_log = probe.binary_log;
     return node;
   }
 
@@ -451,7 +441,7 @@ struct ClusterMonitor::Impl {
             {{"node", record.name}, {"reason", outcome.error}});
       else if (first_of_outage)
         log(Level::kError, "a node is out of service", {{"node", record.name}, {"reason", outcome.error}});
-      else if (outcome.error != last_errors[i])
+      else if (outcome.error != watches[i].last_error)
         log(Level::kError, "a node is still out of service",
             {{"node", record.name}, {"reason", outcome.error}});
       return;
@@ -507,8 +497,9 @@ struct ClusterMonitor::Impl {
     for (size_t i = 0; i < records.size(); ++i) {
       if (records[i].health != Health::kNew) continue;
       records[i].health = Health::kDown;
-      last_errors[i] = "no answer yet";
-      log(Level::kError, "a node is out of service", {{"node", records[i].name}, {"reason", last_errors[i]}});
+      watches[i].last_error = "no answer yet";
+      log(Level::kError, "a node is out of service",
+          {{"node", records[i].name}, {"reason", watches[i].last_error}});
     }
     publish();
     return false;
@@ -517,8 +508,7 @@ struct ClusterMonitor::Impl {
   const MonitorOptions options;
   ClusterState& state;
   const MonitorLog log;
-  std::vector<std::unique_ptr<NativeClient>>
-      clients;  // each used by its node's thread; interrupt() by stop()
+  std::vector<NodeWatch> watches;  // by node, as records
   std::vector<std::thread> threads;
 
   std::mutex mutex;
@@ -529,10 +519,7 @@ struct ClusterMonitor::Impl {
   bool stopping = false;
   uint64_t poll_requests = 0;
   std::vector<NodeRecord> records;
-  std::vector<bool> reconnect;    // asked for by look_anew()
-  std::vector<AheadWatch> ahead;  // by node
   WriterHistory history;
-  std::vector<std::string> last_errors;
   NodePairs told_twins;
   WriterMemory memory;
   uint64_t version = 0;
@@ -570,7 +557,7 @@ void ClusterMonitor::poll_now() {
 void ClusterMonitor::look_anew(size_t node) {
   {
     const std::lock_guard lock(impl_->mutex);
-    impl_->reconnect[node] = true;
+    impl_->watches[node].reconnect = true;
   }
   poll_now();
 }

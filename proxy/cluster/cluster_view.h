@@ -38,9 +38,27 @@ enum class NodeRole : uint8_t {
 std::string_view to_string(ServerFlavor flavor);  // "mysql", "mariadb"
 std::string_view to_string(NodeRole role);        // "unknown", "writer", "replica", "read-only"
 
+// What a server says of itself when it is polled.
+struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+  ServerFlavor flavor = ServerFlavor::kMysql;
+  std::string server_version;
+  uint32_t server_version_number = 0;          // 80403
+  protocol::CapabilityFlags capabilities = 0;  // of its handshake
+  uint8_t default_collation = 0;               // of its handshake
+  bool read_only = false;                      // read_only, super_read_only or innodb_read_only
+  bool binary_log = false;
+  uint64_t max_connections = 0;
+  ConnectionCount connections;
+  std::string sql_mode;       // the global one
+  bool init_connect = false;  // there is one: logins run it, resets do not
+  SessionDefaults defaults;   // by its global variables
+
+  friend bool operator==(const ServerFacts&, const ServerFacts&) = default;
+};
+
 // One configured node. Facts are of its last good poll; a node that is out keeps them.
-struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
-  std::string name;  // "host:port", or the path of its Unix socket
+struct NodeView : ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+  std::string name;              // "host:port", or the path of its Unix socket
   std::string host;
   uint16_t port = 0;
   std::string unix_socket;
@@ -61,7 +79,6 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   bool consistent = true;
   std::string inconsistent_reason;  // why not; empty while it is only not known yet
 
-  bool read_only = false;
   bool replication_running = false;  // the applier runs
   bool has_source = false;           // it replicates by a channel, and so has a lag, known or not
   // Of replicas: an upper bound of how far they were behind the writer when they were polled (WriterHistory);
@@ -70,9 +87,6 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   consistency::Position executed;  // of the cluster's position kind; a lower bound; kNone: unknown
   std::chrono::steady_clock::time_point polled_at;  // when `executed` and `lag` were asked for
 
-  ServerFlavor flavor = ServerFlavor::kMysql;
-  std::string server_version;
-  uint32_t server_version_number = 0;  // 80403
   ServerIdentity identity;
 
   // Rises when another server, or a new process of the same one, answers at the address, and when its
@@ -84,15 +98,6 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   // the incarnation, and when positions come to mean something else (another kind; coordinates of another
   // writer's log).
   uint64_t position_era = 0;
-
-  protocol::CapabilityFlags capabilities = 0;  // of its handshake
-  uint8_t default_collation = 0;               // of its handshake
-  uint64_t max_connections = 0;
-  ConnectionCount connections;
-  std::string sql_mode;       // the global one
-  bool init_connect = false;  // there is one: logins run it, resets do not
-  SessionDefaults defaults;   // by its global variables
-  bool binary_log = false;
 
   std::string last_error;  // of the last failed poll; empty if the last poll went well
 

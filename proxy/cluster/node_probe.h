@@ -47,13 +47,7 @@ struct GroupMembership {
 };
 
 // The answers of one poll.
-struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
-  ServerFlavor flavor = ServerFlavor::kMysql;
-  std::string server_version;
-  uint32_t server_version_number = 0;
-  protocol::CapabilityFlags capabilities = 0;
-  uint8_t default_collation = 0;
-
+struct NodeProbe : ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
   uint64_t server_id = 0;
   std::string server_uuid;
   std::string host_name;   // see ServerIdentity
@@ -61,14 +55,7 @@ struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered
   // The number that the server gave the monitor's connection; 0: not known. It is the first poll on it.
   uint64_t connection_id = 0;
   bool on_new_connection = false;
-  bool read_only = false;  // read_only, super_read_only or innodb_read_only
-  bool binary_log = false;
   bool gtid_mode = false;  // MySQL: ON (not ON_PERMISSIVE: there anonymous transactions may come)
-  uint64_t max_connections = 0;
-  ConnectionCount connections;
-  std::string sql_mode;       // the global one
-  bool init_connect = false;  // there is one: logins run it, resets do not
-  SessionDefaults defaults;   // by its global variables
 
   // What it has committed. MySQL: gtid_executed, with gtid_mode only. MariaDB: gtid_current_pos.
   consistency::Position gtid_executed;
