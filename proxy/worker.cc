@@ -80,8 +80,8 @@ void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress p
 void Worker::drain() {
   asio::post(io_, [this] {
     for (ClientSession& session : sessions_.list()) {
-      const bool idle = session.in_flight == nullptr && session.transaction == routing::Target::kNone &&
-                        !session.deferred.begin && !session.pins.whole_session();
+      const bool idle =
+          session.in_flight == nullptr && !session.transaction.is_begun() && !session.pins.whole_session();
       if (!idle) continue;
       session.waiter.closing = true;
       end_waits(session);
@@ -159,7 +159,8 @@ void Worker::leave_former_writers() {
   for (ClientSession& session : sessions_.list()) {
     const BackendConnection* connection = session.writer.connection;
     if (connection == nullptr || connection->in_use || shard_.is_to_writer(*connection)) continue;
-    const bool lives_there = session.transaction == routing::Target::kWriter || session.pins.user_variables ||
+    const bool lives_there = session.transaction.is_on(routing::Target::kWriter) ||
+                             session.pins.user_variables ||
                              session.pins.whole_session_on(routing::Target::kWriter) ||
                              session.prepared.cursors(routing::Target::kWriter) > 0;
     if (lives_there) leave_former_writer(session);

@@ -85,10 +85,6 @@ OwnStatement refused(ClientError error) {
   return own;
 }
 
-bool in_transaction(const ClientSession& session) {
-  return session.deferred.begin || session.transaction != routing::Target::kNone;
-}
-
 // What a SET would change; nothing is changed before all of it is known to be right.
 struct Changes {
   std::optional<ReadConsistency> level;
@@ -182,7 +178,7 @@ std::optional<ClientError> check(const ClientSession& session, const CausewayAss
       is_default ? session.listener.read_consistency : consistency::parse_read_consistency(assignment.text);
   if (!level) return wrong_value_for_variable(name, assignment.text);
   const bool switches = (*level == ReadConsistency::kOff) != (session.level == ReadConsistency::kOff);
-  if (switches && in_transaction(session)) return read_consistency_in_transaction();
+  if (switches && session.transaction.is_begun()) return read_consistency_in_transaction();
   changes.level = level;
   return std::nullopt;
 }

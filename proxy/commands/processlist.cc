@@ -120,7 +120,8 @@ std::string shown_state(const ClientSession& session) {
 
 bool is_forwarded(const ClientSession& session) {
   if (session.level == consistency::ReadConsistency::kOff || !session.writer) return false;
-  return session.in_flight == session.writer.connection || session.transaction == routing::Target::kWriter ||
+  return session.in_flight == session.writer.connection ||
+         session.transaction.is_on(routing::Target::kWriter) ||
          session.pins.whole_session_on(routing::Target::kWriter);
 }
 

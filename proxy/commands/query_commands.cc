@@ -142,9 +142,10 @@ Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
 
 // Those that the session's `classified` holds; `wire` is the packet of all of them.
 Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPlace place) {
-  if (session.deferred.next_sent_to != Target::kNone) co_await settle_next_transaction(session);
+  if (session.transaction.next_sent_to() != Target::kNone) co_await settle_next_transaction(session);
   const std::optional<Decision> decision = common_decision(session);
-  const bool each = !decision || session.transaction_timed_out || !session.replica_variables.empty();
+  const bool each =
+      !decision || session.transaction.was_idle_for_too_long() || !session.replica_variables.empty();
   if (each) co_return co_await run_each(session, place);
   if (!session.unreported_calls.empty()) co_await ask_for_unreported_state(session);
   for (const Statement& statement : session.classified.statements)
@@ -223,7 +224,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
   if (query->attribute_count > 0) apply_attributes(*query, statement.hints);
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   RunOutcome outcome;
-  if (is_own_statement(statement) && !session.transaction_timed_out) {
+  if (is_own_statement(statement) && !session.transaction.was_idle_for_too_long()) {
     outcome = co_await run_own(session, statement, place);
   } else {
     outcome = co_await run_one(session, statement, wire, place);

@@ -112,13 +112,7 @@ void forget_state(ClientSession& session) {
   session.procedure_on_replica = false;
   session.named_since_procedure.clear();
   session.temporary_tables.clear();
-  session.deferred = DeferredTransaction{};
-  session.transaction = routing::Target::kNone;
-  session.transaction_doubt = TransactionDoubt::kNone;
   session.former_writer = kNoNode;
-  session.transaction_timed_out = false;
-  session.snapshot_due = false;
-  session.characteristics = {};
   session.initial_sql_mode_known = false;
   start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.login.key->collation);
   start_variables(session);

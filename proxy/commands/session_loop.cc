@@ -79,7 +79,7 @@ constexpr size_t kKeptStatements = 16;
 
 Clock::duration idle_limit(const ClientSession& session) {
   const Config& config = session.shard.config();
-  if (session.transaction == routing::Target::kWriter)
+  if (session.transaction.is_on(routing::Target::kWriter))
     return config.forwarding.aurora_fwd_writer_idle_timeout;
   return config.timeouts.client_idle;
 }
@@ -97,9 +97,7 @@ Clock::time_point idle_deadline(const ClientSession& session) {
 void give_up_idle_transaction(ClientSession& session) {
   Shard& shard = session.shard;
   if (session.writer) shard.pool(session.writer.connection->node).close(*session.writer.connection);
-  session.transaction = routing::Target::kNone;
-  session.transaction_doubt = TransactionDoubt::kNone;
-  session.transaction_timed_out = true;
+  session.transaction.idle_for_too_long();
   count_session(session);
   shard.metrics().errors_session_timeout.add();
   shard.logger().warning("an idle transaction was rolled back",
@@ -108,8 +106,7 @@ void give_up_idle_transaction(ClientSession& session) {
 
 // Nothing is lost to the client if the session ends now.
 bool may_leave(const ClientSession& session) {
-  return session.transaction == routing::Target::kNone && !session.deferred.begin &&
-         !session.pins.whole_session();
+  return !session.transaction.is_begun() && !session.pins.whole_session();
 }
 
 // The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
@@ -127,9 +124,10 @@ Awaitable<bool> end_wait(ClientSession& session) {
     if (session.shard.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
     co_return true;
   }
-  if (session.transaction == routing::Target::kWriter) {
-    if (session.transaction_doubt != TransactionDoubt::kNone) co_await learn_transaction_status(session);
-    if (session.transaction == routing::Target::kWriter) give_up_idle_transaction(session);
+  if (session.transaction.is_on(routing::Target::kWriter)) {
+    if (session.transaction.doubt() != routing::TransactionDoubt::kNone)
+      co_await learn_transaction_status(session);
+    if (session.transaction.is_on(routing::Target::kWriter)) give_up_idle_transaction(session);
     co_return false;
   }
   const ClientError goodbye = idle_too_long(session.shard.config().timeouts.client_idle);

@@ -43,25 +43,11 @@ constexpr size_t kMaxTemporaryTables = 1000;
 constexpr size_t kMaxVariablesOfProcedure = 1000;
 
 void keep_begin(ClientSession& session, const Statement& statement) {
-  DeferredTransaction& deferred = session.deferred;
-  // COMMIT AND CHAIN of a transaction of which nothing was sent leaves it as it is.
-  if (deferred.begin && statement.cls != StatementClass::kBegin) return;
-  const bool was_read_only = deferred.begin && deferred.read_only;
-  // The first one has spent it, and MariaDB's second begins anew.
-  if (deferred.begin && !session_view(session).begin_keeps_access_mode) deferred.next = {};
-  deferred.read_only = routing::starts_read_only(statement, session_view(session));
-  // Of two the first may be the one that says READ ONLY.
-  const bool same_again = was_read_only && deferred.read_only && !statement.read_only;
-  if (statement.cls != StatementClass::kBegin) {
-    deferred.begin_sql = "BEGIN";
-  } else if (!same_again) {
-    deferred.begin_sql.assign(statement.text);
-  }
-  deferred.begin = true;
+  session.transaction.begin_later(statement, session.shard.view().flavor == ServerFlavor::kMysql);
 }
 
 Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  const bool begun = session.deferred.begin;
+  const bool begun = session.transaction.begin_deferred();
   keep_begin(session, statement);
   return local_ok(session, statement, place, begun ? SessionChange::kNone : SessionChange::kTransactionBegun);
 }
@@ -86,7 +72,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 }
 
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  session.deferred = DeferredTransaction{};
+  session.transaction.forget_deferred();
   RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
   outcome.close = outcome.close || statement.release;
   co_return outcome;
@@ -94,7 +80,7 @@ Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& stat
 
 Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
                                                 AnswerPlace place) {
-  routing::add_characteristics(session.deferred.next, statement.characteristics);
+  session.transaction.set_next(statement.characteristics);
   return local_ok(session, statement, place);
 }
 
@@ -163,7 +149,7 @@ bool may_use_what_functions_left(const ClientSession& session, const Statement& 
 
 Awaitable<void> bring_what_functions_left(ClientSession& session, const Statement& statement,
                                           std::string_view execute_text) {
-  const bool on_replica = session.transaction == Target::kReplica;
+  const bool on_replica = session.transaction.is_on(Target::kReplica);
   if (on_replica || session.level == consistency::ReadConsistency::kOff) co_return;
   // Called again there, they have left it there too.
   if (session.functions_left_state && session.pins.whole_session_on(Target::kWriter)) co_return;
@@ -188,8 +174,7 @@ Awaitable<void> bring_what_functions_left(ClientSession& session, const Statemen
 }
 
 std::optional<ClientError> take_pending_error(ClientSession& session) {
-  if (!session.transaction_timed_out) return std::nullopt;
-  session.transaction_timed_out = false;
+  if (!session.transaction.take_idle_for_too_long()) return std::nullopt;
   return transaction_idle_timeout(session.shard.config().forwarding.aurora_fwd_writer_idle_timeout);
 }
 
@@ -212,7 +197,7 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
 void note_variables_of_procedure(ClientSession& session, const Statement& statement,
                                  const Decision& decision) {
   if (!session.procedure_on_replica || !statement.uses_user_variables || session.variables_beside) return;
-  if (session.transaction == Target::kReplica || decision.target != Target::kWriter) return;
+  if (session.transaction.is_on(Target::kReplica) || decision.target != Target::kWriter) return;
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
   std::vector<std::string>& named = session.named_since_procedure;
   for (std::string& name : routing::user_variables_of(statement.text, session.lex_mode)) {
@@ -239,7 +224,7 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
                              const Decision& decision) {
   if (session.replica_variables.empty()) return false;
   if (decision.action == Action::kLeaveReadOnly) return true;
-  if (session.transaction == Target::kReplica)
+  if (session.transaction.is_on(Target::kReplica))
     return decision.takes_transaction_along ||
            (decision.beside_transaction && decision.target == Target::kWriter &&
             statement.uses_user_variables);
@@ -261,7 +246,7 @@ Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace
 // Ends the transaction there with its connection, or by COMMIT where a procedure's variables live on it.
 Awaitable<void> end_on_replica(ClientSession& session) {
   BackendPool& pool = session.shard.pool(session.replica.connection->node);
-  const bool keeps = session.procedure_on_replica && session.transaction == Target::kReplica;
+  const bool keeps = session.procedure_on_replica && session.transaction.is_on(Target::kReplica);
   BackendConnection* const connection = keeps ? pool.take_own(session.replica) : nullptr;
   if (connection == nullptr) {
     pool.close(*session.replica.connection);
@@ -295,9 +280,9 @@ const Statement& completed(const ClientSession& session, const Statement& statem
                            std::optional<Statement>& changed) {
   if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback)
     return statement;
-  if (session.completion_type == routing::CompletionType::kNoChain) return statement;
+  if (session.transaction.completion_type() == routing::CompletionType::kNoChain) return statement;
   changed = statement;
-  routing::complete(*changed, session.completion_type);
+  routing::complete(*changed, session.transaction.completion_type());
   return *changed;
 }
 
@@ -345,8 +330,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kLeaveReadOnly:
       // What the transaction has read would be locked against the DDL when it gets there.
       if (session.replica) co_await end_on_replica(session);
-      session.transaction = Target::kNone;
-      session.deferred = DeferredTransaction{};
+      session.transaction.leave_read_only();
       break;
     case Action::kReadOnlyTransactionError:
       session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
@@ -358,7 +342,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kEndDeferred:
       co_return co_await end_deferred(session, statement, place);
     case Action::kNothingOpen: {
-      session.deferred.next = {};
+      session.transaction.spend_next();
       RunOutcome outcome = co_await local_ok(session, statement, place);
       outcome.close = outcome.close || statement.release;
       co_return outcome;

@@ -135,9 +135,8 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   run.decision = decision;
   run.text_prepare = prepared.get();
   run.auxiliary = true;
-  if (session.deferred.begin) run.add_status = protocol::status::kInTransaction;
-  if (session.deferred.begin && session.deferred.read_only)
-    run.add_status |= protocol::status::kInTransactionReadonly;
+  if (session.transaction.begin_deferred()) run.add_status = protocol::status::kInTransaction;
+  if (session.transaction.deferred_read_only()) run.add_status |= protocol::status::kInTransactionReadonly;
   const RunOutcome outcome = co_await run_statement(session, run);
   if (!outcome.is_error) session.text_prepared.insert_or_assign(key, std::move(prepared));
   co_return outcome;

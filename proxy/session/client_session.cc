@@ -25,7 +25,7 @@ void count_session(ClientSession& session) {
   CountedSession now;
   now.forwarding = session.logged_in && session.level != consistency::ReadConsistency::kOff;
   now.on_writer = session.used_writer;
-  now.pin(PinReason::kTransaction) = session.transaction != routing::Target::kNone;
+  now.pin(PinReason::kTransaction) = session.transaction.is_open();
   now.pin(PinReason::kTemporaryTable) = pins.temporary_table;
   now.pin(PinReason::kTableLock) = pins.table_lock || pins.backup_lock;
   now.pin(PinReason::kUserLock) = pins.user_lock;

@@ -32,6 +32,7 @@
 #include "routing/route_decision.h"
 #include "routing/session_state.h"
 #include "routing/sql_lexer.h"
+#include "routing/transaction_state.h"
 #include "routing/user_variables.h"
 
 namespace causeway::proxy {
@@ -44,20 +45,6 @@ struct PeerAddress {
   uint16_t port = 0;  // 0: a Unix socket, or not known
 };
 
-// Of the client's transaction what the servers do not know (yet).
-struct DeferredTransaction {
-  bool begin = false;             // BEGIN was answered and goes ahead of the next statement
-  bool read_only = false;         // ... and it was READ ONLY
-  std::string begin_sql;          // as the client wrote it
-  routing::NextTransaction next;  // SET TRANSACTION for the next transaction
-  // Where `next` went ahead of a statement that has begun no transaction: spent or not, only the server knows
-  // (settle_next_transaction()). The connection, and its incarnation.
-  routing::Target next_sent_to = routing::Target::kNone;
-  uint64_t next_sent_incarnation = 0;
-  bool next_connection_kept = false;  // for other reasons, too
-  bool next_read_only() const { return next.access == routing::AccessMode::kReadOnly; }
-};
-
 // An answer that no server has given, as the last one of its session: what ROW_COUNT(), SHOW WARNINGS and
 // their like speak of. A server that is asked about it gets a statement of the same outcome ahead.
 struct LocalAnswer {
@@ -68,13 +55,6 @@ struct LocalAnswer {
   ClientError error = {};  // kError
 
   bool any() const { return kind != Kind::kNone || prepared || pinged; }
-};
-
-// An ERR packet says nothing of the transaction. Until a server does, one is taken to be open, and...
-enum class TransactionDoubt : uint8_t {
-  kNone,
-  kMayHaveEnded,      // it may have been rolled back, as by a deadlock
-  kMayHaveCommitted,  // what was done in it may be committed
 };
 
 // Why the session stays on one server.
@@ -143,11 +123,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   bool handshake_collation_forgotten = false;  // by COM_RESET_CONNECTION, as on MySQL
   bool was_reset = false;  // or has changed its user: init_connect has no part in its state
   std::string schema;
-  bool autocommit = true;
-  bool transaction_read_only = false;
-  bool autocommit_off = false;  // by the variable: of a server's default MySQL's status flag does not say it
-  bool auto_is_null = false;    // sql_auto_is_null
-  routing::CompletionType completion_type = routing::CompletionType::kNoChain;
+  bool auto_is_null = false;             // sql_auto_is_null
   std::chrono::seconds wait_timeout{0};  // that it has set; 0: none
   bool initial_sql_mode_known = false;
   routing::LexMode lex_mode;
@@ -177,17 +153,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   PreparedStatements prepared;
   TextPreparedStatements text_prepared;
 
-  // Its transaction.
-  DeferredTransaction deferred;
-  routing::Target transaction = routing::Target::kNone;  // where one is open, or may be
-  // What it has that is not the session's: of SET TRANSACTION, and whether its BEGIN has said READ ONLY or
-  // READ WRITE.
-  routing::NextTransaction characteristics;
-  // It is on a replica and has read nothing there: the first read makes the snapshot that all of it sees, and
-  // so is the one that waits for what the session must see.
-  bool snapshot_due = false;
-  TransactionDoubt transaction_doubt = TransactionDoubt::kNone;
-  bool transaction_timed_out = false;  // it was rolled back: the next statement says so
+  routing::TransactionState transaction;
 
   // Its servers.
   BackendLease writer;

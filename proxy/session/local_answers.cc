@@ -28,14 +28,11 @@ Awaitable<bool> send_answer(ClientSession& session) {
 }  // namespace
 
 StatusFlags local_status(const ClientSession& session) {
-  StatusFlags flags = session.autocommit ? protocol::status::kAutocommit : StatusFlags{0};
+  StatusFlags flags = session.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
   if (session.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
   if (session.lex_mode.ansi_quotes && session.lex_mode.mariadb) flags |= protocol::status::kAnsiQuotes;
-  if (session.deferred.begin || session.transaction != routing::Target::kNone) {
-    flags |= protocol::status::kInTransaction;
-    if (session.deferred.begin && session.deferred.read_only)
-      flags |= protocol::status::kInTransactionReadonly;
-  }
+  if (session.transaction.is_begun()) flags |= protocol::status::kInTransaction;
+  if (session.transaction.deferred_read_only()) flags |= protocol::status::kInTransactionReadonly;
   return flags;
 }
 

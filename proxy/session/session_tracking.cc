@@ -78,14 +78,14 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     return;
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
-    session.transaction_read_only = is_on(item.value);
+    session.transaction.set_read_only_variable(is_on(item.value));
     connection.read_only_leg = false;
   } else if (item.name == "last_insert_id" || item.name == "identity") {
     set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
-    session.autocommit_off = !is_on(item.value);
+    session.transaction.set_autocommit_variable(is_on(item.value));
   } else if (item.name == "completion_type") {
-    session.completion_type = routing::parse_completion_type(item.value);
+    session.transaction.set_completion_type(routing::parse_completion_type(item.value));
   } else if (item.name == "sql_auto_is_null") {
     session.auto_is_null = is_on(item.value);
   } else if (item.name == "wait_timeout") {
@@ -154,15 +154,16 @@ void start_lex_mode(ClientSession& session, uint8_t collation) {
 void start_variables(ClientSession& session) {
   const NodeView* writer = session.shard.view().writer_node();
   const SessionDefaults defaults = writer == nullptr ? SessionDefaults{} : writer->defaults;
-  session.autocommit = defaults.autocommit;
-  session.autocommit_off = !session.autocommit;
+  session.transaction = routing::TransactionState({.autocommit = defaults.autocommit,
+                                                   .read_only = defaults.transaction_read_only,
+                                                   .completion_type = defaults.completion_type});
   take_defaults(session, defaults);
 }
 
 void take_defaults(ClientSession& session, const SessionDefaults& defaults) {
   session.auto_is_null = defaults.auto_is_null;
-  session.transaction_read_only = defaults.transaction_read_only;
-  session.completion_type = defaults.completion_type;
+  session.transaction.set_read_only_variable(defaults.transaction_read_only);
+  session.transaction.set_completion_type(defaults.completion_type);
   session.trackers.transactions = defaults.tracks_transactions;
   session.trackers.state_change = defaults.tracks_state_change;
 }

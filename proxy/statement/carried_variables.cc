@@ -150,7 +150,7 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   }
   for (const std::string& assignment : *answer.values)
     carry(session, assignment);
-  connection->keep = session.transaction == routing::Target::kReplica ||
+  connection->keep = session.transaction.is_on(routing::Target::kReplica) ||
                      session.prepared.cursors(routing::Target::kReplica) > 0 ||
                      session.procedure_on_replica || session.pins.whole_session_on(routing::Target::kReplica);
   pool.put_back(*connection);

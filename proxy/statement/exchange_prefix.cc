@@ -184,7 +184,7 @@ bool tells_writer_variables(const ClientSession& session, const BackendConnectio
   const routing::WriterVariables& variables = session.writer_variables;
   return variables.any() && variables.known() && session.level != consistency::ReadConsistency::kOff &&
          target_of(session, connection) == routing::Target::kReplica &&
-         session.transaction != routing::Target::kReplica && !speaks_of_the_last_statement(exchange) &&
+         !session.transaction.is_on(routing::Target::kReplica) && !speaks_of_the_last_statement(exchange) &&
          connection.user_variables_version != variables.version();
 }
 
@@ -265,7 +265,7 @@ bool replays_access_mode(const ClientSession& session, const BackendConnection& 
 bool must_forget_transaction(const ClientSession& session, const BackendConnection& connection,
                              const Exchange& exchange) {
   return connection.holds_next_transaction && !speaks_of_the_last_statement(exchange) &&
-         session.deferred.next_sent_to != target_of(session, connection);
+         session.transaction.next_sent_to() != target_of(session, connection);
 }
 
 void append_user_variables(Prefix& prefix, const ClientSession& session, const BackendConnection& connection,
@@ -282,7 +282,7 @@ void append_access_mode_sql(std::string& sql, const ClientSession& session,
     sql += '1';
     return;
   }
-  sql += session.transaction_read_only ? '1' : '0';
+  sql += session.transaction.read_only_variable() ? '1' : '0';
 }
 
 }  // namespace
@@ -441,11 +441,11 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   }
   const bool on_replica = target_of(session, connection) == routing::Target::kReplica;
   routing::NextTransaction next =
-      exchange.set_transaction ? session.deferred.next : routing::NextTransaction{};
+      exchange.set_transaction ? session.transaction.next() : routing::NextTransaction{};
   // READ ONLY stands for it: spent is spent, see settle_next_transaction().
   if (on_replica && next.access == routing::AccessMode::kReadWrite)
     next.access = routing::AccessMode::kReadOnly;
-  const bool in_transaction = session.transaction != routing::Target::kNone || exchange.begin;
+  const bool in_transaction = session.transaction.is_open() || exchange.begin;
   if (on_replica && exchange.access == AccessOnReplica::kShown && !in_transaction)
     next.access = routing::AccessMode::kReadOnly;
   if (exchange.track_next) {
@@ -462,7 +462,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.push_back(PrefixStep::kSetTransaction);
   }
   if (exchange.begin) {
-    append_command(out, Command::kQuery, session.deferred.begin_sql, capabilities);
+    append_command(out, Command::kQuery, session.transaction.begin_sql(), capabilities);
     prefix.push_back(PrefixStep::kBegin);
     metrics.replay(ReplayedState::kTransaction);
   }

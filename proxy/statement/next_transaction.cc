@@ -14,16 +14,15 @@
 namespace causeway::proxy {
 namespace {
 
-using routing::AccessMode;
 using routing::NextTransaction;
 using routing::Target;
 
 // The connection that may hold it; null if it has gone, or is somebody else's by now.
 BackendConnection* holder(ClientSession& session) {
-  const DeferredTransaction& deferred = session.deferred;
-  BackendLease& lease = deferred.next_sent_to == Target::kWriter ? session.writer : session.replica;
+  const routing::TransactionState& transaction = session.transaction;
+  BackendLease& lease = transaction.next_sent_to() == Target::kWriter ? session.writer : session.replica;
   if (!lease || lease.connection->needs_reset ||
-      lease.connection->incarnation != deferred.next_sent_incarnation)
+      lease.connection->incarnation != transaction.next_sent_incarnation())
     return nullptr;
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
@@ -45,15 +44,6 @@ void append_session_characteristics(std::string& sql, const BackendConnection& c
   const std::string_view isolation = connection.mariadb ? "tx_isolation" : "transaction_isolation";
   for (const std::string_view variable : {isolation, access_mode_variable(connection)})
     sql.append(", SESSION ").append(variable).append("=@@SESSION.").append(variable);
-}
-
-// A transaction that an error has left in doubt.
-void learn_transaction(ClientSession& session, const protocol::OkPacket& ok, Target asked) {
-  if (session.transaction != asked || session.transaction_doubt == TransactionDoubt::kNone) return;
-  session.transaction_doubt = TransactionDoubt::kNone;
-  if ((ok.status_flags & protocol::status::kInTransaction) != 0) return;
-  session.transaction = Target::kNone;
-  session.characteristics = {};
 }
 
 bool is_ok(protocol::Bytes payload) {
@@ -82,12 +72,12 @@ void append_forget_next_transaction_sql(std::string& sql, const ClientSession& s
 }
 
 Awaitable<void> settle_next_transaction(ClientSession& session) {
-  if (session.deferred.next_sent_to == Target::kNone) co_return;
+  if (session.transaction.next_sent_to() == Target::kNone) co_return;
   BackendConnection* const connection = holder(session);
-  const Target asked = session.deferred.next_sent_to;
-  session.deferred.next_sent_to = Target::kNone;
+  const Target asked = session.transaction.next_sent_to();
+  session.transaction.next_is_settled();
   if (connection == nullptr) co_return;
-  connection->keep = session.deferred.next_connection_kept;
+  connection->keep = session.transaction.next_connection_kept();
   BackendPool& pool = session.shard.pool(connection->node);
 
   protocol::Buffer out;
@@ -111,7 +101,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
         const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
         if (ok) {
           left = reported(*ok);
-          learn_transaction(session, *ok, asked);
+          session.transaction.on_status(asked, (ok->status_flags & protocol::status::kInTransaction) != 0);
           connection->status = ok->status_flags;
         }
       }
@@ -121,13 +111,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
       forgotten = !error && is_ok(answer.payload);
     }
   }
-  if (left) {
-    NextTransaction& next = session.deferred.next;
-    const bool stood_for_read_write =
-        left->access == AccessMode::kReadOnly && next.access == AccessMode::kReadWrite;
-    next = *left;
-    if (stood_for_read_write) next.access = AccessMode::kReadWrite;
-  }
+  if (left) session.transaction.server_holds_next(*left);
   if (!forgotten) {
     pool.close(*connection);
     co_return;

@@ -10,14 +10,7 @@ using routing::Target;
 routing::SessionView session_view(const ClientSession& session) {
   routing::SessionView view;
   view.forwarding = session.level != ReadConsistency::kOff;
-  view.transaction = session.transaction;
-  view.snapshot_due = session.snapshot_due;
-  view.begin_deferred = session.deferred.begin;
-  view.deferred_read_only = session.deferred.read_only;
-  view.autocommit = session.autocommit;
-  view.transaction_read_only =
-      session.transaction_read_only && session.deferred.next.access != routing::AccessMode::kReadWrite;
-  view.next_transaction_read_only = session.deferred.next_read_only();
+  session.transaction.fill(view);
   // What functions have left on the replica cannot be collected without end: the next statement takes it to
   // the writer.
   const bool is_full =

@@ -70,8 +70,9 @@ AccessOnReplica RunningStatement::access_on_replica() const {
 
 // A session that does not forward is told that the server is read-only, not its transaction.
 bool RunningStatement::read_only_by_causeway() const {
-  return session_.level == ReadConsistency::kOff && session_.transaction == Target::kNone &&
-         session_.autocommit && !session_.transaction_read_only && !session_.deferred.next_read_only();
+  const routing::TransactionState& transaction = session_.transaction;
+  return session_.level == ReadConsistency::kOff && !transaction.is_open() && transaction.autocommit() &&
+         !transaction.read_only_variable() && transaction.next().access != routing::AccessMode::kReadOnly;
 }
 
 // The session stays where it is while it can.
@@ -196,20 +197,15 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
 void RunningStatement::begin_anew() {
   if (session_.replica) shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
-  session_.transaction = Target::kNone;
-  session_.snapshot_due = false;
+  session_.transaction.begin_again();
   session_.prepared.lose_cursors(Target::kReplica);
-  session_.deferred.begin = true;
-  session_.deferred.read_only = true;
-  session_.deferred.begin_sql = "START TRANSACTION READ ONLY";
-  session_.deferred.next.isolation = session_.characteristics.isolation;
 }
 
 // What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
 // a new session can have again.
 Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
-  const bool in_transaction = session_.transaction == Target::kReplica;
-  session_.transaction = Target::kNone;
+  const bool in_transaction = session_.transaction.is_on(Target::kReplica);
+  session_.transaction.lost(Target::kReplica);
   session_.prepared.lose_cursors(Target::kReplica);
   const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
                                            : connection_to_node_lost(node_name(node), reason);
@@ -261,7 +257,7 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
 }
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
-  const bool in_transaction = session_.transaction == Target::kReplica;
+  const bool in_transaction = session_.transaction.is_on(Target::kReplica);
   const int current_writer = shard_.view().writer;
   if (session_.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));

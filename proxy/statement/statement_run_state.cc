@@ -36,48 +36,8 @@ bool is_read(StatementClass cls) {
          cls == StatementClass::kWriterRead;
 }
 
-}  // namespace
-
-bool is_write(StatementClass cls) {
-  switch (cls) {
-    case StatementClass::kEmpty:
-    case StatementClass::kRead:
-    case StatementClass::kLockingRead:
-    case StatementClass::kWriterRead:
-    case StatementClass::kDiagnostics:
-    case StatementClass::kSet:
-    case StatementClass::kUse:
-    case StatementClass::kBegin:
-      return false;
-    default:
-      return true;
-  }
-}
-
-namespace {
-
 size_t hash_of(protocol::Bytes request) {
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(request.data()), request.size()});
-}
-
-// Whether the transaction on a replica that is open behind the statement has read something by then: what it
-// sees is fixed.
-bool takes_snapshot(const routing::Statement& statement, const ClientSession& session) {
-  const bool had = session.transaction == Target::kReplica && !session.snapshot_due;
-  switch (statement.cls) {
-    case StatementClass::kBegin:
-      return statement.consistent_snapshot;
-    case StatementClass::kCommit:
-    case StatementClass::kRollback:
-      return had && !statement.chain;
-    case StatementClass::kEmpty:
-    case StatementClass::kDiagnostics:
-    case StatementClass::kSet:
-    case StatementClass::kUse:
-      return had;
-    default:
-      return true;
-  }
 }
 
 }  // namespace
@@ -124,7 +84,7 @@ Awaitable<RunOutcome> RunningStatement::run() {
 // A transaction on a replica has begun in a session without any.
 bool RunningStatement::may_use_variables_of_writer() const {
   if (!session_.writer_variables.any() || session_.level == ReadConsistency::kOff) return false;
-  if (session_.transaction == Target::kReplica || run_.decision.beside_transaction) return false;
+  if (session_.transaction.is_on(Target::kReplica) || run_.decision.beside_transaction) return false;
   const routing::Statement& statement = *run_.statement;
   if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
   return run_.several || !routing::uses_named_variables_only(statement, session_.lex_mode);
@@ -141,33 +101,18 @@ Awaitable<RunOutcome> RunningStatement::run_with_variables() {
   co_return co_await run_on_writer();
 }
 
-// SET TRANSACTION goes ahead of whatever may begin a transaction: not of a question for session variables,
-// which would see what it is followed by.
-bool RunningStatement::sends_next_transaction() const {
-  const DeferredTransaction& deferred = session_.deferred;
-  if (!deferred.next.any() || deferred.next_sent_to != Target::kNone) return false;
-  const routing::Statement& statement = *run_.statement;
-  const bool shows_variables = statement.shows_access_mode || statement.shows_variables;
-  const bool begins_none = !deferred.begin && session_.transaction == Target::kNone &&
-                           statement.cls == StatementClass::kRead && shows_variables &&
-                           (session_.autocommit || !statement.has_from);
-  return !begins_none;
-}
-
 // What the client is to see of a transaction that the statement's server does not have.
 protocol::StatusFlags RunningStatement::transaction_elsewhere() const {
   namespace status = protocol::status;
-  const bool beside =
-      run_.decision.beside_transaction || (run_.auxiliary && session_.transaction != run_.decision.target);
+  const bool beside = run_.decision.beside_transaction ||
+                      (run_.auxiliary && !session_.transaction.is_on(run_.decision.target));
   if (!beside) return 0;
-  const bool read_only =
-      session_.deferred.begin ? session_.deferred.read_only : session_.transaction == Target::kReplica;
-  const bool open = session_.deferred.begin || session_.transaction != Target::kNone;
-  if (!open) return 0;
-  return read_only ? status::kInTransaction | status::kInTransactionReadonly : status::kInTransaction;
+  if (!session_.transaction.is_begun()) return 0;
+  return session_.transaction.is_known_read_only() ? status::kInTransaction | status::kInTransactionReadonly
+                                                   : status::kInTransaction;
 }
 
-Exchange RunningStatement::make_exchange() const {
+Exchange RunningStatement::make_exchange() {
   Exchange exchange;
   exchange.request = run_.request;
   exchange.kind = run_.kind;
@@ -179,9 +124,10 @@ Exchange RunningStatement::make_exchange() const {
   exchange.prepare = run_.prepare;
   exchange.prepared = run_.prepared;
   exchange.text_execute = run_.text_execute;
+  sent_next_ = false;
   if (run_.auxiliary || run_.decision.beside_transaction) return exchange;
-  exchange.begin = session_.deferred.begin;
-  exchange.set_transaction = sends_next_transaction();
+  exchange.begin = session_.transaction.begin_deferred();
+  exchange.set_transaction = sent_next_ = session_.transaction.sends_next_with(*run_.statement);
   // A BEGIN that succeeds has spent it.
   const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
   exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
@@ -279,7 +225,7 @@ void RunningStatement::note_variables(const routing::Statement& statement, Targe
     names = routing::user_variables_of(statement.text, session_.lex_mode);
   }
   if (run_.several ? names.empty() : !flagged) {
-    if (is_write(statement.cls) || routing::is_opaque(statement))
+    if (routing::may_write(statement.cls) || routing::is_opaque(statement))
       session_.writer_variables.may_have_changed();
     return;
   }
@@ -310,30 +256,11 @@ bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
   return run_.statement->cls == StatementClass::kUnknown && result.error_code == kErParse;
 }
 
-// An ERR packet has no status flags.
-void RunningStatement::assume_transaction(BackendConnection& connection, const ExchangeResult& result,
-                                          Target target) {
-  const routing::Statement& statement = *run_.statement;
-  const bool autocommit =
-      (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
-  // Without autocommit whatever reads or writes a table begins one. What runs on a replica is a read, or
-  // touches none.
-  const bool begins = target == Target::kWriter || is_read(statement.cls);
-  const bool may_begin =
-      !was_not_understood(result) && (routing::is_opaque(statement) || (!autocommit && begins));
-  if (may_begin) connection.status |= protocol::status::kInTransaction;
-  if ((connection.status & protocol::status::kInTransaction) == 0) return;
-  const bool may_have_committed = routing::may_commit(statement) && !was_not_understood(result);
-  const TransactionDoubt doubt =
-      may_have_committed ? TransactionDoubt::kMayHaveCommitted : TransactionDoubt::kMayHaveEnded;
-  session_.transaction_doubt = std::max(session_.transaction_doubt, doubt);
-}
-
 // What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
 // schema.
 SchemaUse RunningStatement::schema_use() const {
   if (without_schema_) return SchemaUse::kNone;
-  const bool begins = session_.deferred.begin || session_.deferred.next.any();
+  const bool begins = session_.transaction.begin_deferred() || session_.transaction.next().any();
   if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
   const StatementClass cls = run_.statement->cls;
   return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
@@ -343,7 +270,7 @@ SchemaUse RunningStatement::schema_use() const {
 bool RunningStatement::bound_to(Target target) const {
   const bool variables =
       target == Target::kReplica && (!session_.replica_variables.empty() || session_.procedure_on_replica);
-  return session_.transaction == target || session_.prepared.cursors(target) > 0 ||
+  return session_.transaction.is_on(target) || session_.prepared.cursors(target) > 0 ||
          session_.pins.whole_session_on(target) || variables;
 }
 
@@ -352,7 +279,8 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (!run_.auxiliary) after_statement(connection, result, target);
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
-  if (!result.is_error) session_.last_answered = is_write(run_.statement->cls) ? 0 : hash_of(run_.request);
+  if (!result.is_error)
+    session_.last_answered = routing::may_write(run_.statement->cls) ? 0 : hash_of(run_.request);
   // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
   // been prepared where that was.
   if (result.is_error || !run_.auxiliary) {
@@ -384,8 +312,8 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
   connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
                     (target == Target::kWriter && session_.pins.user_variables);
-  if (session_.deferred.next_sent_to == target) {
-    session_.deferred.next_connection_kept = connection.keep;
+  if (session_.transaction.next_sent_to() == target) {
+    session_.transaction.next_holds_connection(connection.keep);
     connection.keep = true;
   }
   BackendPool& pool = shard_.pool(connection.node);
@@ -396,56 +324,24 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   }
 }
 
-// Of the transaction that is open behind the statement.
-routing::NextTransaction RunningStatement::characteristics(bool was_open) const {
-  using routing::AccessMode;
-  const routing::Statement& statement = *run_.statement;
-  const DeferredTransaction& deferred = session_.deferred;
-  const bool begins = deferred.begin || statement.cls == StatementClass::kBegin;
-  if (was_open && !begins) return session_.characteristics;
-  // MySQL: BEGIN in a transaction begins another of the same kind.
-  const bool kept = was_open && shard_.view().flavor == ServerFlavor::kMysql;
-  routing::NextTransaction all = kept ? session_.characteristics : routing::NextTransaction{};
-  if (sends_next_transaction()) routing::add_characteristics(all, deferred.next);
-  const bool read_only = deferred.begin ? deferred.read_only : statement.read_only;
-  const bool read_write =
-      deferred.begin ? !read_only && session_.transaction_read_only : statement.read_write;
-  if (read_only) all.access = AccessMode::kReadOnly;
-  if (read_write) all.access = AccessMode::kReadWrite;
-  return all;
-}
-
 void RunningStatement::follow_transaction(BackendConnection& connection, const ExchangeResult& result,
                                           Target target) {
-  const bool in_transaction = (connection.status & protocol::status::kInTransaction) != 0;
-  const bool was_open = session_.transaction == target;
-  session_.snapshot_due =
-      in_transaction && target == Target::kReplica && !takes_snapshot(*run_.statement, session_);
-  routing::NextTransaction left;
-  if (in_transaction) {
-    session_.characteristics = characteristics(was_open);
-    session_.transaction = target;
-    if (!was_open) session_.variables_beside = false;
-  } else if (was_open) {
-    left = std::exchange(session_.characteristics, {});
-    session_.transaction = Target::kNone;
-  }
-  DeferredTransaction& deferred = session_.deferred;
-  const bool sent_next = sends_next_transaction() || run_.statement->assigns_next_transaction;
-  // Behind an error it only may have begun.
-  const bool in_doubt = !deferred.begin && !was_open && session_.transaction_doubt != TransactionDoubt::kNone;
-  if (deferred.begin || (in_transaction && !(in_doubt && sent_next))) {
-    // What went ahead of this statement holds for the transaction that has begun. After COMMIT AND CHAIN and
-    // the like the servers' flags say what is.
-    deferred = DeferredTransaction{};
-  } else if (sent_next) {
-    deferred.next_sent_to = target;
-    deferred.next_sent_incarnation = connection.incarnation;
-  } else if (left.any() && run_.statement->sets_autocommit && !result.is_error) {
-    // What ended so leaves them to the next one.
-    deferred.next = left;
-    connection.holds_next_transaction = true;
-  }
+  namespace status = protocol::status;
+  const routing::TransactionState::Answer answer{
+      .target = target,
+      .incarnation = connection.incarnation,
+      .in_transaction = (connection.status & status::kInTransaction) != 0,
+      .autocommit = (connection.status & status::kAutocommit) != 0,
+      .is_error = result.is_error,
+      .sent = result.command_sent,
+      .understood = !was_not_understood(result),
+      .sent_next = sent_next_,
+      .keeps_access_mode = shard_.view().flavor == ServerFlavor::kMysql};
+  if (run_.decision.beside_transaction) return session_.transaction.on_answer_beside(answer);
+  const auto followed = session_.transaction.on_answer(*run_.statement, answer);
+  if (followed.in_transaction) connection.status |= status::kInTransaction;
+  if (followed.begun) session_.variables_beside = false;
+  if (followed.holds_next) connection.holds_next_transaction = true;
 }
 
 void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,
@@ -464,14 +360,10 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   }
   // Nothing of a statement that could not be prepared was sent.
   const bool failed = result.is_error && result.command_sent;
-  const bool beside = run_.decision.beside_transaction;
-  if (failed && !beside) assume_transaction(connection, result, target);
-  if (!result.is_error && !beside) session_.transaction_doubt = TransactionDoubt::kNone;
   const bool may_lock = routing::is_opaque(*run_.statement) || run_.statement->uses_handler ||
                         routing::only_calls(*run_.statement, session_.lex_mode);
   if (may_lock) connection.may_hold_locks = true;
-  session_.autocommit = (connection.status & protocol::status::kAutocommit) != 0 && !session_.autocommit_off;
-  if (!beside) follow_transaction(connection, result, target);
+  follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.
   if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;

@@ -16,9 +16,6 @@
 
 namespace causeway::proxy {
 
-// Whether statements of this class may change something on the writer.
-bool is_write(routing::StatementClass cls);
-
 // The state of one run; its member functions are the ways it can go.
 class RunningStatement {
  public:
@@ -47,10 +44,9 @@ class RunningStatement {
   bool may_run_again(const ExchangeResult& result);
   Awaitable<void> await_last_insert_id();
   Awaitable<void> learn_last_insert_id();
-  Exchange make_exchange() const;
+  Exchange make_exchange();
   void note_rows_counted_elsewhere();
   bool replicas_commit_in_order();
-  bool sends_next_transaction() const;
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
                                        bool state_lived_there);
 
@@ -94,7 +90,6 @@ class RunningStatement {
   void after_statement(BackendConnection& connection, const ExchangeResult& result, routing::Target target);
   void follow_transaction(BackendConnection& connection, const ExchangeResult& result,
                           routing::Target target);
-  routing::NextTransaction characteristics(bool was_open) const;
   protocol::StatusFlags transaction_elsewhere() const;
   void note_variables(const routing::Statement& statement, routing::Target target);
   void note_functions(const ExchangeResult& result, routing::Target target);
@@ -103,9 +98,6 @@ class RunningStatement {
   void settle_pins(routing::Target target);
   void update_pins(const ExchangeResult& result, routing::Target target);
   bool was_not_understood(const ExchangeResult& result) const;
-  void assume_transaction(BackendConnection& connection, const ExchangeResult& result,
-                          routing::Target target);
-  bool certainly_uncommitted(bool sent) const;
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 
   ClientSession& session_;
@@ -123,6 +115,7 @@ class RunningStatement {
   bool missed_ = false;              // a replica has not answered it
   bool reran_ = false;               // a replica has refused it: what looked like a read was none
   bool ignore_consistency_ = false;  // the `stale` policy decided
+  bool sent_next_ = false;           // SET TRANSACTION has gone ahead of it
   bool without_schema_ = false;      // the writer does not have the session's
 };
 

@@ -29,9 +29,11 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
                                    bool was_in_transaction) {
   const StatementClass cls = run_.statement->cls;
   // Nothing is committed yet.
-  if (session_.transaction == Target::kWriter && !(result.is_error && routing::may_commit(*run_.statement)))
+  if (session_.transaction.is_on(Target::kWriter) &&
+      !(result.is_error && routing::may_commit(*run_.statement)))
     return;
-  const bool wrote = is_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
+  const bool wrote =
+      routing::may_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
   if (!wrote) return;
   const bool has_position = session_.history.token().version() != token_version_before;
   const bool without_gtids = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
@@ -58,7 +60,7 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   if (run_.auxiliary) return after_either(connection, result, Target::kWriter);
   const StatementClass cls = run_.statement->cls;
   const auto duration = duration_cast<microseconds>(Clock::now() - start_);
-  if (is_write(cls)) {
+  if (routing::may_write(cls)) {
     shard_.metrics().forwarded_dml.add(duration);
   } else {
     shard_.metrics().forwarded_select.add(duration);
@@ -69,25 +71,10 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   // It may have seen what its replica has not got yet, unless its own position comes behind all of that.
   const bool has_position = session_.history.token().version() != token_version_before;
   const bool covered = has_position && replicas_commit_in_order() && !result.is_error &&
-                       !was_in_transaction && session_.transaction != Target::kWriter && !run_.several &&
+                       !was_in_transaction && !session_.transaction.is_on(Target::kWriter) && !run_.several &&
                        !(run_.prepared != nullptr && run_.prepared->bulk != nullptr) &&
                        routing::sees_nothing_behind_its_commit(*run_.statement);
   session_.history.ran_on_writer(covered);
-}
-
-// Whether nothing of the transaction can have been committed: it ends with its connection. `sent`: some of
-// the statement may have reached the server.
-bool RunningStatement::certainly_uncommitted(bool sent) const {
-  if (sent && routing::may_commit(*run_.statement)) return false;
-  switch (session_.transaction_doubt) {
-    case TransactionDoubt::kNone:
-      return true;
-    case TransactionDoubt::kMayHaveEnded:  // then a write is one by itself
-      return !sent || !session_.autocommit || !is_write(run_.statement->cls);
-    case TransactionDoubt::kMayHaveCommitted:
-      return false;
-  }
-  return false;
 }
 
 Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
@@ -95,12 +82,12 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   const std::string reason = !lost_reason_.empty()       ? lost_reason_
                              : session_.waiter.timed_out ? "timeout"
                                                          : result.error.message();
-  const bool writes = was_in_transaction || is_write(run_.statement->cls) || reran_;
+  const bool writes = was_in_transaction || routing::may_write(run_.statement->cls) || reran_;
   const bool sent = result.command_sent && !run_.auxiliary && writes;
-  const bool nothing_committed = was_in_transaction && certainly_uncommitted(sent);
+  const bool nothing_committed =
+      was_in_transaction && session_.transaction.is_certainly_uncommitted(*run_.statement, sent);
   const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
-  if (session_.transaction == Target::kWriter) session_.transaction = Target::kNone;
-  session_.transaction_doubt = TransactionDoubt::kNone;
+  session_.transaction.lost(Target::kWriter);
   if (result.error == asio::error::operation_aborted) shard_.metrics().errors_rpc_timeout.add();
   session_.prepared.lose_cursors(Target::kWriter);
   if (may_have_committed) session_.history.wrote_somewhere();
@@ -122,7 +109,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
 // any other one may be what the connection was killed for, or what the server died of.
 bool RunningStatement::may_run_again(const ExchangeResult& result) {
   if (!result.command_sent) return true;
-  if (is_write(run_.statement->cls) || reran_) return false;
+  if (routing::may_write(run_.statement->cls) || reran_) return false;
   if (!result.command_taken) return true;
   const bool first = !sent_again_;
   sent_again_ = true;
@@ -176,7 +163,7 @@ bool RunningStatement::must_see_all() const {
   const StatementClass cls = run_.statement->cls;
   const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
                      cls == StatementClass::kWriterRead || cls == StatementClass::kBegin;
-  if (!reads || run_.auxiliary || session_.transaction != Target::kNone) return false;
+  if (!reads || run_.auxiliary || session_.transaction.is_open()) return false;
   // The check would be the last statement then.
   if (run_.statement->uses_diagnostics && !run_.statement->has_from) return false;
   const std::string_view hint = run_.statement->hints.consistency;
@@ -200,7 +187,7 @@ void RunningStatement::note_rows_counted_elsewhere() {
 
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
   const Clock::time_point deadline = start_ + shard_.config().forwarding.writer_wait;
-  const bool was_in_transaction = session_.transaction == Target::kWriter;
+  const bool was_in_transaction = session_.transaction.is_on(Target::kWriter);
   const bool has_user_variables = session_.pins.user_variables;
   const bool was_bound = bound_to(Target::kWriter);
   const bool state_lives_there = session_.pins.whole_session_on(Target::kWriter) || has_user_variables;
@@ -239,7 +226,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     lost_node_ = node_name(node);
     AcquireResult acquired;
     acquired.connection =
-        acquire_own(session_, node, session_.writer, schema_use(), is_write(run_.statement->cls));
+        acquire_own(session_, node, session_.writer, schema_use(), routing::may_write(run_.statement->cls));
     if (acquired.connection == nullptr) {
       const Clock::time_point queue_deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
       acquired = co_await acquire(session_, node, session_.writer, schema_use(), queue_deadline);
@@ -280,7 +267,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     exchange.tell_last_insert_id = needs_last_insert_id;
     // A server that has just become read-only has refused the statement, so the new writer may have it. A
     // transaction cannot be taken along.
-    const bool in_transaction = session_.transaction == Target::kWriter;
+    const bool in_transaction = session_.transaction.is_on(Target::kWriter);
     exchange.hold_read_only_error = in_transaction || (!bound && Clock::now() < deadline);
     exchange.check_writer = !bound && must_see_all();
     exchange.goes_without_schema = true;
@@ -347,7 +334,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         }
         if (begins) {
           // Only BEGIN and this statement were sent: the transaction is gone with them.
-          session_.deferred = DeferredTransaction{};
+          session_.transaction.forget_deferred();
         }
         co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
     }

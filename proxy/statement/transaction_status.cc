@@ -53,9 +53,8 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
     co_return;
   }
   connection->status = *status;
-  session.autocommit = (*status & protocol::status::kAutocommit) != 0 && !session.autocommit_off;
-  session.transaction_doubt = TransactionDoubt::kNone;
-  if ((*status & protocol::status::kInTransaction) == 0) session.transaction = routing::Target::kNone;
+  session.transaction.flag_says_autocommit((*status & protocol::status::kAutocommit) != 0);
+  session.transaction.on_status(routing::Target::kWriter, (*status & protocol::status::kInTransaction) != 0);
   connection->keep = true;
   pool.put_back(*connection);
 }

@@ -198,6 +198,15 @@ def test_set_transaction_twice_adds_up(connect, table):
     assert time.monotonic() - began < 2
 
 
+def test_set_transaction_is_not_spent_by_an_error_of_a_question(cluster_kind, connect, table):
+    connection = connect()
+    variable = "tx_read_only" if cluster_kind == "mariadb" else "transaction_read_only"
+    run(connection, "SET autocommit = 0")
+    run(connection, "SET TRANSACTION READ ONLY")
+    assert attempt(connection, f"SELECT @@{variable}, @@no_such_variable").errno == 1193
+    assert attempt(connection, f"REPLACE INTO {table} VALUES (3, 'x')").errno == 1792
+
+
 @pytest.mark.parametrize("statement", ["ALTER TABLE {t} COMMENT 'x'", "TRUNCATE TABLE {t}", "LOCK TABLES {t} WRITE"])
 def test_what_commits_by_itself_ends_a_read_only_transaction(connect, table, statement):
     connection = connect()
