@@ -1,14 +1,19 @@
 // Causeway's data path on one thread, between scripted clients and scripted servers.
 #pragma once
 
+#include <boost/asio/co_spawn.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/backend/services.h"
@@ -88,6 +93,26 @@ class Harness {
   // Until it is true, letting time go by while nothing happens. Servers that hang are found to be down by the
   // monitor after three seconds. False: it is not true after a minute, longer than any deadline here.
   bool wait_until(const std::function<bool()>& predicate);
+
+  // Runs a coroutine to its end, letting time go by while nothing happens.
+  template <class T>
+  T run(proxy::Awaitable<T> work) {
+    std::optional<T> result;
+    boost::asio::co_spawn(shard().io(), std::move(work), [&result](const std::exception_ptr& error, T value) {
+      if (error) std::rethrow_exception(error);
+      result = std::move(value);
+    });
+    if (!wait_until([&result] { return result.has_value(); })) throw std::logic_error("it does not end");
+    return std::move(*result);
+  }
+  void run(proxy::Awaitable<void> work) {
+    bool ended = false;
+    boost::asio::co_spawn(shard().io(), std::move(work), [&ended](const std::exception_ptr& error) {
+      if (error) std::rethrow_exception(error);
+      ended = true;
+    });
+    if (!wait_until([&ended] { return ended; })) throw std::logic_error("it does not end");
+  }
 
   // What the monitor knows; publish() makes it known.
   proxy::ClusterView& view() { return view_; }

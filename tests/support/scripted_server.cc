@@ -276,6 +276,11 @@ bool ScriptedServer::pump() {
   return progress;
 }
 
+void ScriptedServer::close_all() {
+  for (const auto& connection : connections_)
+    connection->cut = true;
+}
+
 bool ScriptedServer::accept_all() {
   bool any = false;
   for (;;) {
@@ -314,7 +319,7 @@ bool ScriptedServer::pump(ServerConnection& connection) {
     ++connection.round_trips;
     ++round_trips_;
   }
-  take_packets(connection);
+  if (take_proxy_header(connection)) take_packets(connection);
   progress |= flush(connection);
   const bool is_over = (connection.close_when_sent || connection.cut) && connection.out.empty();
   if (!ended && !is_over) return progress;
@@ -347,6 +352,19 @@ bool ScriptedServer::read_all(ServerConnection& connection, bool& ended) {
     ended = got == 0 || (errno != EAGAIN && errno != EINTR);
     return any;
   }
+}
+
+bool ScriptedServer::take_proxy_header(ServerConnection& connection) {
+  constexpr size_t kFixedBytes = 16;
+  if (!expects_proxy_header || connection.knows_peer) return true;
+  Buffer& in = connection.in;
+  if (in.size() < kFixedBytes) return false;
+  const size_t length = kFixedBytes + (size_t{in[14]} << 8 | size_t{in[15]});
+  if (in.size() < length) return false;
+  proxy_header_.assign(in.begin(), in.begin() + static_cast<ptrdiff_t>(length));
+  in.erase(in.begin(), in.begin() + static_cast<ptrdiff_t>(length));
+  connection.knows_peer = true;
+  return true;
 }
 
 void ScriptedServer::take_packets(ServerConnection& connection) {

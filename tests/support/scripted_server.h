@@ -72,6 +72,7 @@ struct ServerConnection {
   bool bytewise = false;
   // What comes after these is still remembered as received: a server may have done it before its end.
   bool stalled = false;
+  bool knows_peer = false;  // its header was read
   bool cut = false;
   bool close_when_sent = false;
 
@@ -152,6 +153,9 @@ class ScriptedServer {
   // Likewise for logins: the handler answers instead of the OK.
   void on_login(Handler handler, int times = -1);
 
+  // Closes every connection, as at the server's end.
+  void close_all();
+
   // Whatever can be done now; whether there was something.
   bool pump();
 
@@ -173,8 +177,9 @@ class ScriptedServer {
   std::map<std::string, std::string> passwords;  // by user; others are refused
   std::string gtid_domain;                       // what comes before the number of a write's position
   uint64_t next_gtid = 101;
-  bool accepts = true;           // else connections are closed at once
-  std::string position() const;  // what it has executed
+  bool accepts = true;                // else connections are closed at once
+  std::string position() const;       // what it has executed
+  bool expects_proxy_header = false;  // of version 2, ahead of everything
 
   // What it was asked, and by how much.
   const std::vector<Received>& received() const { return received_; }
@@ -182,6 +187,8 @@ class ScriptedServer {
   std::vector<std::string> statements() const;
   size_t count(std::string_view text) const;
   size_t connections_opened() const { return opened_; }
+  // Of the last connection.
+  const Buffer& proxy_header() const { return proxy_header_; }
   size_t connections_open() const { return connections_.size(); }
   size_t connections_of(std::string_view user) const;
   size_t round_trips() const { return round_trips_; }
@@ -215,6 +222,7 @@ class ScriptedServer {
   bool pump(ServerConnection& connection);
   bool close_unread(ServerConnection& connection);
   bool read_all(ServerConnection& connection, bool& ended);
+  bool take_proxy_header(ServerConnection& connection);
   void take_packets(ServerConnection& connection);
   void on_login_packet(ServerConnection& connection, const Packet& packet);
   void on_command(ServerConnection& connection, const Packet& packet);
@@ -235,6 +243,7 @@ class ScriptedServer {
   std::vector<Script> scripts_;
   std::vector<std::unique_ptr<ServerConnection>> connections_;
   std::vector<Received> received_;
+  Buffer proxy_header_;
   std::vector<std::pair<ServerConnection*, Received>> late_;
   size_t opened_ = 0;
   size_t round_trips_ = 0;

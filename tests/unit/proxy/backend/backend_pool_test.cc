@@ -1,0 +1,248 @@
+#include "proxy/backend/backend_pool.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/generic/stream_protocol.hpp>
+
+#include "protocol/command.h"
+#include "tests/support/virtual_clock.h"
+
+namespace causeway::proxy {
+namespace {
+
+using std::chrono::seconds;
+
+class BackendPoolTest : public testing::Test {
+ protected:
+  BackendPoolTest() { budget_.set_limit(3); }
+  ~BackendPoolTest() override {
+    for (const int socket : servers_)
+      ::close(socket);
+  }
+
+  static std::shared_ptr<const PoolKey> key(std::string user) {
+    return std::make_shared<const PoolKey>(PoolKey{.user = std::move(user)});
+  }
+
+  BackendConnection* open(BackendLease& lease, const std::shared_ptr<const PoolKey>& of = key("app"),
+                          const std::string& schema = {}) {
+    int sockets[2] = {-1, -1};
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    servers_.push_back(sockets[1]);
+    Socket socket(io_.get_executor());
+    socket.assign(asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), sockets[0]);
+    EXPECT_TRUE(pool_.reserve());
+    auto connection = std::make_unique<BackendConnection>(std::move(socket), 0, of);
+    connection->schema = schema;
+    return pool_.add(std::move(connection), lease);
+  }
+
+  BackendConnection* take(BackendLease& lease, const std::string& schema = {},
+                          SchemaUse use = SchemaUse::kAny) {
+    return pool_.take_idle(*key("app"), schema, use, lease);
+  }
+
+  test::VirtualClock clock_;
+  asio::io_context io_;
+  std::vector<int> servers_;
+  ConnectionBudget budget_;
+  NodeMetrics metrics_;
+  int freed_ = 0;
+  BackendPool pool_{budget_, metrics_, [this] { ++freed_; }};
+  BackendLease mine_;
+  BackendLease yours_;
+};
+
+TEST_F(BackendPoolTest, AnIdleConnectionStaysItsLeases) {
+  BackendConnection* const connection = open(mine_);
+  EXPECT_EQ(pool_.in_use(), 1U);
+  EXPECT_EQ(metrics_.leases_in_use.value(), 1);
+  pool_.put_back(*connection);
+  EXPECT_EQ(pool_.in_use(), 0U);
+  EXPECT_EQ(metrics_.leases_in_use.value(), 0);
+  EXPECT_EQ(pool_.take_own(mine_), connection);
+  EXPECT_FALSE(connection->needs_reset);
+  EXPECT_EQ(pool_.take_own(yours_), nullptr);
+}
+
+TEST_F(BackendPoolTest, WhoeverNeedsAnIdleConnectionTakesItOverAndResetsIt) {
+  BackendConnection* const connection = open(mine_);
+  EXPECT_EQ(take(yours_), nullptr);  // in use
+  pool_.put_back(*connection);
+  EXPECT_EQ(take(yours_), connection);
+  EXPECT_TRUE(connection->needs_reset);
+  EXPECT_FALSE(mine_);
+  EXPECT_EQ(pool_.take_own(mine_), nullptr);
+}
+
+TEST_F(BackendPoolTest, NobodysConnectionsAreTakenFirst) {
+  BackendConnection* const idle = open(mine_);
+  BackendLease gone;
+  BackendConnection* const left = open(gone);
+  pool_.put_back(*idle);
+  pool_.put_back(*left);
+  pool_.abandon(gone);
+  EXPECT_EQ(take(yours_), left);
+  EXPECT_TRUE(mine_);
+}
+
+TEST_F(BackendPoolTest, OneInTheSessionsSchemaIsBetterThanOneThatWasIdleLonger) {
+  BackendLease other;
+  BackendConnection* const first = open(other, key("app"), "store");
+  BackendConnection* const second = open(mine_, key("app"), "shop");
+  pool_.put_back(*first);
+  clock_.advance(seconds{1});
+  pool_.put_back(*second);
+  EXPECT_EQ(take(yours_, "shop", SchemaUse::kCurrent), second);
+}
+
+TEST_F(BackendPoolTest, WhatRunsInNoSchemaTakesOnlyAConnectionThatIsInNone) {
+  BackendConnection* const connection = open(mine_, key("app"), "shop");
+  pool_.put_back(*connection);
+  EXPECT_EQ(take(yours_, "", SchemaUse::kCurrent), nullptr);
+  EXPECT_EQ(take(yours_, "shop", SchemaUse::kNone), nullptr);
+  EXPECT_EQ(take(yours_, "shop", SchemaUse::kAny), connection);
+}
+
+TEST_F(BackendPoolTest, OtherKeysConnectionsAreNotTaken) {
+  BackendConnection* const connection = open(mine_, key("other"));
+  pool_.put_back(*connection);
+  EXPECT_EQ(take(yours_), nullptr);
+}
+
+TEST_F(BackendPoolTest, AnIdleConnectionOfAnotherKeyMakesRoom) {
+  BackendLease leases[3];
+  for (BackendLease& lease : leases)
+    open(lease, key("other"));
+  EXPECT_EQ(budget_.used(), 3U);
+  EXPECT_FALSE(pool_.reserve());  // all are in use
+  pool_.put_back(*leases[1].connection);
+  EXPECT_TRUE(pool_.reserve());
+  EXPECT_FALSE(leases[1]);
+  EXPECT_EQ(pool_.size(), 2U);
+  EXPECT_EQ(budget_.used(), 3U);
+  pool_.cancel_reservation();
+  EXPECT_EQ(budget_.used(), 2U);
+}
+
+TEST_F(BackendPoolTest, AConnectionWithSomethingOfItsSessionIsKept) {
+  BackendConnection* const connection = open(mine_);
+  connection->keep = true;
+  pool_.put_back(*connection);
+  EXPECT_EQ(metrics_.leases_in_use.value(), 1);
+  EXPECT_EQ(take(yours_), nullptr);
+  EXPECT_FALSE(pool_.shed_one());
+  EXPECT_EQ(pool_.take_own(mine_), connection);
+  connection->keep = true;
+  pool_.put_back(*connection);
+  pool_.close_idle();
+  EXPECT_EQ(pool_.size(), 1U);
+  pool_.close_kept();
+  EXPECT_EQ(pool_.size(), 0U);
+  EXPECT_FALSE(mine_);
+  EXPECT_EQ(metrics_.leases_in_use.value(), 0);
+}
+
+TEST_F(BackendPoolTest, WhatInitConnectHasRunOnIsForNobodyElse) {
+  BackendConnection* const connection = open(mine_);
+  connection->ran_init_connect = true;
+  pool_.put_back(*connection);
+  EXPECT_EQ(take(yours_), nullptr);
+  pool_.abandon(mine_);
+  EXPECT_EQ(pool_.size(), 0U);
+  EXPECT_EQ(budget_.used(), 0U);
+}
+
+TEST_F(BackendPoolTest, AbandonedInUseItIsIdle) {
+  open(mine_);
+  pool_.abandon(mine_);
+  EXPECT_EQ(pool_.in_use(), 0U);
+  EXPECT_EQ(metrics_.leases_in_use.value(), 0);
+  EXPECT_NE(take(yours_), nullptr);
+}
+
+TEST_F(BackendPoolTest, AnIdleConnectionIsClosedWithAGoodbye) {
+  BackendConnection* const connection = open(mine_);
+  pool_.put_back(*connection);
+  pool_.close(*connection);
+  uint8_t goodbye[16] = {};
+  ASSERT_EQ(::read(servers_[0], goodbye, sizeof(goodbye)), 5);
+  EXPECT_EQ(goodbye[4], static_cast<uint8_t>(protocol::Command::kQuit));
+  EXPECT_EQ(::read(servers_[0], goodbye, sizeof(goodbye)), 0);
+  EXPECT_EQ(metrics_.connections.value(), 0);
+  EXPECT_EQ(metrics_.closes.value(), 1U);
+}
+
+TEST_F(BackendPoolTest, OneInUseIsClosedWithoutAWord) {
+  BackendConnection* const connection = open(mine_);
+  pool_.close(*connection);
+  uint8_t nothing = 0;
+  EXPECT_EQ(::read(servers_[0], &nothing, 1), 0);
+  EXPECT_EQ(pool_.in_use(), 0U);
+}
+
+TEST_F(BackendPoolTest, ClosesWhatWasIdleForTooLong) {
+  BackendConnection* const first = open(mine_);
+  BackendConnection* const second = open(yours_);
+  pool_.put_back(*first);
+  clock_.advance(seconds{10});
+  pool_.put_back(*second);
+  pool_.close_idle_since(Clock::now() - seconds{5});
+  EXPECT_EQ(pool_.size(), 1U);
+  EXPECT_FALSE(mine_);
+  EXPECT_TRUE(yours_);
+}
+
+TEST_F(BackendPoolTest, ClosesIdleConnectionsToAnotherServer) {
+  BackendConnection* const former = open(mine_);
+  BackendConnection* const current = open(yours_);
+  former->server_incarnation = 1;
+  current->server_incarnation = 2;
+  pool_.put_back(*former);
+  pool_.put_back(*current);
+  pool_.close_idle_of_other(2);
+  EXPECT_FALSE(mine_);
+  EXPECT_TRUE(yours_);
+}
+
+TEST_F(BackendPoolTest, ShedsOneOfAnAccount) {
+  BackendConnection* const others = open(yours_, key("other"));
+  BackendConnection* const own = open(mine_);
+  pool_.put_back(*others);
+  pool_.put_back(*own);
+  EXPECT_TRUE(pool_.shed_one_of("app"));
+  EXPECT_FALSE(mine_);
+  EXPECT_FALSE(pool_.shed_one_of("app"));
+  EXPECT_TRUE(pool_.shed_one());
+  EXPECT_FALSE(pool_.shed_one());
+}
+
+TEST_F(BackendPoolTest, WhoeverWaitsIsToldOfWhatBecomesFree) {
+  BackendConnection* const connection = open(mine_);
+  pool_.put_back(*connection);
+  EXPECT_EQ(freed_, 0);
+  budget_.add_waiter();
+  EXPECT_EQ(pool_.take_own(mine_), connection);
+  pool_.put_back(*connection);
+  EXPECT_EQ(freed_, 1);
+  pool_.abandon(mine_);
+  EXPECT_EQ(freed_, 2);
+  pool_.close_idle();
+  EXPECT_EQ(freed_, 3);
+}
+
+TEST_F(BackendPoolTest, AConnectionOfAnotherCollationBecomesOneOfTheLogins) {
+  const auto latin = std::make_shared<const PoolKey>(PoolKey{.user = "app", .collation = 8});
+  BackendLease other;
+  BackendConnection* const of_latin = open(other, latin);
+  EXPECT_EQ(take(yours_), nullptr);
+  pool_.put_back(*of_latin);
+  // What logins with this collation begin with is not known.
+  EXPECT_EQ(pool_.take_idle(*key("app"), "", SchemaUse::kAny, yours_), nullptr);
+  EXPECT_EQ(pool_.take_idle(*latin, "", SchemaUse::kAny, yours_), of_latin);
+}
+
+}  // namespace
+}  // namespace causeway::proxy
