@@ -18,7 +18,6 @@
 
 #include "proxy/admin/admin_server.h"
 #include "proxy/admin/status_report.h"
-#include "proxy/backend/connection_share.h"
 #include "proxy/backend/services.h"
 #include "proxy/base/build_info.h"
 #include "proxy/base/descriptor_limit.h"
@@ -27,6 +26,7 @@
 #include "proxy/cluster/monitor_account.h"
 #include "proxy/cluster/monitor_options.h"
 #include "proxy/cluster/refusal_episode.h"
+#include "proxy/connection_limits.h"
 #include "proxy/listener.h"
 #include "proxy/metrics/metrics_registry.h"
 #include "proxy/net/certificate_dates.h"
@@ -39,18 +39,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// What is left of a node's max_connections for others (administrators, replication) when replicas serve the
-// reads.
-constexpr uint64_t kReplicaMaxConnectionsPercent = 90;
-
 // How often memory that is free is given back to the system.
 constexpr std::chrono::seconds kGiveBackInterval{5};
 
 // How often it is said again that a certificate is not valid, or not for long.
 constexpr std::chrono::hours kTellOfCertificates{24};
-
-// Until the monitor has heard of a node's max_connections.
-constexpr uint64_t kDefaultMaxConnections = 151;
 
 MonitorLog monitor_log(const Logger& logger) {
   return [logger](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
@@ -73,6 +66,53 @@ prometheus::MetricFamily dropped_log_lines(const Logger& logger) {
           .metric = {metric}};
 }
 
+// Whether statements can be served, as the log has been told.
+class ToldReadiness {
+ public:
+  // Says it when it has changed.
+  void tell(const ClusterView& view, const Logger& logger);
+
+ private:
+  std::optional<bool> told_;  // nothing before it was told
+  uint64_t of_view_ = 0;
+};
+
+void ToldReadiness::tell(const ClusterView& view, const Logger& logger) {
+  if (told_ && of_view_ == view.version) return;
+  of_view_ = view.version;
+  const bool ready = can_serve(view);
+  if (told_ == ready) return;
+  told_ = ready;
+  if (ready) {
+    logger.info("ready", {{"roles", describe_roles(view)}});
+  } else {
+    logger.error("not ready: no statement can be served", {{"roles", describe_roles(view)}});
+  }
+}
+
+// What the log has been told of, and is told again when it changes.
+struct Told {
+  ToldReadiness readiness;
+  RefusalEpisode writer_full;
+};
+
+// What the process does for itself, beside serving.
+struct Housekeeping {
+  CertificateWatch certificates;
+  steady_clock::time_point next_look_at_certificates;
+  FreeMemory free_memory;
+  steady_clock::time_point next_give_back;
+};
+
+// What the main thread waits for.
+struct Events {
+  explicit Events(asio::io_context& io) : end(io, SIGTERM, SIGINT), reload(io, SIGHUP), tick(io) {}
+
+  asio::signal_set end;
+  asio::signal_set reload;
+  asio::steady_timer tick;
+};
+
 // The parts in the order in which they are made; they go in the opposite one.
 class Application {
  public:
@@ -81,12 +121,10 @@ class Application {
         logger_(logger),
         metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
         services_(config, logger, cluster_),
-        shares_(config.nodes.size()),
+        limits_(services_),
         monitor_account_(monitor_account(config.monitor)),
         monitor_(monitor_options(config, monitor_account_), cluster_, monitor_log(logger)),
-        signals_(io_, SIGTERM, SIGINT),
-        reload_signal_(io_, SIGHUP),
-        timer_(io_) {}
+        events_(io_) {}
 
   void run();
 
@@ -103,10 +141,7 @@ class Application {
   void look_at_certificates();
   void wait_for_cluster();
   void start_serving();
-  void tell_readiness();
-  void update_budgets();
   void tell_writer_full();
-  uint32_t configured_limit(const ClusterView& view, size_t node) const;
   void on_tick();
   void schedule_tick();
   void wait_for_reload();
@@ -124,26 +159,18 @@ class Application {
   Services services_;
   SessionDirectory sessions_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<ConnectionShare> shares_;  // by node
+  ConnectionLimits limits_;
   std::shared_ptr<MonitorAccount> monitor_account_;
   ClusterMonitor monitor_;
   std::unique_ptr<AccountStore> accounts_;
   asio::io_context io_{1};
-  asio::signal_set signals_;
-  asio::signal_set reload_signal_;
-  asio::steady_timer timer_;
+  Events events_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::unique_ptr<AdminServer> admin_;
   std::atomic<bool> serving_{false};
   std::optional<steady_clock::time_point> drain_until_;
-  uint64_t budgets_of_view_ = 0;
-  RefusalEpisode writer_full_;
-  std::optional<bool> told_ready_;  // nothing before it was told
-  uint64_t told_ready_of_view_ = 0;
-  CertificateWatch certificates_;
-  steady_clock::time_point next_look_at_certificates_;
-  FreeMemory free_memory_;
-  steady_clock::time_point next_give_back_;
+  Told told_;
+  Housekeeping housekeeping_;
 };
 
 void Application::prepare_services() {
@@ -166,54 +193,10 @@ void Application::prepare_services() {
 }
 
 void Application::look_at_certificates() {
-  next_look_at_certificates_ = steady_clock::now() + kTellOfCertificates;
-  certificates_.set(certificates_in_use(config_, services_.client_tls, services_.server_tls));
-  certificates_.tell(logger_, std::chrono::system_clock::now());
-}
-
-// The writer's share is Aurora's, over all workers; a replica's leaves something for others. Several
-// instances divide both.
-uint32_t Application::configured_limit(const ClusterView& view, size_t node) const {
-  const uint64_t told = node < view.nodes.size() ? view.nodes[node].max_connections : 0;
-  const uint64_t max = told == 0 ? kDefaultMaxConnections : told;
-  const bool is_writer = view.writer >= 0 && static_cast<size_t>(view.writer) == node;
-  const uint64_t percent =
-      is_writer ? config_.forwarding.aurora_fwd_writer_max_connections_pct : kReplicaMaxConnectionsPercent;
-  const uint64_t of_all = max * percent / 100;
-  uint64_t limit = of_all == 0 ? 0 : std::max(of_all / config_.limits.instances, uint64_t{1});
-  const uint32_t own = config_.nodes[node].max_connections;
-  const uint32_t absolute = own != 0 ? own : config_.limits.max_server_connections;
-  if (absolute != 0) limit = std::min<uint64_t>(limit, absolute);
-  return static_cast<uint32_t>(limit);
-}
-
-void Application::update_budgets() {
-  const auto view = cluster_.current();
-  if (view->version == budgets_of_view_) return;
-  budgets_of_view_ = view->version;
-  for (size_t i = 0; i < config_.nodes.size(); ++i) {
-    ConnectionBudget& budget = services_.budgets[i];
-    const int64_t in_use =
-        metrics_.sum([i](const WorkerMetrics& w) { return w.nodes[i].leases_in_use.value(); });
-    const OwnConnections own{.most = configured_limit(*view, i),
-                             .open = budget.used(),
-                             .in_use = static_cast<uint32_t>(std::max<int64_t>(in_use, 0))};
-    NodeRoom room;
-    if (i < view->nodes.size()) {
-      room.counted_at = view->nodes[i].connections.counted_at;
-      room.max_connections = view->nodes[i].max_connections;
-      room.open_connections = view->nodes[i].connections.open;
-    }
-    const bool was_short = shares_[i].node_is_short();
-    budget.set_limit(shares_[i].after_count(own, room));
-    if (!was_short && shares_[i].node_is_short()) {
-      logger_.warning("a server has hardly any connections left: idle ones are given back",
-                      {{"node", to_string(config_.nodes[i].address)},
-                       {"server_connections", std::to_string(room.open_connections.value_or(0))},
-                       {"server_max_connections", std::to_string(room.max_connections)},
-                       {"own_connections", std::to_string(own.open)}});
-    }
-  }
+  housekeeping_.next_look_at_certificates = steady_clock::now() + kTellOfCertificates;
+  CertificateWatch& certificates = housekeeping_.certificates;
+  certificates.set(certificates_in_use(config_, services_.client_tls, services_.server_tls));
+  certificates.tell(logger_, std::chrono::system_clock::now());
 }
 
 Readiness Application::readiness() const {
@@ -228,7 +211,7 @@ AdminHandlers Application::admin_handlers() {
   handlers.metrics = [this] {
     auto families = metrics_.Collect();
     families.push_back(dropped_log_lines(logger_));
-    families.push_back(certificates_.expiry_metric());
+    families.push_back(housekeeping_.certificates.expiry_metric());
     return families;
   };
   handlers.readiness = [this] { return readiness(); };
@@ -243,7 +226,7 @@ void Application::wait_for_cluster() {
   monitor_.start();
   // A server that does not answer has that long; with it down there is nothing to wait for.
   monitor_.wait_first_view(steady_clock::now() + config_.monitor.connect_timeout * 3);
-  update_budgets();
+  limits_.follow(*cluster_.current());
   if (accounts_ == nullptr) return;
   accounts_->start();
   accounts_->wait_first(steady_clock::now() + config_.monitor.connect_timeout * 2);
@@ -269,27 +252,12 @@ void Application::start_serving() {
   logger_.info("listening", {{"listen", addresses},
                              {"version", version()},
                              {"admin", admin_ ? to_string(admin_->address()) : std::string("off")}});
-  tell_readiness();
-}
-
-// When it changes.
-void Application::tell_readiness() {
-  const auto view = cluster_.current();
-  if (told_ready_ && told_ready_of_view_ == view->version) return;
-  told_ready_of_view_ = view->version;
-  const bool ready = can_serve(*view);
-  if (told_ready_ == ready) return;
-  told_ready_ = ready;
-  if (ready) {
-    logger_.info("ready", {{"roles", describe_roles(*view)}});
-  } else {
-    logger_.error("not ready: no statement can be served", {{"roles", describe_roles(*view)}});
-  }
+  told_.readiness.tell(*cluster_.current(), logger_);
 }
 
 void Application::schedule_tick() {
-  timer_.expires_after(milliseconds{50});
-  timer_.async_wait([this](const ErrorCode& error) {
+  events_.tick.expires_after(milliseconds{50});
+  events_.tick.async_wait([this](const ErrorCode& error) {
     if (!error) on_tick();
   });
 }
@@ -298,7 +266,7 @@ void Application::schedule_tick() {
 void Application::tell_writer_full() {
   const uint64_t total =
       metrics_.sum([](const WorkerMetrics& worker) { return worker.errors_session_limit.value(); });
-  const RefusalEpisode::News news = writer_full_.look(total, steady_clock::now());
+  const RefusalEpisode::News news = told_.writer_full.look(total, steady_clock::now());
   if (news == RefusalEpisode::News::kNone) return;
   const int writer = cluster_.current()->writer;
   const size_t node = static_cast<size_t>(std::max(writer, 0));
@@ -307,28 +275,29 @@ void Application::tell_writer_full() {
     const ConnectionBudget& budget = services_.budgets[node];
     logger_.warning("statements were refused: the writer's connections are used up",
                     {{"node", name},
-                     {"refused", writer_full_.refused()},
+                     {"refused", told_.writer_full.refused()},
                      {"connections", budget.used()},
                      {"limit", budget.limit()}});
   } else {
     logger_.info("no statement is refused for the writer's connections any more",
-                 {{"node", name}, {"refused", writer_full_.refused()}});
+                 {{"node", name}, {"refused", told_.writer_full.refused()}});
   }
 }
 
 void Application::on_tick() {
-  update_budgets();
+  limits_.follow(*cluster_.current());
   tell_writer_full();
-  tell_readiness();
-  if (const auto now = steady_clock::now(); now >= next_give_back_) {
-    next_give_back_ = now + kGiveBackInterval;
-    free_memory_.give_back();
+  told_.readiness.tell(*cluster_.current(), logger_);
+  const steady_clock::time_point now = steady_clock::now();
+  if (now >= housekeeping_.next_give_back) {
+    housekeeping_.next_give_back = now + kGiveBackInterval;
+    housekeeping_.free_memory.give_back();
   }
-  if (steady_clock::now() >= next_look_at_certificates_) look_at_certificates();
+  if (now >= housekeeping_.next_look_at_certificates) look_at_certificates();
   logger_.tell_repeated();
   if (drain_until_) {
     const bool empty = services_.open_sessions.load() == 0;
-    if (empty || steady_clock::now() >= *drain_until_) {
+    if (empty || now >= *drain_until_) {
       io_.stop();
       return;
     }
@@ -339,7 +308,7 @@ void Application::on_tick() {
 }
 
 void Application::wait_for_reload() {
-  reload_signal_.async_wait([this](const ErrorCode& error, int) {
+  events_.reload.async_wait([this](const ErrorCode& error, int) {
     if (error) return;
     reload();
     wait_for_reload();
@@ -401,7 +370,7 @@ void Application::begin_drain() {
   for (const auto& worker : workers_)
     worker->drain();
   // Whoever asks twice does not want to wait.
-  signals_.async_wait([this](const ErrorCode& error, int) {
+  events_.end.async_wait([this](const ErrorCode& error, int) {
     if (!error) io_.stop();
   });
 }
@@ -444,7 +413,7 @@ void Application::run() {
   }
   if (config_.admin.listen)
     admin_ = std::make_unique<AdminServer>(*config_.admin.listen, admin_handlers(), logger_);
-  signals_.async_wait([this](const ErrorCode& error, int) {
+  events_.end.async_wait([this](const ErrorCode& error, int) {
     if (!error) begin_drain();
   });
   wait_for_reload();
