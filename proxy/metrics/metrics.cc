@@ -129,7 +129,7 @@ StatementKind statement_kind(routing::StatementClass cls) {
   return StatementKind::kOther;
 }
 
-void WorkerMetrics::recount(const CountedSession& before, const CountedSession& now) {
+void ClientCounters::recount(const CountedSession& before, const CountedSession& now) {
   const auto move = [](Gauge& gauge, bool was, bool is) { gauge.add(int64_t{is} - int64_t{was}); };
   if (before == now) return;
   move(forwarding_sessions, before.forwarding, now.forwarding);

@@ -118,18 +118,18 @@ struct NodeMetrics {
   Counter statements;
 };
 
-struct alignas(64) WorkerMetrics {
-  std::array<std::array<Counter, kStatementKinds>, kStatementTargets> statements;
-  Counter mistaken_hints;    // routing hints that were not understood
-  Counter statement_errors;  // ERR packets of servers passed to the client
-
+// Statements of forwarding sessions that ran on the writer, or did not.
+struct ForwardingCounters {
   // Aurora_fwd_{writer,replica}_{dml,select}_stmt_*
   TimedCounter forwarded_dml;
   TimedCounter forwarded_select;
   Counter errors_session_timeout;  // Aurora_fwd_writer_errors_session_timeout
   Counter errors_session_limit;    // Aurora_fwd_{writer,replica}_errors_session_limit
   Counter errors_rpc_timeout;      // Aurora_fwd_writer_errors_rpc_timeout
+};
 
+// What reads must see, and what it costs.
+struct ConsistencyCounters {
   ReadWaitHistogram read_waits;  // reads that had to wait, whatever became of them
   std::array<Counter, kTimeoutPolicies> read_wait_timeouts;  // by OnReadWaitTimeout
   Counter reads_without_wait;     // SESSION and GLOBAL reads whose replica was known to have the position
@@ -139,34 +139,46 @@ struct alignas(64) WorkerMetrics {
   Counter tokens_not_comparable;  // positions of which nobody can tell whether a new writer has them
   Counter unknown_tokens;         // writes that gave no position
 
+  void read_wait_timed_out(OnReadWaitTimeout policy) {
+    read_wait_timeouts[static_cast<size_t>(policy)].add();
+  }
+};
+
+struct ClientCounters {
+  Counter connections_accepted;
+  std::array<Counter, kRejectReasons> connections_rejected;
+  Counter auth_failures;
   Gauge sessions;             // open client sessions
   Gauge forwarding_sessions;  // those with a level other than ''
   Gauge writer_sessions;      // those that have run something on the writer
   std::array<Counter, kPinReasons> pins;
   std::array<Gauge, kPinReasons> pinned_sessions;
-  std::array<Counter, kReplayedStates> replays;
-  Counter read_retries;   // reads run again on another node
-  Counter write_retries;  // unsent writes that waited for a new writer
 
+  // The session is counted as `now`; it was counted as `before`.
+  void recount(const CountedSession& before, const CountedSession& now);
+  void reject(RejectReason reason) { connections_rejected[static_cast<size_t>(reason)].add(); }
+};
+
+struct TrafficCounters {
   Counter client_bytes_in;
   Counter client_bytes_out;
   Counter server_bytes_in;
   Counter server_bytes_out;
-  Counter connections_accepted;
-  std::array<Counter, kRejectReasons> connections_rejected;
-  Counter auth_failures;
+};
 
+// What one worker counts.
+struct alignas(64) WorkerMetrics : ForwardingCounters, ConsistencyCounters, ClientCounters, TrafficCounters {
+  std::array<std::array<Counter, kStatementKinds>, kStatementTargets> statements;
+  Counter mistaken_hints;    // routing hints that were not understood
+  Counter statement_errors;  // ERR packets of servers passed to the client
+  std::array<Counter, kReplayedStates> replays;
+  Counter read_retries;   // reads run again on another node
+  Counter write_retries;  // unsent writes that waited for a new writer
   std::array<NodeMetrics, kMaxNodes> nodes;
 
   void count(StatementTarget target, StatementKind kind) {
     statements[static_cast<size_t>(target)][static_cast<size_t>(kind)].add();
   }
-  // The session is counted as `now`; it was counted as `before`.
-  void recount(const CountedSession& before, const CountedSession& now);
-  void read_wait_timed_out(OnReadWaitTimeout policy) {
-    read_wait_timeouts[static_cast<size_t>(policy)].add();
-  }
-  void reject(RejectReason reason) { connections_rejected[static_cast<size_t>(reason)].add(); }
   void replay(ReplayedState state) { replays[static_cast<size_t>(state)].add(); }
 };
 

@@ -77,9 +77,9 @@ uint64_t microseconds_of(const MetricsRegistry& registry, TimedCounter WorkerMet
 }
 
 // One sample per value of an enum whose counters stand in an array.
-template <class Enum, class Number, size_t N>
+template <class Enum, class Number, size_t N, class Counters>
 void by_enum(FamilyBuilder& builder, const MetricsRegistry& registry, const std::string& label_name,
-             std::array<Number, N> WorkerMetrics::*numbers) {
+             std::array<Number, N> Counters::*numbers) {
   for (size_t i = 0; i < N; ++i) {
     const auto sum = registry.sum([&](const WorkerMetrics& worker) { return (worker.*numbers)[i].value(); });
     builder.value(static_cast<double>(sum), {label(label_name, to_string(static_cast<Enum>(i)))});
