@@ -68,8 +68,69 @@ enum class LockKind : uint8_t {
   kBackup,     // LOCK INSTANCE FOR BACKUP, BACKUP STAGE, BACKUP LOCK: only their own end releases them
 };
 
+// What words mean wherever they stand in a statement.
+struct Mentions {
+  bool uses_user_variables = false;     // mentions @name at all
+  bool assigns_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
+  bool uses_diagnostics = false;        // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
+  bool asks_for_row_count = false;      // ... the first
+  bool asks_for_found_rows = false;     // ... the second
+  bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
+  // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
+  bool uses_causeway_variables = false;
+  bool uses_connection_id = false;           // CONNECTION_ID(), @@pseudo_thread_id
+  bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
+  // @@transaction_read_only, @@session_track_transaction_info, tables of session variables: what Causeway may
+  // have set on the connection for itself.
+  bool shows_access_mode = false;
+  bool takes_user_lock = false;  // GET_LOCK()
+  bool uses_user_lock = false;   // that, RELEASE_LOCK(), RELEASE_ALL_LOCKS(), IS_FREE_LOCK(), IS_USED_LOCK()
+  // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co., LAST_INSERT_ID(n), @@last_gtid
+  bool calls_writer_function = false;
+  bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
+  bool has_locking_clause = false;         // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
+  bool has_select = false;                 // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
+  bool has_from = false;                   // the word FROM stands somewhere: it may read a table
+  bool has_placeholders = false;           // ?
+  bool mentions_kill = false;              // the word KILL, which is reserved, stands somewhere
+
+  friend bool operator==(const Mentions&, const Mentions&) = default;
+};
+
+// What a SET sets, user variables and Causeway's own excepted.
+struct SetFlags {
+  bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
+  bool sets_globally = false;     // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
+  bool sets_role = false;         // SET ROLE
+  bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
+  bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
+  bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
+  bool needs_reported_form = false;       // a SET of which servers do not report all (reported_form())
+  // SET @@transaction_read_only = ... and its like, without SESSION: for the next transaction too
+  bool assigns_next_transaction = false;
+
+  friend bool operator==(const SetFlags&, const SetFlags&) = default;
+};
+
+// What BEGIN, COMMIT, ROLLBACK and SET TRANSACTION say.
+struct TransactionClauses {
+  // kBegin, kSetTransaction
+  bool read_only = false;              // ... READ ONLY
+  bool read_write = false;             // ... READ WRITE, said explicitly
+  bool consistent_snapshot = false;    // WITH CONSISTENT SNAPSHOT
+  bool next_transaction_only = false;  // SET TRANSACTION without SESSION
+  NextTransaction characteristics;     // kSetTransaction: all that it says
+  // kCommit, kRollback; completion_type decides where neither is said
+  bool chain = false;       // AND CHAIN
+  bool no_chain = false;    // AND NO CHAIN
+  bool release = false;     // RELEASE
+  bool no_release = false;  // NO RELEASE
+
+  friend bool operator==(const TransactionClauses&, const TransactionClauses&) = default;
+};
+
 // Views point into the classified text.
-struct Statement {
+struct Statement : Mentions, SetFlags, TransactionClauses {
   StatementClass cls = StatementClass::kEmpty;
 
   // The statement without its terminator and the white space around it, comments kept.
@@ -90,60 +151,14 @@ struct Statement {
   std::string_view prepared_text;
   std::string_view prepared_literal;
 
-  bool uses_user_variables = false;     // mentions @name at all
-  bool assigns_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
-  bool uses_diagnostics = false;        // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
-  bool asks_for_row_count = false;      // ... the first
-  bool asks_for_found_rows = false;     // ... the second
-  bool asks_for_warnings = false;       // ... the latter two
-  bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
-  bool uses_causeway_variables =
-      false;  // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
-  bool uses_connection_id = false;  // CONNECTION_ID(), @@pseudo_thread_id
-  bool takes_user_lock = false;     // GET_LOCK()
-  bool releases_user_lock = false;  // RELEASE_LOCK(), RELEASE_ALL_LOCKS()
-  bool uses_user_lock = false;      // the two above, and IS_FREE_LOCK(), IS_USED_LOCK()
-  // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co., LAST_INSERT_ID(n), @@last_gtid
-  bool calls_writer_function = false;
-  bool has_locking_clause = false;  // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
-  bool has_select = false;          // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
-  bool shows_variables = false;     // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
-  // @@transaction_read_only, @@session_track_transaction_info, tables of session variables: what Causeway may
-  // have set on the connection for itself.
-  bool shows_access_mode = false;
-  bool has_from = false;                     // the word FROM stands somewhere: it may read a table
-  bool shows_processlist = false;            // SHOW [FULL] PROCESSLIST and nothing behind it
-  bool is_full = false;                      // ... with FULL
-  bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
-  bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
-  LockKind locks = LockKind::kNone;       // kLockTables, kUnlockTables
-  bool sets_globally = false;             // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
-  bool sets_role = false;                 // SET ROLE
-  bool sets_autocommit = false;           // SET autocommit, or a SET of which a part is not understood
-  bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
-  bool needs_reported_form = false;       // a SET of which servers do not report all (reported_form())
-  bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
-  bool has_placeholders = false;          // ?
-  bool uses_handler = false;     // HANDLER: an open one belongs to its connection, and locks its table
-  bool only_evaluates = false;   // DO, SIGNAL, RESIGNAL
-  bool calls_procedure = false;  // CALL, EXECUTE IMMEDIATE: what it does is not in its text
-  bool mentions_kill = false;    // the word KILL, which is reserved, stands somewhere
-  bool compound = false;         // has a body, so `text` reaches to the end of the whole text
-  bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
-
-  // kBegin, kSetTransaction
-  bool read_only = false;              // ... READ ONLY
-  bool read_write = false;             // ... READ WRITE, said explicitly
-  bool consistent_snapshot = false;    // WITH CONSISTENT SNAPSHOT
-  bool next_transaction_only = false;  // SET TRANSACTION without SESSION
-  NextTransaction characteristics;     // kSetTransaction: all that it says
-  // SET @@transaction_read_only = ... and its like, without SESSION: for the next transaction too
-  bool assigns_next_transaction = false;
-  // kCommit, kRollback; completion_type decides where neither is said
-  bool chain = false;       // AND CHAIN
-  bool no_chain = false;    // AND NO CHAIN
-  bool release = false;     // RELEASE
-  bool no_release = false;  // NO RELEASE
+  bool shows_variables = false;      // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool shows_processlist = false;    // SHOW [FULL] PROCESSLIST and nothing behind it
+  bool is_full = false;              // ... with FULL
+  LockKind locks = LockKind::kNone;  // kLockTables, kUnlockTables
+  bool uses_handler = false;         // HANDLER: an open one belongs to its connection, and locks its table
+  bool only_evaluates = false;       // DO, SIGNAL, RESIGNAL
+  bool calls_procedure = false;      // CALL, EXECUTE IMMEDIATE: what it does is not in its text
+  bool compound = false;             // has a body, so `text` reaches to the end of the whole text
 
   friend bool operator==(const Statement&, const Statement&) = default;
 };

@@ -182,10 +182,6 @@ void StatementScanner::note_call(Keyword function) {
       break;
     case "RELEASE_LOCK"_kw:
     case "RELEASE_ALL_LOCKS"_kw:
-      statement_->releases_user_lock = true;
-      statement_->uses_user_lock = true;
-      statement_->calls_writer_function = true;
-      break;
     case "IS_FREE_LOCK"_kw:
     case "IS_USED_LOCK"_kw:
       statement_->uses_user_lock = true;
@@ -245,7 +241,6 @@ void StatementScanner::note_system_variable() {
     statement_->calls_writer_function = true;
   } else if (equals_ignoring_case(name, "warning_count") || equals_ignoring_case(name, "error_count")) {
     statement_->uses_diagnostics = true;
-    statement_->asks_for_warnings = true;
   } else if (equals_ignoring_case(name, "pseudo_thread_id")) {
     statement_->uses_connection_id = true;
   } else if (is_access_mode(token_) || equals_ignoring_case(name, "session_track_transaction_info")) {

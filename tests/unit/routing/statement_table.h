@@ -24,7 +24,7 @@ inline std::string flags_of(const Statement& s) {
       {s.uses_causeway_variables, "causeway"},
       {s.uses_connection_id, "connection"},
       {s.takes_user_lock, "takes_lock"},
-      {s.releases_user_lock, "releases_lock"},
+      {s.uses_user_lock, "uses_lock"},
       {s.calls_writer_function, "writer_function"},
       {s.has_locking_clause, "locking"},
       {s.calls_sql_calc_found_rows, "calc_rows"},
