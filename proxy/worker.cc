@@ -80,8 +80,8 @@ void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress p
 void Worker::drain() {
   asio::post(io_, [this] {
     for (ClientSession& session : sessions_.list()) {
-      const bool idle =
-          session.in_flight == nullptr && !session.transaction.is_begun() && !session.pins.whole_session();
+      const bool idle = session.backends.in_flight == nullptr && !session.state.transaction.is_begun() &&
+                        !session.state.pins.whole_session();
       if (!idle) continue;
       session.waiter.closing = true;
       end_waits(session);
@@ -95,10 +95,10 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   const auto session =
       std::make_unique<ClientSession>(shard_, std::move(socket), listener, shard_.view().writer_epoch);
   session->id = services.sessions->next_id(shard_.index());
-  session->host = std::move(peer.host);
-  session->port = peer.port;
-  session->command_since = shard_.tick();
-  session->level = *listener.read_consistency;
+  session->client.host = std::move(peer.host);
+  session->client.port = peer.port;
+  session->activity.since = shard_.tick();
+  session->state.level = *listener.read_consistency;
   const uint32_t open = services.open_sessions.fetch_add(1, std::memory_order_relaxed);
   metrics.sessions.add();
   metrics.connections_accepted.add();
@@ -117,10 +117,10 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
                           {{"session", std::to_string(session->id)}, {"what", error.what()}});
   }
   // Whatever the way out: nothing of the session may stay behind.
-  for (BackendLease* lease : {&session->writer, &session->replica}) {
+  for (BackendLease* lease : {&session->backends.writer, &session->backends.replica}) {
     if (*lease) shard_.pool(lease->connection->node).close(*lease->connection);
   }
-  metrics.recount(session->counted, {});
+  metrics.recount(session->activity.counted, {});
   sessions_.list().erase(sessions_.list().iterator_to(*session));
   metrics.sessions.subtract();
   assigned_.fetch_sub(1, std::memory_order_relaxed);
@@ -157,12 +157,12 @@ void Worker::on_tick(Clock::time_point now) {
 // Statements under way may finish.
 void Worker::leave_former_writers() {
   for (ClientSession& session : sessions_.list()) {
-    const BackendConnection* connection = session.writer.connection;
+    const BackendConnection* connection = session.backends.writer.connection;
     if (connection == nullptr || connection->in_use || shard_.is_to_writer(*connection)) continue;
-    const bool lives_there = session.transaction.is_on(routing::Target::kWriter) ||
-                             session.pins.user_variables ||
-                             session.pins.whole_session_on(routing::Target::kWriter) ||
-                             session.prepared.cursors(routing::Target::kWriter) > 0;
+    const bool lives_there = session.state.transaction.is_on(routing::Target::kWriter) ||
+                             session.state.pins.user_variables ||
+                             session.state.pins.whole_session_on(routing::Target::kWriter) ||
+                             session.state.prepared.cursors(routing::Target::kWriter) > 0;
     if (lives_there) leave_former_writer(session);
   }
 }
@@ -170,9 +170,9 @@ void Worker::leave_former_writers() {
 // Nobody reads the client's socket while a server works for it.
 void Worker::look_for_lost_clients(Clock::time_point now) {
   for (ClientSession& session : sessions_.list()) {
-    if (session.in_flight == nullptr || session.waiter.closing) continue;
-    if (session.in_flight->idle_since + kUnwatchedStatement > now) continue;
-    if (!session.stream.has_ended()) continue;
+    if (session.backends.in_flight == nullptr || session.waiter.closing) continue;
+    if (session.backends.in_flight->idle_since + kUnwatchedStatement > now) continue;
+    if (!session.client.stream.has_ended()) continue;
     session.waiter.closing = true;
     end_waits(session);
   }

@@ -40,7 +40,7 @@ std::string value_of(ClientSession& session, CausewayVariable variable) {
   const ForwardingConfig& forwarding = session.shard.config().forwarding;
   switch (variable) {
     case CausewayVariable::kReadConsistency:
-      return std::string(to_string(session.level));
+      return std::string(to_string(session.state.level));
     case CausewayVariable::kPosition:
       return session.history.token().position().to_string();
     case CausewayVariable::kIdleTimeout:
@@ -50,11 +50,11 @@ std::string value_of(ClientSession& session, CausewayVariable variable) {
     case CausewayVariable::kServerId:
       return server_id(session);
     case CausewayVariable::kTrackedVariables:
-      return session.trackers.variables.value_or(std::string(kVariablesTrackedByDefault));
+      return session.state.trackers.variables.value_or(std::string(kVariablesTrackedByDefault));
     case CausewayVariable::kTrackSchema:
-      return session.trackers.schema.value_or(true) ? "1" : "0";
+      return session.state.trackers.schema.value_or(true) ? "1" : "0";
     case CausewayVariable::kTrackGtids:
-      return session.trackers.gtids.empty() ? "OFF" : session.trackers.gtids;
+      return session.state.trackers.gtids.empty() ? "OFF" : session.state.trackers.gtids;
   }
   return {};
 }
@@ -63,11 +63,11 @@ std::string value_of(ClientSession& session, CausewayVariable variable) {
 bool is_set(const ClientSession& session, CausewayVariable variable) {
   switch (variable) {
     case CausewayVariable::kTrackedVariables:
-      return session.trackers.variables.has_value();
+      return session.state.trackers.variables.has_value();
     case CausewayVariable::kTrackSchema:
-      return session.trackers.schema.has_value();
+      return session.state.trackers.schema.has_value();
     case CausewayVariable::kTrackGtids:
-      return !session.trackers.gtids.empty();
+      return !session.state.trackers.gtids.empty();
     default:
       return true;
   }
@@ -106,7 +106,7 @@ std::optional<ClientError> check_tracked_variables(const ClientSession& session,
       changes.trackers.variables ? std::string_view(*changes.trackers.variables) : kVariablesTrackedByDefault;
   std::optional<std::string> list = assignment.text;
   if (assignment.value == CausewayAssignment::Value::kExpression) {
-    list = routing::concatenation(assignment.text, session.lex_mode, assignment.variable, current,
+    list = routing::concatenation(assignment.text, session.state.lex_mode, assignment.variable, current,
                                   kVariablesTrackedByDefault);
   }
   // It is read as a literal.
@@ -177,8 +177,8 @@ std::optional<ClientError> check(const ClientSession& session, const CausewayAss
   const auto level =
       is_default ? session.listener.read_consistency : consistency::parse_read_consistency(assignment.text);
   if (!level) return wrong_value_for_variable(name, assignment.text);
-  const bool switches = (*level == ReadConsistency::kOff) != (session.level == ReadConsistency::kOff);
-  if (switches && session.transaction.is_begun()) return read_consistency_in_transaction();
+  const bool switches = (*level == ReadConsistency::kOff) != (session.state.level == ReadConsistency::kOff);
+  if (switches && session.state.transaction.is_begun()) return read_consistency_in_transaction();
   changes.level = level;
   return std::nullopt;
 }
@@ -193,7 +193,7 @@ ClientError refused_position(HandedPosition why, const Position& position) {
 }
 
 Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Statement& statement) {
-  auto set = routing::extract_causeway_assignments(statement.text, session.lex_mode);
+  auto set = routing::extract_causeway_assignments(statement.text, session.state.lex_mode);
   OwnStatement own;
   if (!set) {
     own.kind = OwnStatement::Kind::kRewritten;
@@ -201,7 +201,7 @@ Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Stateme
     co_return own;
   }
   Changes changes;
-  changes.trackers = session.trackers;
+  changes.trackers = session.state.trackers;
   for (const CausewayAssignment& assignment : set->assignments) {
     auto error = check(session, assignment, changes);
     if (error) co_return refused(std::move(*error));
@@ -210,8 +210,8 @@ Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Stateme
     const HandedPosition handed = co_await take_position(session, *changes.position);
     if (handed != HandedPosition::kTaken) co_return refused(refused_position(handed, *changes.position));
   }
-  if (changes.level) session.level = *changes.level;
-  session.trackers = std::move(changes.trackers);
+  if (changes.level) session.state.level = *changes.level;
+  session.state.trackers = std::move(changes.trackers);
   if (!set->remaining_sql.empty()) {
     own.kind = OwnStatement::Kind::kRewritten;
     own.sql = std::move(set->remaining_sql);
@@ -223,7 +223,7 @@ Awaitable<OwnStatement> apply_set(ClientSession& session, const routing::Stateme
 // less than all that the session has written would be taken for all.
 std::string with_values(ClientSession& session, std::string_view sql, bool& lacks_position) {
   return routing::replace_causeway_variables(
-      sql, session.lex_mode,
+      sql, session.state.lex_mode,
       [&session, &lacks_position](CausewayVariable variable,
                                   VariableScope scope) -> std::optional<std::string> {
         const bool is_global = scope != VariableScope::kNone && scope != VariableScope::kSession;
@@ -290,7 +290,7 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
                    std::string_view processlist) {
   OwnStatement own;
   if (statement.shows_variables && !statement.uses_causeway_variables) {
-    const auto filter = routing::parse_show_filter(statement.text, session.lex_mode);
+    const auto filter = routing::parse_show_filter(statement.text, session.state.lex_mode);
     if (filter) return show(session, statement, *filter);
   }
   own.kind = OwnStatement::Kind::kRewritten;
@@ -298,8 +298,9 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
   own.sql = with_values(session, statement.text, lacks_position);
   if (lacks_position) return refused(position_not_known());
   if (statement.uses_forwarding_processlist) {
-    const bool in_information_schema = routing::equals_ignoring_case(session.schema, "information_schema");
-    own.sql = routing::replace_forwarding_processlist(own.sql, session.lex_mode, in_information_schema,
+    const bool in_information_schema =
+        routing::equals_ignoring_case(session.state.schema, "information_schema");
+    own.sql = routing::replace_forwarding_processlist(own.sql, session.state.lex_mode, in_information_schema,
                                                       processlist);
   }
   return own;

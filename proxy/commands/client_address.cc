@@ -27,7 +27,7 @@ std::string plain_address(const std::string& text) {
 bool expects_proxy_header(const ClientSession& session) {
   const std::vector<Network>& from = session.listener.proxy_protocol_from;
   if (from.empty()) return false;
-  const std::optional<Ip> peer = parse_ip(session.host);
+  const std::optional<Ip> peer = parse_ip(session.client.host);
   return peer && std::ranges::any_of(from, [&](const Network& network) { return network.contains(*peer); });
 }
 
@@ -37,7 +37,7 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
   protocol::ProxyHeader header;
   while (header.state == protocol::ProxyHeader::State::kNeedMore && received < in.size()) {
     ErrorCode error;
-    const size_t got = co_await session.stream.read_some(std::span(in).subspan(received), error);
+    const size_t got = co_await session.client.stream.read_some(std::span(in).subspan(received), error);
     if (error) co_return false;
     received += got;
     header = protocol::parse_proxy_header(protocol::Bytes(in).first(received));
@@ -48,12 +48,12 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
   if (!complete) {
     session.shard.metrics().reject(RejectReason::kHandshake);
     session.shard.logger().warning("a connection without a proper header of the PROXY protocol was closed",
-                                   {{"client", session.host}});
+                                   {{"client", session.client.host}});
     co_return false;
   }
   if (!header.has_addresses) co_return true;
-  session.host = plain_address(header.source.address);
-  session.port = header.source.port;
+  session.client.host = plain_address(header.source.address);
+  session.client.port = header.source.port;
   co_return true;
 }
 

@@ -110,7 +110,7 @@ class Login {
   void take_way(const ClientConnectionPhase& phase);
   std::optional<protocol::CachingSha2Hash> decoy() const;
   bool needs_tls() const {
-    return shard_.config().tls.mode == TlsMode::kRequired && !session_.stream.is_tls() &&
+    return shard_.config().tls.mode == TlsMode::kRequired && !session_.client.stream.is_tls() &&
            !session_.listener.address.is_unix();
   }
   // Whether the servers take this account over TLS only.
@@ -121,7 +121,7 @@ class Login {
   // What nodes are told of the client, if there is one that is told.
   std::string told_address() const {
     const bool any = std::ranges::any_of(shard_.config().nodes, &NodeConfig::proxy_protocol);
-    return any && !session_.listener.address.is_unix() ? session_.host : std::string();
+    return any && !session_.listener.address.is_unix() ? session_.client.host : std::string();
   }
   Awaitable<void> refresh_accounts();
   Awaitable<PasswordVerdict> verify_password(const ClientConnectionPhase& phase);
@@ -140,6 +140,7 @@ class Login {
   ClientSession& session_;
   Shard& shard_;
   Services& services_;
+  Identity identity_;  // the session's, once it is who it says
   AccountStore::SnapshotPtr accounts_;
   const Account* account_ = nullptr;        // in accounts_
   AuthWay way_;                             // the account's, if there is one
@@ -168,7 +169,7 @@ protocol::ServerIdentity Login::identity() {
   if (identity.collation == 0) identity.collation = 45;
   identity.status = protocol::status::kAutocommit;
   identity.default_plugin = default_plugin(accounts_, view.flavor);
-  identity.client_host = session_.host;
+  identity.client_host = session_.client.host;
   identity.secure_transport = session_.listener.address.is_unix();
   identity.rsa_key = services_.rsa_key.get();
   return identity;
@@ -253,7 +254,7 @@ AccountVerifier Login::find_account(const std::string& user) {
     // Everyone is asked for a clear password by way of caching_sha2_password, and a server decides.
     return AccountVerifier::caching_sha2(std::nullopt, std::nullopt);
   }
-  account_ = accounts_->table.lookup(user, session_.host);
+  account_ = accounts_->table.lookup(user, session_.client.host);
   return account_ == nullptr ? AccountVerifier::unknown(decoy()) : verifier_of(*account_);
 }
 
@@ -283,8 +284,9 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
   }
   PasswordVerdict verdict{.unknown = no_server_for_login()};
   for (const size_t node : nodes) {
-    ConnectResult opened = co_await connect_backend(shard_, node, key, credentials, session_.in_flight);
-    session_.in_flight = nullptr;
+    ConnectResult opened =
+        co_await connect_backend(shard_, node, key, credentials, session_.backends.in_flight);
+    session_.backends.in_flight = nullptr;
     if (opened.connection) {
       opened.connection->say_goodbye();
       co_return PasswordVerdict{.accepted = true};
@@ -316,11 +318,10 @@ Awaitable<void> Login::refresh_accounts() {
 }
 
 void Login::take_profile(const protocol::ClientProfile& profile) {
-  session_.user = profile.user;
-  session_.capabilities = profile.capabilities;
-  start_lex_mode(session_, profile.collation);
-  start_variables(session_);
-  session_.login.key = std::make_shared<const PoolKey>(
+  identity_.user = profile.user;
+  session_.client.capabilities = profile.capabilities;
+  session_.state.start(shard_.view(), profile.collation);
+  identity_.login.key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(shard_.config().statements),
               .collation = profile.collation,
@@ -349,17 +350,17 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
 std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase& phase) {
   if (account_ == nullptr) return std::nullopt;
   const ServerFlavor flavor = shard_.view().flavor;
-  if (account_->locked) return account_locked(flavor, session_.user, session_.host);
-  if (!has_required_tls(*account_, client_tls(session_.stream.native_tls()))) {
+  if (account_->locked) return account_locked(flavor, identity_.user, session_.client.host);
+  if (!has_required_tls(*account_, client_tls(session_.client.stream.native_tls()))) {
     const bool unverifiable =
-        requires_certificate(*account_) && session_.stream.is_tls() && shard_.config().tls.ca.empty();
+        requires_certificate(*account_) && session_.client.stream.is_tls() && shard_.config().tls.ca.empty();
     shard_.logger().info("access denied: the connection has not the TLS that the account requires",
-                         {{"user", session_.user},
-                          {"client", session_.host},
+                         {{"user", identity_.user},
+                          {"client", session_.client.host},
                           {"reason", unverifiable ? "certificates are not verified without tls.ca"
                                                   : "no TLS, or another certificate or cipher"}});
-    return unverifiable ? certificate_not_verifiable(session_.user, session_.host)
-                        : access_denied(session_.user, session_.host, phase.used_password());
+    return unverifiable ? certificate_not_verifiable(identity_.user, session_.client.host)
+                        : access_denied(identity_.user, session_.client.host, phase.used_password());
   }
   if (account_->expired) return password_expired(flavor);
   return std::nullopt;
@@ -368,7 +369,7 @@ std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase
 // What init_connect makes of a session (its sql_mode, no autocommit) has to be known before its first
 // statement.
 bool Login::is_subject_to_init_connect() {
-  return !session_.was_reset && std::ranges::any_of(shard_.view().nodes, &NodeView::init_connect);
+  return !session_.state.was_reset && std::ranges::any_of(shard_.view().nodes, &NodeView::init_connect);
 }
 
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.
@@ -379,12 +380,10 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_await answer_error(session_, sequence_id, *refusal);
     co_return false;
   }
-  session_.login.credentials = credentials_of(phase);
-  // Of COM_CHANGE_USER too: the account of the user before must not lend its password to this one.
-  session_.login.account.reset();
-  session_.rights_on_servers.reset();
+  identity_.login.credentials = credentials_of(phase);
   if (account_ != nullptr)
-    session_.login.account = AccountName{.user = account_->user, .host = account_->host};
+    identity_.login.account = AccountName{.user = account_->user, .host = account_->host};
+  session_.identity = std::move(identity_);
   const std::string& schema = phase.profile().database;
   if (schema.empty() && is_subject_to_init_connect()) {
     const InitDbOutcome outcome = co_await run_login_ping(session_, sequence_id);
@@ -395,7 +394,7 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
     co_return sent;
   }
   protocol::Buffer wire;
-  protocol::append_command(wire, protocol::Command::kInitDb, schema, session_.capabilities);
+  protocol::append_command(wire, protocol::Command::kInitDb, schema, session_.client.capabilities);
   const InitDbOutcome outcome = co_await run_init_db(session_, wire, sequence_id);
   co_return !outcome.close && !outcome.is_error;
 }
@@ -403,9 +402,9 @@ Awaitable<bool> Login::finish(ClientConnectionPhase& phase) {
 // Behind the OK. A client that can do both means zlib, as for a server.
 void Login::start_compression(const protocol::ClientProfile& profile) {
   if (protocol::has(profile.capabilities, capability::kCompress)) {
-    session_.stream.start_compression(CompressionAlgorithm::kZlib, kZlibLevel);
+    session_.client.stream.start_compression(CompressionAlgorithm::kZlib, kZlibLevel);
   } else if (protocol::has(profile.capabilities, capability::kZstdCompression)) {
-    session_.stream.start_compression(CompressionAlgorithm::kZstd, profile.zstd_level);
+    session_.client.stream.start_compression(CompressionAlgorithm::kZstd, profile.zstd_level);
   }
 }
 
@@ -423,21 +422,22 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
   protocol::Buffer in;
   protocol::Buffer out;
   protocol::ServerIdentity who = identity();
-  if (change != nullptr) who.nonce = session_.nonce;
+  if (change != nullptr) who.nonce = session_.client.nonce;
   ClientConnectionPhase phase(std::move(who));
-  ClientAction action = change == nullptr
-                            ? phase.start(out)
-                            : phase.change_user(*change, session_.capabilities, session_.login.key->collation,
-                                                session_.stream.is_tls());
+  ClientAction action = change == nullptr ? phase.start(out)
+                                          : phase.change_user(*change, session_.client.capabilities,
+                                                              session_.identity.login.key->collation,
+                                                              session_.client.stream.is_tls());
   for (;;) {
     if (!out.empty()) {
-      co_await session_.stream.write_all(out, {}, error);
+      co_await session_.client.stream.write_all(out, {}, error);
       if (error) co_return false;
       out.clear();
     }
     switch (action) {
       case ClientAction::kReadPacket: {
-        const PacketView packet = co_await read_packet(session_.stream, in, kMaxLoginPayloadBytes, error);
+        const PacketView packet =
+            co_await read_packet(session_.client.stream, in, kMaxLoginPayloadBytes, error);
         if (error == protocol::ProtocolError::kPacketTooLarge) {
           const ClientError refusal = bad_handshake();
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
@@ -449,11 +449,12 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       }
       case ClientAction::kStartTls: {
         const TlsContext& context = shard_.client_tls();
-        co_await session_.stream.start_tls_as_server(context, error);
+        co_await session_.client.stream.start_tls_as_server(context, error);
         if (error) {
-          shard_.logger().info("TLS handshake with a client failed",
-                               {{"client", session_.host},
-                                {"reason", describe_handshake_error(session_.stream.native_tls(), error)}});
+          shard_.logger().info(
+              "TLS handshake with a client failed",
+              {{"client", session_.client.host},
+               {"reason", describe_handshake_error(session_.client.stream.native_tls(), error)}});
           co_return false;
         }
         action = phase.on_tls_started(out);
@@ -464,7 +465,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
           const ClientError refusal = secure_transport_required();
           shard_.metrics().reject(RejectReason::kTlsRequired);
           shard_.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
-                               {{"user", phase.user()}, {"client", session_.host}});
+                               {{"user", phase.user()}, {"client", session_.client.host}});
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }
@@ -481,7 +482,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         }
         const AccountVerifier verifier = find_account(phase.user());
         if (account_ != nullptr && is_for_local_processes(way_.method.plugin)) {
-          const ClientError refusal = access_denied_without_password(phase.user(), session_.host);
+          const ClientError refusal = access_denied_without_password(phase.user(), session_.client.host);
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
           break;
         }
@@ -505,7 +506,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
         break;
       }
       case ClientAction::kDone: {
-        session_.nonce = phase.nonce();
+        session_.client.nonce = phase.nonce();
         take_way(phase);
         if (const auto other = phase.matched_other(); other && *other < way_.others.size()) {
           way_.method = way_.others[*other];
@@ -518,7 +519,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       case ClientAction::kFailed:
         if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
           shard_.metrics().auth_failures.add();
-          shard_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.host}});
+          shard_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.client.host}});
         } else {
           shard_.metrics().reject(RejectReason::kHandshake);
         }

@@ -23,7 +23,7 @@ Awaitable<RunOutcome> local_ok(ClientSession& session, const Statement& statemen
                                SessionChange change) {
   session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool sent = co_await answer_ok(session, place.sequence_id, place.more_results_follow, change);
-  session.last_local = {.kind = LocalAnswer::Kind::kOk};
+  session.state.last.local = {.kind = LocalAnswer::Kind::kOk};
   co_return local_outcome(sent, false, place);
 }
 
@@ -37,7 +37,7 @@ void make_query_packet(const ClientSession& session, std::string_view sql, proto
   protocol::Buffer payload;
   protocol::ByteWriter writer(payload);
   writer.int1(static_cast<uint8_t>(protocol::Command::kQuery));
-  if (protocol::has(session.capabilities, protocol::capability::kQueryAttributes)) {
+  if (protocol::has(session.client.capabilities, protocol::capability::kQueryAttributes)) {
     writer.int_lenenc(0);
     writer.int_lenenc(1);
   }
@@ -61,7 +61,7 @@ Decision where_to_prepare(const ClientSession& session, const routing::Statement
   decision.takes_transaction_along = false;
   decision.beside_transaction = false;
   if (decision.action == Action::kReject || decision.action == Action::kRun) return decision;
-  const bool forwarding = session.level != consistency::ReadConsistency::kOff;
+  const bool forwarding = session.state.level != consistency::ReadConsistency::kOff;
   return {.action = Action::kRun,
           .target = forwarding ? Target::kWriter : Target::kReplica,
           .reason = "prepared for later"};

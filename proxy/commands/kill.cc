@@ -26,18 +26,19 @@ struct Killer {
 KillOutcome kill_of(WorkerSessions& sessions, uint32_t id, const Killer& killer, KillScope scope) {
   for (ClientSession& session : sessions.list()) {
     if (session.id != id) continue;
-    if (!killer.any_session && session.user != killer.user) return KillOutcome::kNotOwner;
+    if (!killer.any_session && session.identity.user != killer.user) return KillOutcome::kNotOwner;
     if (scope == KillScope::kConnection) {
       session.waiter.closing = true;
       end_waits(session);
       return KillOutcome::kKilled;
     }
     session.waiter.query_killed = true;
-    if (session.in_flight != nullptr && session.in_flight->lease != nullptr) {
+    if (session.backends.in_flight != nullptr && session.backends.in_flight->lease != nullptr) {
       // A late KILL must not hit the next one who has the connection.
-      session.in_flight->doomed = true;
+      session.backends.in_flight->doomed = true;
       Shard& shard = sessions.shard();
-      asio::co_spawn(shard.io(), kill_on_server(shard, thread_of(*session.in_flight), scope, killer.login),
+      asio::co_spawn(shard.io(),
+                     kill_on_server(shard, thread_of(*session.backends.in_flight), scope, killer.login),
                      asio::detached);
     } else {
       session.waiter.wake_up.set();
@@ -54,7 +55,7 @@ Awaitable<KillOutcome> kill_there(WorkerSessions& sessions, uint32_t id, Killer 
 Awaitable<bool> is_protected_there(WorkerSessions& sessions, uint32_t id) {
   std::optional<AccountLogin> login;
   for (const ClientSession& session : sessions.list())
-    if (session.id == id && session.logged_in) login = login_beside(session.login);
+    if (session.id == id && session.activity.logged_in) login = login_beside(session.identity.login);
   if (!login) co_return false;
   const AccountRights rights = co_await ask_rights(sessions.shard(), *std::move(login));
   co_return rights.protects;
@@ -86,7 +87,7 @@ Awaitable<KillOutcome> kill_session(ClientSession& killer, uint64_t id, KillScop
   if (id > std::numeric_limits<uint32_t>::max()) co_return KillOutcome::kUnknown;
   const auto known_id = static_cast<uint32_t>(id);
   WorkerSessions& owner = killer.shard.services().sessions->of_id(known_id);
-  Killer by{.user = killer.user, .any_session = false, .login = login_beside(killer.login)};
+  Killer by{.user = killer.identity.user, .any_session = false, .login = login_beside(killer.identity.login)};
   const KillOutcome as_own = co_await on_worker(owner, kill_there(owner, known_id, by, scope));
   if (as_own != KillOutcome::kNotOwner) co_return as_own;
   by.any_session = co_await may_kill_others(killer, owner, known_id);

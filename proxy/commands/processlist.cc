@@ -107,36 +107,37 @@ std::string_view cut(std::string_view text, size_t max_bytes) {
 }
 
 std::string shown_host(const ClientSession& session) {
-  return session.port == 0 ? session.host : session.host + ":" + std::to_string(session.port);
+  return session.client.port == 0 ? session.client.host
+                                  : session.client.host + ":" + std::to_string(session.client.port);
 }
 
 std::string shown_state(const ClientSession& session) {
-  if (session.current_command == Command::kConnect) return "login";
-  if (session.current_command == Command::kSleep) return {};
-  if (session.in_flight == nullptr) return "executing";
+  if (session.activity.command == Command::kConnect) return "login";
+  if (session.activity.command == Command::kSleep) return {};
+  if (session.backends.in_flight == nullptr) return "executing";
   const ClusterView& view = session.shard.view();
-  return "executing on " + view.nodes[session.in_flight->node].name;
+  return "executing on " + view.nodes[session.backends.in_flight->node].name;
 }
 
 bool is_forwarded(const ClientSession& session) {
-  if (session.level == consistency::ReadConsistency::kOff || !session.writer) return false;
-  return session.in_flight == session.writer.connection ||
-         session.transaction.is_on(routing::Target::kWriter) ||
-         session.pins.whole_session_on(routing::Target::kWriter);
+  if (session.state.level == consistency::ReadConsistency::kOff || !session.backends.writer) return false;
+  return session.backends.in_flight == session.backends.writer.connection ||
+         session.state.transaction.is_on(routing::Target::kWriter) ||
+         session.state.pins.whole_session_on(routing::Target::kWriter);
 }
 
 Process process_of(const ClientSession& session, size_t max_info_bytes) {
-  const bool logs_in = session.current_command == Command::kConnect;
+  const bool logs_in = session.activity.command == Command::kConnect;
   Process process;
   process.id = session.id;
-  process.user = logs_in ? "unauthenticated user" : session.user;
+  process.user = logs_in ? "unauthenticated user" : session.identity.user;
   process.host = shown_host(session);
-  process.schema = session.schema;
-  process.command = shown_command(session.current_command);
+  process.schema = session.state.schema;
+  process.command = shown_command(session.activity.command);
   process.time =
-      std::chrono::duration_cast<std::chrono::seconds>(session.shard.tick() - session.command_since);
+      std::chrono::duration_cast<std::chrono::seconds>(session.shard.tick() - session.activity.since);
   process.state = shown_state(session);
-  process.info = cut(session.statement_text, max_info_bytes);
+  process.info = cut(session.activity.statement_text, max_info_bytes);
   process.forwarded = is_forwarded(session);
   if (session.history.replica() != kNoNode)
     process.replica = session.shard.view().nodes[session.history.replica()].name;
@@ -146,7 +147,7 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
 std::vector<Process> processes_of(const WorkerSessions& sessions, const ProcessFilter& filter) {
   std::vector<Process> processes;
   for (const ClientSession& session : sessions.list()) {
-    const bool is_own = session.user == filter.user && session.current_command != Command::kConnect;
+    const bool is_own = session.identity.user == filter.user && session.activity.command != Command::kConnect;
     if (filter.see_all || is_own) processes.push_back(process_of(session, filter.max_info_bytes));
   }
   return processes;
@@ -290,7 +291,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   const routing::Statement& statement = *dispatch.statement;
   session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool see_all = co_await may_see_all(session);
-  ProcessFilter filter{.user = session.user,
+  ProcessFilter filter{.user = session.identity.user,
                        .see_all = see_all,
                        .max_info_bytes = statement.is_full ? kMaxFullInfoBytes : kMaxInfoBytes};
   const std::vector<Process> processes = co_await all_processes(session, std::move(filter));
@@ -303,21 +304,22 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   const bool binary = dispatch.prepared != nullptr;
   // Not the session's own buffer, which stays as large as it has ever been.
   protocol::Buffer answer;
-  protocol::TextResultSetWriter writer(answer, session.capabilities, dispatch.place.sequence_id);
+  protocol::TextResultSetWriter writer(answer, session.client.capabilities, dispatch.place.sequence_id);
   writer.columns(columns, flags);
   for (const Process& process : processes)
     append_row(writer, columns, binary, process);
   const uint8_t next_sequence_id = writer.finish(flags);
   ErrorCode error;
   session.shard.metrics().client_bytes_out.add(answer.size());
-  co_await session.stream.write_all(answer, {}, error);
-  session.last_local = {.kind = LocalAnswer::Kind::kProcesslist};
+  co_await session.client.stream.write_all(answer, {}, error);
+  session.state.last.local = {.kind = LocalAnswer::Kind::kProcesslist};
   co_return RunOutcome{.close = static_cast<bool>(error), .next_sequence_id = next_sequence_id};
 }
 
 Awaitable<std::string> forwarding_processlist(ClientSession& session) {
   const bool see_all = co_await may_see_all(session);
-  ProcessFilter filter{.user = session.user, .see_all = see_all, .max_info_bytes = kMaxSelectedInfoBytes};
+  ProcessFilter filter{
+      .user = session.identity.user, .see_all = see_all, .max_info_bytes = kMaxSelectedInfoBytes};
   std::vector<Process> processes = co_await all_processes(session, std::move(filter));
   if (processes.size() > kMaxSelected) processes.resize(kMaxSelected);
   std::string sql;

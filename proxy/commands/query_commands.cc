@@ -72,7 +72,7 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
       break;
   }
   routing::Classified rewritten;
-  routing::classify(own.sql, session.lex_mode, rewritten);
+  routing::classify(own.sql, session.state.lex_mode, rewritten);
   protocol::Buffer wire;
   make_query_packet(session, own.sql, wire);
   const std::vector<NameAndValue>* extra_rows = own.rows.empty() ? nullptr : &own.rows;
@@ -86,7 +86,7 @@ std::optional<Decision> common_decision(ClientSession& session) {
   const routing::SessionView view = session_view(session);
   const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
-  for (const Statement& statement : session.classified.statements) {
+  for (const Statement& statement : session.reused.classified.statements) {
     // What it sets is set for itself alone.
     if (statement.is_set_statement) return std::nullopt;
     const bool answered_here = is_own_statement(statement) || statement.shows_processlist ||
@@ -116,7 +116,7 @@ bool ends_with_hyphens(const Statement& statement, bool followed) {
 
 // One by one: the first error ends it, as on a server.
 Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
-  const routing::Classified classified = session.classified;
+  const routing::Classified classified = session.reused.classified;
   const size_t count = classified.statements.size();
   const bool more_behind = place.more_results_follow;
   RunOutcome outcome{.next_sequence_id = place.sequence_id};
@@ -142,18 +142,18 @@ Awaitable<RunOutcome> run_each(ClientSession& session, AnswerPlace place) {
 
 // Those that the session's `classified` holds; `wire` is the packet of all of them.
 Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPlace place) {
-  if (session.transaction.next_sent_to() != Target::kNone) co_await settle_next_transaction(session);
+  if (session.state.transaction.next_sent_to() != Target::kNone) co_await settle_next_transaction(session);
   const std::optional<Decision> decision = common_decision(session);
-  const bool each =
-      !decision || session.transaction.was_idle_for_too_long() || !session.replica_variables.empty();
+  const bool each = !decision || session.state.transaction.was_idle_for_too_long() ||
+                    !session.state.carried.replica_variables.empty();
   if (each) co_return co_await run_each(session, place);
-  if (!session.unreported_calls.empty()) co_await ask_for_unreported_state(session);
-  for (const Statement& statement : session.classified.statements)
+  if (!session.state.carried.unreported_calls.empty()) co_await ask_for_unreported_state(session);
+  for (const Statement& statement : session.reused.classified.statements)
     co_await bring_what_functions_left(session, statement, {});
   // For what happens afterwards the most consequential statement stands for all.
-  Statement together = session.classified.statements.front();
+  Statement together = session.reused.classified.statements.front();
   bool unexplained = false;
-  for (const Statement& statement : session.classified.statements) {
+  for (const Statement& statement : session.reused.classified.statements) {
     if (statement.cls == StatementClass::kDml) together.cls = StatementClass::kDml;
     together.takes_user_lock |= statement.takes_user_lock;
     together.assigns_user_variables |= statement.assigns_user_variables;
@@ -182,10 +182,10 @@ Awaitable<bool> run_several(ClientSession& session, std::string_view text, Bytes
   AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   protocol::Buffer piece;
   for (;;) {
-    const std::string_view rest = session.classified.rest;
+    const std::string_view rest = session.reused.classified.rest;
     place.more_results_follow = !rest.empty();
     Bytes packet = wire;
-    if (text.data() != session.statement_text.data() || !rest.empty()) {
+    if (text.data() != session.activity.statement_text.data() || !rest.empty()) {
       const size_t bytes = rest.empty() ? text.size() : static_cast<size_t>(rest.data() - text.data()) - 1;
       make_query_packet(session, text.substr(0, bytes), piece);
       packet = piece;
@@ -194,27 +194,28 @@ Awaitable<bool> run_several(ClientSession& session, std::string_view text, Bytes
     if (outcome.close || outcome.is_error || rest.empty()) co_return !outcome.close;
     place.sequence_id = outcome.next_sequence_id;
     text = rest;
-    routing::classify(text, session.lex_mode, session.classified);
+    routing::classify(text, session.state.lex_mode, session.reused.classified);
   }
 }
 
 }  // namespace
 
 Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
-  const auto query = protocol::parse_com_query(payload.subspan(1), session.capabilities);
+  const auto query = protocol::parse_com_query(payload.subspan(1), session.client.capabilities);
   if (!query) {
     const bool sent = co_await answer_error(session, 1, malformed_packet());
     co_return sent;
   }
-  session.statement_text = query->text;
-  routing::classify(query->text, session.lex_mode, session.classified);
-  const bool may_be_several = protocol::has(session.capabilities, protocol::capability::kMultiStatements);
-  if (session.classified.multi && may_be_several) {
+  session.activity.statement_text = query->text;
+  routing::classify(query->text, session.state.lex_mode, session.reused.classified);
+  const bool may_be_several =
+      protocol::has(session.client.capabilities, protocol::capability::kMultiStatements);
+  if (session.reused.classified.multi && may_be_several) {
     const bool open = co_await run_several(session, query->text, wire);
     co_return open;
   }
-  Statement statement = session.classified.statements.front();
-  if (session.classified.multi) {
+  Statement statement = session.reused.classified.statements.front();
+  if (session.reused.classified.multi) {
     // The client may not send several: a server refuses all of it, and none of the first one's treatment
     // applies.
     statement = Statement{};
@@ -224,7 +225,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
   if (query->attribute_count > 0) apply_attributes(*query, statement.hints);
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   RunOutcome outcome;
-  if (is_own_statement(statement) && !session.transaction.was_idle_for_too_long()) {
+  if (is_own_statement(statement) && !session.state.transaction.was_idle_for_too_long()) {
     outcome = co_await run_own(session, statement, place);
   } else {
     outcome = co_await run_one(session, statement, wire, place);
@@ -234,7 +235,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
 
 Awaitable<bool> run_own_text(ClientSession& session, const std::string& sql, uint8_t first_sequence_id) {
   routing::Classified classified;
-  routing::classify(sql, session.lex_mode, classified);
+  routing::classify(sql, session.state.lex_mode, classified);
   const AnswerPlace place{.sequence_id = first_sequence_id};
   const RunOutcome outcome = co_await run_own(session, classified.statements.front(), place);
   co_return !outcome.close;
@@ -242,7 +243,7 @@ Awaitable<bool> run_own_text(ClientSession& session, const std::string& sql, uin
 
 Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_sequence_id) {
   protocol::Buffer wire;
-  protocol::append_command(wire, protocol::Command::kPing, {}, session.capabilities);
+  protocol::append_command(wire, protocol::Command::kPing, {}, session.client.capabilities);
   Statement statement;
   StatementRun run;
   run.statement = &statement;
@@ -260,7 +261,7 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
     const bool sent = co_await answer_error(session, first_sequence_id, *pending);
     co_return InitDbOutcome{.close = !sent, .is_error = true};
   }
-  if (!session.unreported_calls.empty()) co_await ask_for_unreported_state(session);
+  if (!session.state.carried.unreported_calls.empty()) co_await ask_for_unreported_state(session);
   Statement statement;
   statement.cls = StatementClass::kUse;
   StatementRun run;
@@ -271,15 +272,15 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
   run.kind = protocol::ResponseKind::kOk;
   run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
   // It is no statement: what ROW_COUNT() and the like speak of stays where it is.
-  const Target last_target = session.last_target;
-  const Target warned_by = session.warned_by;
-  LocalAnswer last_local = session.last_local;
+  const Target last_target = session.state.last.target;
+  const Target warned_by = session.state.last.warned_by;
+  LocalAnswer last_local = session.state.last.local;
   const RunOutcome outcome = co_await run_statement(session, run);
   if (!outcome.is_error) {
-    session.last_target = last_target;
-    session.warned_by = warned_by;
-    session.last_local = std::move(last_local);
-    session.last_local.pinged = true;
+    session.state.last.target = last_target;
+    session.state.last.warned_by = warned_by;
+    session.state.last.local = std::move(last_local);
+    session.state.last.local.pinged = true;
   }
   co_return InitDbOutcome{.close = outcome.close, .is_error = outcome.is_error};
 }

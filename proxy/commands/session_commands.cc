@@ -50,9 +50,9 @@ Awaitable<bool> set_option(ClientSession& session, Bytes payload) {
   const uint16_t option = reader.int2();
   if (!reader.ok() || option > 1) return answer_error(session, 1, unknown_command());
   if (option == 0) {
-    session.capabilities |= protocol::capability::kMultiStatements;
+    session.client.capabilities |= protocol::capability::kMultiStatements;
   } else {
-    session.capabilities &= ~protocol::capability::kMultiStatements;
+    session.client.capabilities &= ~protocol::capability::kMultiStatements;
   }
   return answer_eof(session, 1);
 }
@@ -95,96 +95,47 @@ bool forgets_handshake_collation(const ClientSession& session) {
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
   give_back(session);
-  forget_prepared_statements(session);
-  session.variables.clear();
-  session.trackers = ClientTrackers{};
-  session.handshake_collation_forgotten = false;
-  session.was_reset = true;
-  session.wait_timeout = std::chrono::seconds{0};
-  session.pins = Pins{};
-  session.statements_to_replay.clear();
-  session.replica_variables.clear();
-  session.writer_variables.clear();
-  session.carried_variables.clear();
-  session.functions_called = false;
-  session.functions_left_state = false;
-  session.unreported_calls.clear();
-  session.procedure_on_replica = false;
-  session.named_since_procedure.clear();
-  session.temporary_tables.clear();
-  session.former_writer = kNoNode;
-  session.initial_sql_mode_known = false;
-  start_lex_mode(session, forgets_handshake_collation(session) ? 0 : session.login.key->collation);
-  start_variables(session);
-  session.last_insert_id = std::make_shared<LastInsertId>();
-  session.last_warnings = 0;
-  session.last_target = routing::Target::kNone;
-  session.warned_by = routing::Target::kNone;
-  session.counted_by = routing::Target::kNone;
-  session.level = *session.listener.read_consistency;
+  const uint8_t collation = forgets_handshake_collation(session) ? 0 : session.identity.login.key->collation;
+  session.state =
+      SessionState::fresh(session.state, session.shard.view(), *session.listener.read_consistency, collation);
 }
 
 Awaitable<bool> reset_connection(ClientSession& session) {
   forget_state(session);
-  session.handshake_collation_forgotten = forgets_handshake_collation(session);
+  session.state.handshake_collation_forgotten = forgets_handshake_collation(session);
   return answer_ok(session, 1);
-}
-
-// Who the session is of.
-struct Identity {
-  std::string user;
-  protocol::CapabilityFlags capabilities;
-  std::shared_ptr<const PoolKey> pool_key;
-  std::shared_ptr<const protocol::Credentials> credentials;
-  std::optional<AccountName> account;
-  std::string schema;
-};
-
-Identity identity_of(const ClientSession& session) {
-  return {.user = session.user,
-          .capabilities = session.capabilities,
-          .pool_key = session.login.key,
-          .credentials = session.login.credentials,
-          .account = session.login.account,
-          .schema = session.schema};
-}
-
-void restore(ClientSession& session, Identity before) {
-  session.user = std::move(before.user);
-  session.capabilities = before.capabilities;
-  session.login.key = std::move(before.pool_key);
-  session.login.credentials = std::move(before.credentials);
-  session.login.account = std::move(before.account);
-  session.schema = std::move(before.schema);
 }
 
 // MariaDB looks at the character set first: it counts although the user does not.
 void take_collation(ClientSession& session, const protocol::ComChangeUser& change) {
   if (!change.collation) return;
   const uint8_t asked = *change.collation <= 0xff ? static_cast<uint8_t>(*change.collation) : uint8_t{0};
-  PoolKey key = *session.login.key;
+  PoolKey key = *session.identity.login.key;
   key.collation = routing::unusable_client_charset(asked).empty() ? asked : uint8_t{0};
-  session.login.key = std::make_shared<const PoolKey>(std::move(key));
+  session.identity.login.key = std::make_shared<const PoolKey>(std::move(key));
 }
 
 // A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
 // gone, and may try this a few times.
 Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
   const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
-  const auto change = protocol::parse_com_change_user(payload, session.capabilities);
+  const auto change = protocol::parse_com_change_user(payload, session.client.capabilities);
   forget_state(session);
-  if (!change || session.failed_changes_of_user >= kMaxFailedChangesOfUser) {
-    session.handshake_collation_forgotten = true;
+  if (!change || session.client.failed_changes_of_user >= kMaxFailedChangesOfUser) {
+    session.state.handshake_collation_forgotten = true;
     const bool sent = co_await answer_error(session, 1, unknown_command());
     const bool goes_on = sent && mariadb;
     co_return goes_on;
   }
-  Identity before = identity_of(session);
-  session.schema.clear();
+  Identity before = session.identity;
+  const protocol::CapabilityFlags capabilities = session.client.capabilities;
+  std::string schema = std::exchange(session.state.schema, {});
   const bool accepted = co_await log_in_again(session, *change);
   if (accepted || !mariadb || session.waiter.timed_out || session.waiter.closing) co_return accepted;
-  ++session.failed_changes_of_user;
-  restore(session, std::move(before));
+  ++session.client.failed_changes_of_user;
+  session.identity = std::move(before);
+  session.client.capabilities = capabilities;
+  session.state.schema = std::move(schema);
   take_collation(session, *change);
   co_return true;
 }

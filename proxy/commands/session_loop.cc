@@ -79,14 +79,15 @@ constexpr size_t kKeptStatements = 16;
 
 Clock::duration idle_limit(const ClientSession& session) {
   const Config& config = session.shard.config();
-  if (session.transaction.is_on(routing::Target::kWriter))
+  if (session.state.transaction.is_on(routing::Target::kWriter))
     return config.forwarding.aurora_fwd_writer_idle_timeout;
   return config.timeouts.client_idle;
 }
 
 // Its wait_timeout, if it has set one.
 Clock::duration own_idle_limit(const ClientSession& session) {
-  return session.wait_timeout.count() > 0 ? Clock::duration(session.wait_timeout) : Clock::duration::max();
+  return session.state.wait_timeout.count() > 0 ? Clock::duration(session.state.wait_timeout)
+                                                : Clock::duration::max();
 }
 
 Clock::time_point idle_deadline(const ClientSession& session) {
@@ -96,17 +97,18 @@ Clock::time_point idle_deadline(const ClientSession& session) {
 // The transaction was idle for too long: its locks are freed by closing the connection it runs on.
 void give_up_idle_transaction(ClientSession& session) {
   Shard& shard = session.shard;
-  if (session.writer) shard.pool(session.writer.connection->node).close(*session.writer.connection);
-  session.transaction.idle_for_too_long();
+  if (session.backends.writer)
+    shard.pool(session.backends.writer.connection->node).close(*session.backends.writer.connection);
+  session.state.transaction.idle_for_too_long();
   count_session(session);
   shard.metrics().errors_session_timeout.add();
   shard.logger().warning("an idle transaction was rolled back",
-                         {{"session", std::to_string(session.id)}, {"user", session.user}});
+                         {{"session", std::to_string(session.id)}, {"user", session.identity.user}});
 }
 
 // Nothing is lost to the client if the session ends now.
 bool may_leave(const ClientSession& session) {
-  return !session.transaction.is_begun() && !session.pins.whole_session();
+  return !session.state.transaction.is_begun() && !session.state.pins.whole_session();
 }
 
 // The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
@@ -124,10 +126,10 @@ Awaitable<bool> end_wait(ClientSession& session) {
     if (session.shard.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
     co_return true;
   }
-  if (session.transaction.is_on(routing::Target::kWriter)) {
-    if (session.transaction.doubt() != routing::TransactionDoubt::kNone)
+  if (session.state.transaction.is_on(routing::Target::kWriter)) {
+    if (session.state.transaction.doubt() != routing::TransactionDoubt::kNone)
       co_await learn_transaction_status(session);
-    if (session.transaction.is_on(routing::Target::kWriter)) give_up_idle_transaction(session);
+    if (session.state.transaction.is_on(routing::Target::kWriter)) give_up_idle_transaction(session);
     co_return false;
   }
   const ClientError goodbye = idle_too_long(session.shard.config().timeouts.client_idle);
@@ -136,21 +138,22 @@ Awaitable<bool> end_wait(ClientSession& session) {
 }
 
 void begin_command(ClientSession& session, Bytes payload) {
-  session.current_command =
+  session.activity.command =
       payload.empty() ? protocol::Command::kSleep : static_cast<protocol::Command>(payload[0]);
-  session.command_since = session.shard.tick();
+  session.activity.since = session.shard.tick();
 }
 
 void end_command(ClientSession& session) {
   count_session(session);
-  shrink(session.scratch);
-  shrink(session.local_answer);
-  shrink(session.command);
-  shrink(session.sql_scratch);
-  if (session.classified.statements.size() > kKeptStatements) session.classified = routing::Classified();
-  session.current_command = protocol::Command::kSleep;
-  session.command_since = session.shard.tick();
-  session.statement_text = {};
+  shrink(session.client.scratch);
+  shrink(session.client.answer);
+  shrink(session.reused.command);
+  shrink(session.reused.sql);
+  if (session.reused.classified.statements.size() > kKeptStatements)
+    session.reused.classified = routing::Classified();
+  session.activity.command = protocol::Command::kSleep;
+  session.activity.since = session.shard.tick();
+  session.activity.statement_text = {};
 }
 
 // What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
@@ -180,7 +183,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
   while (open && !session.waiter.closing) {
     // Of compressed packets servers look at the outer sequence ids only, and Connector/J counts the inner
     // ones wrong.
-    if (session.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
+    if (session.client.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
     switch (packet.state) {
       case PacketStatus::State::kNeedMore: {
@@ -189,14 +192,14 @@ Awaitable<void> answer_commands(ClientSession& session) {
           co_await answer_error(session, 0, goodbye);
           co_return;
         }
-        if (buffer.empty()) session.stream.begin_command();
+        if (buffer.empty()) session.client.stream.begin_command();
         buffer.reserve(packet.total_bytes);
         ErrorCode error;
         const std::span<uint8_t> room = buffer.room();
         size_t got = 0;
         {
           const DeadlineScope scope(session.waiter, idle_deadline(session));
-          got = co_await session.stream.read_some(room, error);
+          got = co_await session.client.stream.read_some(room, error);
         }
         if (const auto refusal = refusal_of_frame(error)) {
           co_await answer_error(session, 1, *refusal);
@@ -243,7 +246,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
 Awaitable<void> run_client_session(ClientSession& session) {
   const bool accepted = co_await log_in_client(session);
   if (accepted) {
-    session.logged_in = true;
+    session.activity.logged_in = true;
     co_await answer_commands(session);
   }
   give_back(session);

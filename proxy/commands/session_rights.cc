@@ -98,12 +98,13 @@ AccountRights rights_in_table(const ClientSession& session) {
   if (accounts == nullptr) return {};
   const AccountStore::SnapshotPtr snapshot = accounts->current();
   // Who has logged in before the accounts could be read is found by name and address, as a server would.
-  if (!session.login.account) {
-    const Account* found = snapshot->table.lookup(session.user, session.host);
+  if (!session.identity.login.account) {
+    const Account* found = snapshot->table.lookup(session.identity.user, session.client.host);
     return found == nullptr ? AccountRights{} : found->rights;
   }
   const auto is_own = [&](const Account& account) {
-    return account.user == session.login.account->user && account.host == session.login.account->host;
+    return account.user == session.identity.login.account->user &&
+           account.host == session.identity.login.account->host;
   };
   const auto& list = snapshot->table.accounts();
   const auto account = std::ranges::find_if(list, is_own);
@@ -111,9 +112,10 @@ AccountRights rights_in_table(const ClientSession& session) {
 }
 
 Awaitable<AccountRights> rights_on_servers(ClientSession& session) {
-  if (!session.rights_on_servers)
-    session.rights_on_servers = co_await ask_a_server(session.shard, login_beside(session.login));
-  co_return session.rights_on_servers.value_or(AccountRights{});
+  if (!session.identity.rights_on_servers)
+    session.identity.rights_on_servers =
+        co_await ask_a_server(session.shard, login_beside(session.identity.login));
+  co_return session.identity.rights_on_servers.value_or(AccountRights{});
 }
 
 Awaitable<AccountRights> ask_rights(Shard& shard, AccountLogin login) {

@@ -35,7 +35,7 @@ using routing::Target;
 // MariaDB's id of the statement prepared last is none for MySQL.
 PreparedStatement* find_statement(ClientSession& session, uint32_t id) {
   const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
-  return mysql && id == protocol::kMariadbLastStatementId ? nullptr : session.prepared.find(id);
+  return mysql && id == protocol::kMariadbLastStatementId ? nullptr : session.state.prepared.find(id);
 }
 
 Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, uint32_t id,
@@ -48,7 +48,7 @@ Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, u
 }
 
 routing::SqlLexer lexer_of(const ClientSession& session, std::string_view sql) {
-  return {sql, session.lex_mode};
+  return {sql, session.state.lex_mode};
 }
 
 size_t count_placeholders(const ClientSession& session, std::string_view sql) {
@@ -114,34 +114,35 @@ std::optional<std::string> with_literals(const ClientSession& session, std::stri
 // The answer to COM_STMT_PREPARE of a statement that no server gets to see: parameters, no columns.
 Awaitable<bool> answer_prepared(ClientSession& session, const PreparedStatement& statement,
                                 uint8_t sequence_id) {
-  protocol::Buffer& out = session.local_answer;
+  protocol::Buffer& out = session.client.answer;
   out.clear();
   const size_t start = protocol::begin_packet(out, sequence_id++);
   const protocol::StmtPrepareOk ok{.statement_id = statement.id, .parameters = statement.parameters};
-  protocol::append_stmt_prepare_ok(out, ok, session.capabilities);
+  protocol::append_stmt_prepare_ok(out, ok, session.client.capabilities);
   protocol::finish_packet(out, start);
   for (uint16_t i = 0; i < statement.parameters; ++i)
-    protocol::append_column_definition(out, {.name = "?"}, sequence_id++, session.capabilities);
-  const bool with_eof = !protocol::has(session.capabilities, protocol::capability::kDeprecateEof);
+    protocol::append_column_definition(out, {.name = "?"}, sequence_id++, session.client.capabilities);
+  const bool with_eof = !protocol::has(session.client.capabilities, protocol::capability::kDeprecateEof);
   if (with_eof && statement.parameters > 0)
     protocol::append_eof_packet(out, {.warnings = 0, .status_flags = local_status(session)}, sequence_id);
   ErrorCode error;
-  co_await session.stream.write_all(out, {}, error);
-  session.last_local.prepared = true;
+  co_await session.client.stream.write_all(out, {}, error);
+  session.state.last.local.prepared = true;
   co_return !error;
 }
 
 void classify_prepared(ClientSession& session, PreparedStatement& prepared) {
-  routing::classify(prepared.client_sql, session.lex_mode, session.classified);
-  prepared.statement = session.classified.statements.front();
+  routing::classify(prepared.client_sql, session.state.lex_mode, session.reused.classified);
+  prepared.statement = session.reused.classified.statements.front();
   // Several at once cannot be prepared: the server says so.
-  if (session.classified.multi) prepared.statement = routing::Statement{.cls = StatementClass::kUnknown};
+  if (session.reused.classified.multi)
+    prepared.statement = routing::Statement{.cls = StatementClass::kUnknown};
 }
 
 Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
-  session.prepared.forget_last();
-  if (session.prepared.size() >= session.shard.config().limits.max_prepared_statements) {
+  session.state.prepared.forget_last();
+  if (session.state.prepared.size() >= session.shard.config().limits.max_prepared_statements) {
     const ClientError error =
         too_many_prepared_statements(session.shard.config().limits.max_prepared_statements);
     co_return co_await answer_error(session, place.sequence_id, error);
@@ -150,16 +151,16 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
     const bool sent = co_await answer_error(session, place.sequence_id, *pending);
     co_return sent;
   }
-  std::unique_ptr<PreparedStatement> prepared = session.prepared.make();
+  std::unique_ptr<PreparedStatement> prepared = session.state.prepared.make();
   prepared->client_sql.assign(protocol::as_text(payload.subspan(1)));
-  prepared->context = parse_context(session);
+  prepared->context = parse_context(session.state);
   classify_prepared(session, *prepared);
   const routing::Statement& statement = prepared->statement;
   const bool own = is_own_statement(statement);
   if (own ? statement.cls == StatementClass::kSet : statement.shows_processlist) {
     prepared->parameters = static_cast<uint16_t>(count_placeholders(session, prepared->client_sql));
     const bool sent = co_await answer_prepared(session, *prepared, place.sequence_id);
-    session.prepared.keep(std::move(prepared));
+    session.state.prepared.keep(std::move(prepared));
     co_return sent;
   }
   const Decision decision = where_to_prepare(session, statement);
@@ -182,7 +183,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
     const OwnStatement as_now = co_await apply_own_statement(session, statement);
     if (as_now.kind == OwnStatement::Kind::kRewritten) prepared->server_sql = as_now.sql;
   } else if (statement.needs_reported_form) {
-    prepared->server_sql = routing::reported_form(prepared->client_sql, session.lex_mode);
+    prepared->server_sql = routing::reported_form(prepared->client_sql, session.state.lex_mode);
   }
   const bool is_rewritten = own || statement.needs_reported_form;
   if (is_rewritten) {
@@ -206,13 +207,14 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const RunOutcome outcome = co_await run_statement(session, run);
   const bool is_somewhere =
       std::ranges::any_of(prepared->there, [](const PreparedThere& there) { return there.incarnation != 0; });
-  if (is_somewhere && !outcome.is_error && !outcome.close) session.prepared.keep(std::move(prepared));
+  if (is_somewhere && !outcome.is_error && !outcome.close) session.state.prepared.keep(std::move(prepared));
   co_return !outcome.close;
 }
 
 void close_on_servers(ClientSession& session, PreparedStatement& statement) {
   for (const Target target : {Target::kWriter, Target::kReplica}) {
-    const BackendLease& lease = target == Target::kWriter ? session.writer : session.replica;
+    const BackendLease& lease =
+        target == Target::kWriter ? session.backends.writer : session.backends.replica;
     PreparedThere& there = statement.there[PreparedStatements::side(target)];
     if (lease && !lease.connection->needs_reset && lease.connection->incarnation == there.incarnation) {
       lease.connection->statements_to_close.push_back(there.id);
@@ -228,7 +230,7 @@ void close(ClientSession& session, Bytes payload) {
   PreparedStatement* statement = id ? find_statement(session, *id) : nullptr;
   if (statement == nullptr) return;
   close_on_servers(session, *statement);
-  session.prepared.erase(*statement);
+  session.state.prepared.erase(*statement);
 }
 
 void send_long_data(ClientSession& session, Bytes payload) {
@@ -291,7 +293,7 @@ Awaitable<bool> execute_kill(ClientSession& session, PreparedStatement& statemen
     co_return co_await answer_error(session, place.sequence_id, error);
   }
   routing::Classified classified;
-  routing::classify(*sql, session.lex_mode, classified);
+  routing::classify(*sql, session.state.lex_mode, classified);
   Dispatch dispatch;
   dispatch.statement = &classified.statements.front();
   dispatch.place = place;
@@ -312,7 +314,7 @@ Awaitable<std::vector<NameAndValue>> refresh_own(ClientSession& session, Prepare
 
 Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, AnswerPlace place) {
   PreparedStatement& prepared = *command.statement;
-  session.statement_text = prepared.client_sql;
+  session.activity.statement_text = prepared.client_sql;
   routing::Statement statement = prepared.statement;
   if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;
@@ -342,11 +344,12 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
     co_return sent;
   }
   const auto parsed =
-      protocol::parse_com_stmt_execute(payload, parameters_of(*statement), session.capabilities);
+      protocol::parse_com_stmt_execute(payload, parameters_of(*statement), session.client.capabilities);
   if (!parsed || statement->long_data_too_long) {
     drop_long_data(*statement);
     const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
-    const bool with_attributes = protocol::has(session.capabilities, protocol::capability::kQueryAttributes);
+    const bool with_attributes =
+        protocol::has(session.client.capabilities, protocol::capability::kQueryAttributes);
     const ClientError of_packet = mysql && !with_attributes ? malformed_packet()
                                   : mysql                   ? wrong_arguments("COM_STMT_EXECUTE")
                                                             : wrong_arguments("mysqld_stmt_execute");
@@ -487,11 +490,6 @@ Awaitable<bool> run_statement_command(ClientSession& session, Bytes payload, std
       close(session, payload);
       return go_on();
   }
-}
-
-void forget_prepared_statements(ClientSession& session) {
-  session.prepared.clear();
-  session.text_prepared.clear();
 }
 
 }  // namespace causeway::proxy

@@ -17,8 +17,4 @@ bool is_statement_command(protocol::Command command);
 Awaitable<bool> run_statement_command(ClientSession& session, protocol::Bytes payload,
                                       std::span<uint8_t> wire);
 
-// The session's statements are no more, on servers neither; for COM_RESET_CONNECTION and COM_CHANGE_USER,
-// which give the connections up.
-void forget_prepared_statements(ClientSession& session);
-
 }  // namespace causeway::proxy

@@ -43,11 +43,11 @@ constexpr size_t kMaxTemporaryTables = 1000;
 constexpr size_t kMaxVariablesOfProcedure = 1000;
 
 void keep_begin(ClientSession& session, const Statement& statement) {
-  session.transaction.begin_later(statement, session.shard.view().flavor == ServerFlavor::kMysql);
+  session.state.transaction.begin_later(statement, session.shard.view().flavor == ServerFlavor::kMysql);
 }
 
 Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  const bool begun = session.transaction.begin_deferred();
+  const bool begun = session.state.transaction.begin_deferred();
   keep_begin(session, statement);
   return local_ok(session, statement, place, begun ? SessionChange::kNone : SessionChange::kTransactionBegun);
 }
@@ -72,7 +72,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 }
 
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  session.transaction.forget_deferred();
+  session.state.transaction.forget_deferred();
   RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
   outcome.close = outcome.close || statement.release;
   co_return outcome;
@@ -80,16 +80,16 @@ Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& stat
 
 Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
                                                 AnswerPlace place) {
-  session.transaction.set_next(statement.characteristics);
+  session.state.transaction.set_next(statement.characteristics);
   return local_ok(session, statement, place);
 }
 
 // Their names are needed only where permanent DML that reads one is rejected.
 void note_temporary_table(ClientSession& session, const Statement& statement) {
   if (session.shard.config().statements.temporary_table == StatementPolicy::kForward) return;
-  std::string name = routing::created_temporary_table(statement.text, session.lex_mode);
-  if (!name.empty() && session.temporary_tables.size() < kMaxTemporaryTables)
-    session.temporary_tables.push_back(std::move(name));
+  std::string name = routing::created_temporary_table(statement.text, session.state.lex_mode);
+  if (!name.empty() && session.state.temporary_tables.size() < kMaxTemporaryTables)
+    session.state.temporary_tables.push_back(std::move(name));
 }
 
 bool is_text_prepared(StatementClass cls) {
@@ -99,7 +99,7 @@ bool is_text_prepared(StatementClass cls) {
 
 // Only Causeway's sessions are killed: a client's number never reaches a server, whose threads have others.
 Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statement, AnswerPlace place) {
-  const auto target = routing::parse_kill(statement.text, session.lex_mode);
+  const auto target = routing::parse_kill(statement.text, session.state.lex_mode);
   if (!target) {
     session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     const ClientError error = not_supported_with_forwarding("KILL of anything but a number");
@@ -127,10 +127,10 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
   if (statement.cls != StatementClass::kDml) return std::nullopt;
   if (statement.compound && statement.mentions_kill) return kKill;
   if (!statement.calls_procedure || statement.prepared_literal.empty()) return std::nullopt;
-  routing::SqlLexer lexer(statement.prepared_literal, session.lex_mode);
-  const std::string sql = routing::unquote(lexer.next(), session.lex_mode);
+  routing::SqlLexer lexer(statement.prepared_literal, session.state.lex_mode);
+  const std::string sql = routing::unquote(lexer.next(), session.state.lex_mode);
   routing::Classified inner;
-  routing::classify(sql, session.lex_mode, inner);
+  routing::classify(sql, session.state.lex_mode, inner);
   for (const Statement& hidden : inner.statements) {
     if (hidden.cls == StatementClass::kKill || hidden.mentions_kill) return kKill;
     if (routing::is_rejected(hidden, policy))
@@ -141,40 +141,41 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
 
 // Most statements to the writer use nothing of it, and need no coroutine to find that out.
 bool may_use_what_functions_left(const ClientSession& session, const Statement& statement) {
-  return session.functions_called || statement.uses_user_variables || statement.assigns_user_variables ||
-         routing::is_opaque(statement);
+  return session.state.carried.functions_called || statement.uses_user_variables ||
+         statement.assigns_user_variables || routing::is_opaque(statement);
 }
 
 }  // namespace
 
 Awaitable<void> bring_what_functions_left(ClientSession& session, const Statement& statement,
                                           std::string_view execute_text) {
-  const bool on_replica = session.transaction.is_on(Target::kReplica);
-  if (on_replica || session.level == consistency::ReadConsistency::kOff) co_return;
+  const bool on_replica = session.state.transaction.is_on(Target::kReplica);
+  if (on_replica || session.state.level == consistency::ReadConsistency::kOff) co_return;
   // Called again there, they have left it there too.
-  if (session.functions_left_state && session.pins.whole_session_on(Target::kWriter)) co_return;
+  if (session.state.carried.functions_left_state && session.state.pins.whole_session_on(Target::kWriter))
+    co_return;
   // A question would be the last statement.
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
-  routing::WriterVariables& variables = session.writer_variables;
+  routing::WriterVariables& variables = session.state.carried.writer_variables;
   const bool names = statement.uses_user_variables || statement.assigns_user_variables;
-  const bool uses_others = routing::is_opaque(statement) || session.functions_called;
+  const bool uses_others = routing::is_opaque(statement) || session.state.carried.functions_called;
   if (!names && !(uses_others && variables.any_suspected())) co_return;
-  routing::NamedVariables named = routing::named_variables(statement.text, session.lex_mode);
+  routing::NamedVariables named = routing::named_variables(statement.text, session.state.lex_mode);
   variables.settle(named.assigned);
   if (statement.cls == StatementClass::kDiagnostics) variables.settle(named.used);
   if (speaks_of_the_last) co_return;
-  for (std::string& name : routing::user_variables_of(execute_text, session.lex_mode))
+  for (std::string& name : routing::user_variables_of(execute_text, session.state.lex_mode))
     named.used.push_back(std::move(name));
   if (uses_others) {
     std::ranges::move(variables.suspected(), std::back_inserter(named.used));
-    session.functions_called = false;
+    session.state.carried.functions_called = false;
   }
-  if (named.used.empty() || !session.replica) co_return;
+  if (named.used.empty() || !session.backends.replica) co_return;
   co_await look_for_variables_on_replica(session, std::move(named.used));
 }
 
 std::optional<ClientError> take_pending_error(ClientSession& session) {
-  if (!session.transaction.take_idle_for_too_long()) return std::nullopt;
+  if (!session.state.transaction.take_idle_for_too_long()) return std::nullopt;
   return transaction_idle_timeout(session.shard.config().forwarding.aurora_fwd_writer_idle_timeout);
 }
 
@@ -187,25 +188,27 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
     mistake = hints.consistency;
   if (mistake.empty()) return;
   session.shard.metrics().mistaken_hints.add();
-  if (std::exchange(session.mistaken_hint_said, true)) return;
+  if (std::exchange(session.activity.mistaken_hint_said, true)) return;
   constexpr size_t kMaxShown = 64;
   session.shard.logger().warning("a hint is not understood, and without effect",
-                                 {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.user}});
+                                 {{"hint", mistake.substr(0, kMaxShown)}, {"user", session.identity.user}});
 }
 
 // What a procedure may have set on the replica, and a statement to the writer names for the first time.
 void note_variables_of_procedure(ClientSession& session, const Statement& statement,
                                  const Decision& decision) {
-  if (!session.procedure_on_replica || !statement.uses_user_variables || session.variables_beside) return;
-  if (session.transaction.is_on(Target::kReplica) || decision.target != Target::kWriter) return;
+  if (!session.state.carried.procedure_on_replica || !statement.uses_user_variables ||
+      session.state.carried.set_beside)
+    return;
+  if (session.state.transaction.is_on(Target::kReplica) || decision.target != Target::kWriter) return;
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
-  std::vector<std::string>& named = session.named_since_procedure;
-  for (std::string& name : routing::user_variables_of(statement.text, session.lex_mode)) {
+  std::vector<std::string>& named = session.state.carried.named_since_procedure;
+  for (std::string& name : routing::user_variables_of(statement.text, session.state.lex_mode)) {
     const bool is_known = std::ranges::any_of(
         named, [&](const std::string& other) { return routing::equals_ignoring_case(other, name); });
     if (is_known || named.size() >= kMaxVariablesOfProcedure) continue;
     named.push_back(name);
-    if (!speaks_of_the_last) session.replica_variables.push_back(std::move(name));
+    if (!speaks_of_the_last) session.state.carried.replica_variables.push_back(std::move(name));
   }
 }
 
@@ -213,23 +216,23 @@ void note_variables_of_procedure(ClientSession& session, const Statement& statem
 bool asks_for_unreported_state(const ClientSession& session, const Statement& statement,
                                const Decision& decision) {
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
-  if (session.unreported_calls.empty() || speaks_of_the_last) return false;
+  if (session.state.carried.unreported_calls.empty() || speaks_of_the_last) return false;
   const bool has_no_ok = decision.target == Target::kReplica && statement.cls == StatementClass::kRead;
-  return !has_no_ok || !has_room_to_replay(session) ||
-         (session.last_insert_id->value != 0 && routing::only_calls(statement, session.lex_mode));
+  return !has_no_ok || !session.state.carried.has_room_to_replay() ||
+         (session.state.last.insert_id->value != 0 && routing::only_calls(statement, session.state.lex_mode));
 }
 
 // Whether what the transaction has set on the replica is needed elsewhere, or its connection is about to go.
 bool needs_replica_variables(const ClientSession& session, const Statement& statement,
                              const Decision& decision) {
-  if (session.replica_variables.empty()) return false;
+  if (session.state.carried.replica_variables.empty()) return false;
   if (decision.action == Action::kLeaveReadOnly) return true;
-  if (session.transaction.is_on(Target::kReplica))
+  if (session.state.transaction.is_on(Target::kReplica))
     return decision.takes_transaction_along ||
            (decision.beside_transaction && decision.target == Target::kWriter &&
             statement.uses_user_variables);
   const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
-  return !speaks_of_the_last && session.level != consistency::ReadConsistency::kOff;
+  return !speaks_of_the_last && session.state.level != consistency::ReadConsistency::kOff;
 }
 
 // A server would have closed the connection with them.
@@ -245,11 +248,12 @@ Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace
 
 // Ends the transaction there with its connection, or by COMMIT where a procedure's variables live on it.
 Awaitable<void> end_on_replica(ClientSession& session) {
-  BackendPool& pool = session.shard.pool(session.replica.connection->node);
-  const bool keeps = session.procedure_on_replica && session.transaction.is_on(Target::kReplica);
-  BackendConnection* const connection = keeps ? pool.take_own(session.replica) : nullptr;
+  BackendPool& pool = session.shard.pool(session.backends.replica.connection->node);
+  const bool keeps =
+      session.state.carried.procedure_on_replica && session.state.transaction.is_on(Target::kReplica);
+  BackendConnection* const connection = keeps ? pool.take_own(session.backends.replica) : nullptr;
   if (connection == nullptr) {
-    pool.close(*session.replica.connection);
+    pool.close(*session.backends.replica.connection);
     co_return;
   }
   protocol::Buffer out;
@@ -280,9 +284,9 @@ const Statement& completed(const ClientSession& session, const Statement& statem
                            std::optional<Statement>& changed) {
   if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback)
     return statement;
-  if (session.transaction.completion_type() == routing::CompletionType::kNoChain) return statement;
+  if (session.state.transaction.completion_type() == routing::CompletionType::kNoChain) return statement;
   changed = statement;
-  routing::complete(*changed, session.transaction.completion_type());
+  routing::complete(*changed, session.state.transaction.completion_type());
   return *changed;
 }
 
@@ -329,8 +333,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       co_return co_await local_error(session, place, read_only_server(session.shard.view().flavor));
     case Action::kLeaveReadOnly:
       // What the transaction has read would be locked against the DDL when it gets there.
-      if (session.replica) co_await end_on_replica(session);
-      session.transaction.leave_read_only();
+      if (session.backends.replica) co_await end_on_replica(session);
+      session.state.transaction.leave_read_only();
       break;
     case Action::kReadOnlyTransactionError:
       session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
@@ -342,7 +346,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kEndDeferred:
       co_return co_await end_deferred(session, statement, place);
     case Action::kNothingOpen: {
-      session.transaction.spend_next();
+      session.state.transaction.spend_next();
       RunOutcome outcome = co_await local_ok(session, statement, place);
       outcome.close = outcome.close || statement.release;
       co_return outcome;
@@ -350,9 +354,9 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kRememberNextTransaction:
       co_return co_await remember_next_transaction(session, statement, place);
   }
-  if (statement.cls == StatementClass::kDml && !session.temporary_tables.empty() &&
-      routing::reads_temporary_table_into_permanent(statement.text, session.lex_mode,
-                                                    session.temporary_tables)) {
+  if (statement.cls == StatementClass::kDml && !session.state.temporary_tables.empty() &&
+      routing::reads_temporary_table_into_permanent(statement.text, session.state.lex_mode,
+                                                    session.state.temporary_tables)) {
     session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     co_return co_await local_error(session, place,
                                    not_supported_with_forwarding("DML that reads a temporary table"));
@@ -361,7 +365,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   protocol::Buffer reported_wire;
   const bool is_text = dispatch.prepared == nullptr && dispatch.text_execute == nullptr;
   if (statement.needs_reported_form && is_text) {
-    make_query_packet(session, routing::reported_form(statement.text, session.lex_mode), reported_wire);
+    make_query_packet(session, routing::reported_form(statement.text, session.state.lex_mode), reported_wire);
     reported.wire = reported_wire;
   }
   StatementRun run = statement_run_of(reported);

@@ -30,17 +30,17 @@ std::string key_of(const Statement& statement) {
 // On servers the statement stays until its name is used again or the connection is reset: nothing can execute
 // it.
 void forget(ClientSession& session, const std::string& key) {
-  session.text_prepared.erase(key);
+  session.state.text_prepared.erase(key);
 }
 
 std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const Statement& prepare) {
   auto prepared = std::make_unique<TextPrepared>();
   prepared->prepare_sql.assign(prepare.text);
-  prepared->context = parse_context(session);
-  routing::SqlLexer lexer(prepare.prepared_literal, session.lex_mode);
-  prepared->sql = routing::unquote(lexer.next(), session.lex_mode);
+  prepared->context = parse_context(session.state);
+  routing::SqlLexer lexer(prepare.prepared_literal, session.state.lex_mode);
+  prepared->sql = routing::unquote(lexer.next(), session.state.lex_mode);
   routing::Classified classified;
-  routing::classify(prepared->sql, session.lex_mode, classified);
+  routing::classify(prepared->sql, session.state.lex_mode, classified);
   prepared->statement = classified.statements.front();
   return prepared;
 }
@@ -71,7 +71,7 @@ Awaitable<OwnText> own_text(ClientSession& session, const TextPrepared& prepared
   OwnStatement own = co_await apply_own_statement(session, prepared.statement);
   const std::string& sql = own.kind == OwnStatement::Kind::kRewritten ? own.sql : prepared.sql;
   OwnText text;
-  text.prepare_sql = prepare_of(name, sql, session.lex_mode);
+  text.prepare_sql = prepare_of(name, sql, session.state.lex_mode);
   text.rows = std::move(own.rows);
   co_return text;
 }
@@ -89,7 +89,7 @@ Awaitable<RunOutcome> execute_own_set(ClientSession& session, const Dispatch& di
   if (own.kind == OwnStatement::Kind::kOk)
     co_return co_await local_ok(session, prepared.statement, dispatch.place);
   routing::Classified rewritten;
-  routing::classify(own.sql, session.lex_mode, rewritten);
+  routing::classify(own.sql, session.state.lex_mode, rewritten);
   protocol::Buffer wire;
   make_query_packet(session, own.sql, wire);
   Dispatch rest = dispatch;
@@ -103,7 +103,7 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   const Statement& statement = *dispatch.statement;
   const std::string key = key_of(statement);
   forget(session, key);
-  if (session.text_prepared.size() >= kMaxTextPrepared) {
+  if (session.state.text_prepared.size() >= kMaxTextPrepared) {
     const ClientError error = too_many_prepared_statements(kMaxTextPrepared);
     co_return co_await local_error(session, dispatch.place, error);
   }
@@ -115,7 +115,7 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
     co_return co_await local_error(session, dispatch.place, error);
   }
   if (is_own_set(*prepared)) {
-    session.text_prepared.insert_or_assign(key, std::move(prepared));
+    session.state.text_prepared.insert_or_assign(key, std::move(prepared));
     co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
   }
   Dispatch rewritten = dispatch;
@@ -127,7 +127,8 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
     rewritten.wire = wire;
   } else if (prepared->statement.needs_reported_form) {
     prepared->prepare_sql =
-        prepare_of(statement.name, routing::reported_form(prepared->sql, session.lex_mode), session.lex_mode);
+        prepare_of(statement.name, routing::reported_form(prepared->sql, session.state.lex_mode),
+                   session.state.lex_mode);
     make_query_packet(session, prepared->prepare_sql, wire);
     rewritten.wire = wire;
   }
@@ -135,10 +136,11 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
   run.decision = decision;
   run.text_prepare = prepared.get();
   run.auxiliary = true;
-  if (session.transaction.begin_deferred()) run.add_status = protocol::status::kInTransaction;
-  if (session.transaction.deferred_read_only()) run.add_status |= protocol::status::kInTransactionReadonly;
+  if (session.state.transaction.begin_deferred()) run.add_status = protocol::status::kInTransaction;
+  if (session.state.transaction.deferred_read_only())
+    run.add_status |= protocol::status::kInTransactionReadonly;
   const RunOutcome outcome = co_await run_statement(session, run);
-  if (!outcome.is_error) session.text_prepared.insert_or_assign(key, std::move(prepared));
+  if (!outcome.is_error) session.state.text_prepared.insert_or_assign(key, std::move(prepared));
   co_return outcome;
 }
 
@@ -160,11 +162,11 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
     forget(session, key);
     co_return co_await dispatch_statement(session, as_it_is);
   }
-  const auto found = session.text_prepared.find(key);
-  if (found == session.text_prepared.end()) {
+  const auto found = session.state.text_prepared.find(key);
+  if (found == session.state.text_prepared.end()) {
     // Of PREPARE ... FROM @variable only the server knows.
     const bool may_be_on_server =
-        session.pins.prepared_text || session.pins.untrackable || session.pins.unreported;
+        session.state.pins.prepared_text || session.state.pins.untrackable || session.state.pins.unreported;
     if (may_be_on_server) co_return co_await dispatch_statement(session, as_it_is);
     const bool execute = statement.cls == StatementClass::kExecute;
     co_return co_await unknown(session, dispatch, execute ? "EXECUTE" : "DEALLOCATE PREPARE");

@@ -20,55 +20,57 @@ StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
 
 Awaitable<bool> send_answer(ClientSession& session) {
   ErrorCode error;
-  session.shard.metrics().client_bytes_out.add(session.local_answer.size());
-  co_await session.stream.write_all(session.local_answer, {}, error);
+  session.shard.metrics().client_bytes_out.add(session.client.answer.size());
+  co_await session.client.stream.write_all(session.client.answer, {}, error);
   co_return !error;
 }
 
 }  // namespace
 
 StatusFlags local_status(const ClientSession& session) {
-  StatusFlags flags = session.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
-  if (session.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
-  if (session.lex_mode.ansi_quotes && session.lex_mode.mariadb) flags |= protocol::status::kAnsiQuotes;
-  if (session.transaction.is_begun()) flags |= protocol::status::kInTransaction;
-  if (session.transaction.deferred_read_only()) flags |= protocol::status::kInTransactionReadonly;
+  StatusFlags flags = session.state.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
+  if (session.state.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
+  if (session.state.lex_mode.ansi_quotes && session.state.lex_mode.mariadb)
+    flags |= protocol::status::kAnsiQuotes;
+  if (session.state.transaction.is_begun()) flags |= protocol::status::kInTransaction;
+  if (session.state.transaction.deferred_read_only()) flags |= protocol::status::kInTransactionReadonly;
   return flags;
 }
 
 Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
                           SessionChange change) {
-  session.last_local.pinged = true;
-  session.scratch.clear();
+  session.state.last.local.pinged = true;
+  session.client.scratch.clear();
   if (change == SessionChange::kOther) {
-    if (session.trackers.state_change) protocol::append_session_track_state_change(session.scratch, true);
+    if (session.state.trackers.state_change)
+      protocol::append_session_track_state_change(session.client.scratch, true);
   } else if (change != SessionChange::kNone && session.shard.view().flavor == ServerFlavor::kMysql) {
     const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
-    protocol::append_session_track_transaction_state(session.scratch, state);
+    protocol::append_session_track_transaction_state(session.client.scratch, state);
   }
   const protocol::OkPacket ok{.affected_rows = 0,
                               .last_insert_id = 0,
                               .status_flags = with_more_results(local_status(session), more_results_follow),
                               .warnings = 0,
                               .info = {},
-                              .session_state = session.scratch};
-  session.local_answer.clear();
-  protocol::append_ok_packet(session.local_answer, ok, sequence_id, protocol::kOkHeader,
-                             session.capabilities);
+                              .session_state = session.client.scratch};
+  session.client.answer.clear();
+  protocol::append_ok_packet(session.client.answer, ok, sequence_id, protocol::kOkHeader,
+                             session.client.capabilities);
   return send_answer(session);
 }
 
 Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
-  session.local_answer.clear();
-  protocol::append_result_set_end(session.local_answer, {.status_flags = local_status(session)}, sequence_id,
-                                  session.capabilities);
+  session.client.answer.clear();
+  protocol::append_result_set_end(session.client.answer, {.status_flags = local_status(session)}, sequence_id,
+                                  session.client.capabilities);
   return send_answer(session);
 }
 
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
-  session.last_local = {.kind = LocalAnswer::Kind::kError, .error = error};
-  session.local_answer.clear();
-  protocol::append_err_packet(session.local_answer,
+  session.state.last.local = {.kind = LocalAnswer::Kind::kError, .error = error};
+  session.client.answer.clear();
+  protocol::append_err_packet(session.client.answer,
                               {.code = error.code, .sql_state = error.sql_state, .message = error.message},
                               sequence_id);
   return send_answer(session);
@@ -80,9 +82,9 @@ Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session,
   constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
                                    protocol::TextColumn{.name = "Value"}};
   const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
-  session.last_local = {.kind = LocalAnswer::Kind::kVariables};
-  session.local_answer.clear();
-  protocol::TextResultSetWriter writer(session.local_answer, session.capabilities, sequence_id);
+  session.state.last.local = {.kind = LocalAnswer::Kind::kVariables};
+  session.client.answer.clear();
+  protocol::TextResultSetWriter writer(session.client.answer, session.client.capabilities, sequence_id);
   writer.columns(kColumns, flags);
   for (const NameAndValue& row : rows) {
     const std::array<protocol::TextValue, 2> values = {row.first, row.second};

@@ -33,12 +33,6 @@ void PreparedStatements::erase(PreparedStatement& statement) {
   by_id_.erase(statement.id);
 }
 
-void PreparedStatements::clear() {
-  by_id_.clear();
-  cursors_ = {};
-  last_ = 0;
-}
-
 void PreparedStatements::used(PreparedThere& there, Target target) {
   there.unlink();
   recency_[side(target)].push_back(there);

@@ -65,10 +65,12 @@ class PreparedStatements {
   // Of one server connection; the least recently used one is closed for another.
   static constexpr size_t kMaxPerConnection = 500;
 
-  PreparedStatements() = default;
-  PreparedStatements(const PreparedStatements&) = delete;
-  PreparedStatements& operator=(const PreparedStatements&) = delete;
+  // Ids are given out from this one on.
+  explicit PreparedStatements(uint32_t next_id = 1) : next_id_(next_id) {}
+  PreparedStatements(PreparedStatements&&) = default;
+  PreparedStatements& operator=(PreparedStatements&&) = default;
 
+  uint32_t next_id() const { return next_id_; }
   size_t size() const { return by_id_.size(); }
 
   // A new statement with an id of its own, which the caller fills in; it becomes known with keep().
@@ -80,7 +82,6 @@ class PreparedStatements {
 
   // Forgets it. What is still prepared on servers is the caller's to close.
   void erase(PreparedStatement& statement);
-  void clear();
 
   // No answer to the last COM_STMT_PREPARE: there is no last statement.
   void forget_last() { last_ = 0; }

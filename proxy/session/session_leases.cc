@@ -10,13 +10,13 @@ namespace {
 
 LeaseSeeker seeker_for(ClientSession& session, const BackendLease& lease) {
   return {.shard = session.shard,
-          .login = session.login,
+          .login = session.identity.login,
           .waiter = session.waiter,
-          .in_flight = session.in_flight,
-          .schema = session.schema,
-          .was_reset = session.was_reset,
-          .handshake_collation_forgotten = session.handshake_collation_forgotten,
-          .for_replica = &lease == &session.replica};
+          .in_flight = session.backends.in_flight,
+          .schema = session.state.schema,
+          .was_reset = session.state.was_reset,
+          .handshake_collation_forgotten = session.state.handshake_collation_forgotten,
+          .for_replica = &lease == &session.backends.replica};
 }
 
 }  // namespace
@@ -34,19 +34,20 @@ Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLea
 }
 
 Awaitable<bool> still_answers(ClientSession& session, size_t node) {
-  const LeaseSeeker seeker = seeker_for(session, session.replica);
+  const LeaseSeeker seeker = seeker_for(session, session.backends.replica);
   const bool answers = co_await still_answers(seeker, node);
   co_return answers;
 }
 
 void give_back(ClientSession& session) {
   Shard& shard = session.shard;
-  for (BackendLease* lease : {&session.writer, &session.replica}) {
+  session.backends.former_writer = kNoNode;
+  for (BackendLease* lease : {&session.backends.writer, &session.backends.replica}) {
     if (!*lease) continue;
     BackendConnection& connection = *lease->connection;
     BackendPool& pool = shard.pool(connection.node);
     const bool locks =
-        (connection.status & protocol::status::kInTransaction) != 0 || session.pins.whole_session();
+        (connection.status & protocol::status::kInTransaction) != 0 || session.state.pins.whole_session();
     if (connection.in_use || locks || connection.may_hold_locks) {
       pool.close(connection);
     } else {
@@ -56,12 +57,12 @@ void give_back(ClientSession& session) {
 }
 
 void leave_former_writer(ClientSession& session) {
-  const size_t node = session.writer.connection->node;
+  const size_t node = session.backends.writer.connection->node;
   session.shard.logger().warning(
       "a session loses what it had on a former writer",
       {{"session", std::to_string(session.id)}, {"node", session.shard.view().nodes[node].name}});
-  session.former_writer = node;
-  session.shard.pool(node).close(*session.writer.connection);
+  session.backends.former_writer = node;
+  session.shard.pool(node).close(*session.backends.writer.connection);
 }
 
 }  // namespace causeway::proxy

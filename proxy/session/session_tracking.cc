@@ -49,13 +49,13 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
 
 void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
                    std::string_view value) {
-  const bool was_current = connection.applied_version == session.variables.version();
-  switch (session.variables.set(name, value)) {
+  const bool was_current = connection.applied_version == session.state.variables.version();
+  switch (session.state.variables.set(name, value)) {
     case routing::SessionVariables::Change::kChanged:
-      if (was_current) connection.applied_version = session.variables.version();
+      if (was_current) connection.applied_version = session.state.variables.version();
       break;
     case routing::SessionVariables::Change::kUntrackable:
-      session.pins.untrackable = true;
+      session.state.pins.untrackable = true;
       break;
     case routing::SessionVariables::Change::kUnchanged:
     case routing::SessionVariables::Change::kIgnored:
@@ -68,8 +68,9 @@ void set_last_insert_id(ClientSession& session, BackendConnection& connection, s
   // Another one than the writer's connection has, which is told.
   auto id = std::make_shared<LastInsertId>();
   std::from_chars(value.data(), value.data() + value.size(), id->value);
-  session.last_insert_id = id;
-  if (target_of(session, connection) == routing::Target::kWriter) connection.last_insert_id = std::move(id);
+  session.state.last.insert_id = id;
+  if (session.backends.target_of(connection) == routing::Target::kWriter)
+    connection.last_insert_id = std::move(id);
 }
 
 void apply_variable(ClientSession& session, BackendConnection& connection, const SessionTrackItem& item) {
@@ -78,30 +79,30 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     return;
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
-    session.transaction.set_read_only_variable(is_on(item.value));
+    session.state.transaction.set_read_only_variable(is_on(item.value));
     connection.read_only_leg = false;
   } else if (item.name == "last_insert_id" || item.name == "identity") {
     set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
-    session.transaction.set_autocommit_variable(is_on(item.value));
+    session.state.transaction.set_autocommit_variable(is_on(item.value));
   } else if (item.name == "completion_type") {
-    session.transaction.set_completion_type(routing::parse_completion_type(item.value));
+    session.state.transaction.set_completion_type(routing::parse_completion_type(item.value));
   } else if (item.name == "sql_auto_is_null") {
-    session.auto_is_null = is_on(item.value);
+    session.state.auto_is_null = is_on(item.value);
   } else if (item.name == "wait_timeout") {
     std::chrono::seconds::rep seconds = 0;
     std::from_chars(item.value.data(), item.value.data() + item.value.size(), seconds);
     constexpr std::chrono::seconds kYear{31'536'000};
-    session.wait_timeout = std::clamp(std::chrono::seconds{seconds}, std::chrono::seconds{0}, kYear);
+    session.state.wait_timeout = std::clamp(std::chrono::seconds{seconds}, std::chrono::seconds{0}, kYear);
   } else if (item.name == "session_track_transaction_info") {
-    session.trackers.transactions = item.value != "OFF";
+    session.state.trackers.transactions = item.value != "OFF";
   } else if (item.name == "session_track_state_change") {
-    session.trackers.state_change = is_on(item.value);
-    connection.tracks_state_change = session.trackers.state_change;
+    session.state.trackers.state_change = is_on(item.value);
+    connection.tracks_state_change = session.state.trackers.state_change;
   } else if (item.name == "sql_mode") {
-    take_sql_mode(session.lex_mode, item.value);
+    take_sql_mode(session.state.lex_mode, item.value);
   } else if (item.name == "character_set_client") {
-    session.lex_mode.multibyte_backslash = routing::multibyte_backslash_of(item.value);
+    session.state.lex_mode.multibyte_backslash = routing::multibyte_backslash_of(item.value);
   }
   keep_variable(session, connection, item.name, item.value);
 }
@@ -109,7 +110,7 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
 // SET STATEMENT a = 1 FOR ...: of what it sets, the report is of the time before it is taken back. Others are
 // set by a procedure that it calls.
 bool is_taken_back(const ClientSession& session, const routing::Statement& statement, std::string_view name) {
-  routing::SetReader reader(statement.text, session.lex_mode);
+  routing::SetReader reader(statement.text, session.state.lex_mode);
   while (const auto assignment = reader.next()) {
     if (routing::equals_ignoring_case(assignment->name, name)) return true;
   }
@@ -119,9 +120,9 @@ bool is_taken_back(const ClientSession& session, const routing::Statement& state
 // Whether a server would have reported the variable if the SET had been sent as it was written.
 bool reports_itself(const ClientSession& session, const routing::Statement& statement,
                     std::string_view name) {
-  const bool mariadb = session.lex_mode.mariadb;
+  const bool mariadb = session.state.lex_mode.mariadb;
   bool assigned = false;
-  routing::SetReader reader(statement.text, session.lex_mode);
+  routing::SetReader reader(statement.text, session.state.lex_mode);
   while (const auto assignment = reader.next()) {
     if (!routing::equals_ignoring_case(assignment->name, name)) continue;
     if (mariadb && routing::is_bare(*assignment)) return false;
@@ -131,42 +132,6 @@ bool reports_itself(const ClientSession& session, const routing::Statement& stat
 }
 
 }  // namespace
-
-void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode) {
-  lex_mode.ansi_quotes = sql_mode.find("ANSI_QUOTES") != std::string_view::npos;
-  lex_mode.no_backslash_escapes = sql_mode.find("NO_BACKSLASH_ESCAPES") != std::string_view::npos;
-  lex_mode.oracle = lex_mode.mariadb && sql_mode.find("ORACLE") != std::string_view::npos;
-}
-
-void start_lex_mode(ClientSession& session, uint8_t collation) {
-  const ClusterView& view = session.shard.view();
-  routing::LexMode& lex_mode = session.lex_mode;
-  lex_mode = {};
-  lex_mode.mariadb = view.flavor == ServerFlavor::kMariadb;
-  if (const NodeView* writer = view.writer_node(); writer != nullptr) {
-    lex_mode.server_version = writer->server_version_number;
-    take_sql_mode(lex_mode, writer->sql_mode);
-    if (collation == 0) collation = writer->default_collation;
-  }
-  lex_mode.multibyte_backslash = routing::multibyte_backslash_of(collation);
-}
-
-void start_variables(ClientSession& session) {
-  const NodeView* writer = session.shard.view().writer_node();
-  const SessionDefaults defaults = writer == nullptr ? SessionDefaults{} : writer->defaults;
-  session.transaction = routing::TransactionState({.autocommit = defaults.autocommit,
-                                                   .read_only = defaults.transaction_read_only,
-                                                   .completion_type = defaults.completion_type});
-  take_defaults(session, defaults);
-}
-
-void take_defaults(ClientSession& session, const SessionDefaults& defaults) {
-  session.auto_is_null = defaults.auto_is_null;
-  session.transaction.set_read_only_variable(defaults.transaction_read_only);
-  session.transaction.set_completion_type(defaults.completion_type);
-  session.trackers.transactions = defaults.tracks_transactions;
-  session.trackers.state_change = defaults.tracks_state_change;
-}
 
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
                          const routing::Statement& statement) {
@@ -182,7 +147,7 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
         }
         break;
       case SessionTrackType::kSchema:
-        session.schema.assign(item->value);
+        session.state.schema.assign(item->value);
         connection.schema.assign(item->value);
         break;
       case SessionTrackType::kGtids:
@@ -191,9 +156,9 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
       case SessionTrackType::kStateChange:
         // Of what a procedure leaves behind nothing is in the text of its CALL: temporary tables, prepared
         // statements, user variables.
-        if (is_on(item->value) &&
-            (session.pins.unreported || (routing::is_opaque(statement) && !statement.uses_user_variables)))
-          session.pins.untrackable = true;
+        if (is_on(item->value) && (session.state.pins.unreported ||
+                                   (routing::is_opaque(statement) && !statement.uses_user_variables)))
+          session.state.pins.untrackable = true;
         break;
       case SessionTrackType::kTransactionCharacteristics:
       case SessionTrackType::kTransactionState:
@@ -220,14 +185,14 @@ bool reports_state_change(const protocol::OkPacket& ok) {
 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,
                             const routing::Statement& statement) {
-  if (statement.sets_connection_bound) session.pins.untrackable = true;
+  if (statement.sets_connection_bound) session.state.pins.untrackable = true;
   const bool sets =
       statement.cls == routing::StatementClass::kSet || statement.cls == routing::StatementClass::kAdmin;
   if (!sets || statement.is_set_statement) return;
-  routing::SetReader reader(statement.text, session.lex_mode);
+  routing::SetReader reader(statement.text, session.state.lex_mode);
   while (const auto assignment = reader.next()) {
-    if (assignment->kind == routing::SetKind::kRole) session.pins.untrackable = true;
-    const std::string_view collation = routing::names_collation(*assignment, session.lex_mode);
+    if (assignment->kind == routing::SetKind::kRole) session.state.pins.untrackable = true;
+    const std::string_view collation = routing::names_collation(*assignment, session.state.lex_mode);
     if (!collation.empty()) keep_variable(session, connection, "collation_connection", collation);
   }
 }
@@ -239,18 +204,19 @@ void append_client_session_state(const ClientSession& session, const routing::St
     switch (item.type) {
       case SessionTrackType::kSystemVariable:
         if (statement.needs_reported_form && !reports_itself(session, statement, item.name)) return false;
-        return is_listed(item.name, session.trackers.variables ? std::string_view(*session.trackers.variables)
-                                                               : kVariablesTrackedByDefault);
+        return is_listed(item.name, session.state.trackers.variables
+                                        ? std::string_view(*session.state.trackers.variables)
+                                        : kVariablesTrackedByDefault);
       case SessionTrackType::kSchema:
-        return session.trackers.schema.value_or(true);
+        return session.state.trackers.schema.value_or(true);
       case SessionTrackType::kGtids:
-        return !session.trackers.gtids.empty();
+        return !session.state.trackers.gtids.empty();
       case SessionTrackType::kTransactionState:
         return !transaction_goes_on;
       case SessionTrackType::kStateChange:
-        return session.trackers.state_change;
+        return session.state.trackers.state_change;
       case SessionTrackType::kTransactionCharacteristics:
-        return session.trackers.transactions;
+        return session.state.trackers.transactions;
     }
     return false;
   };

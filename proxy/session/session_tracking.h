@@ -6,20 +6,6 @@
 
 namespace causeway::proxy {
 
-// How the session's texts are read before a server has said anything of its own: as the writer is known to
-// read them, in the character set of this collation (0: the writer's default). Behind a login, and a reset.
-void start_lex_mode(ClientSession& session, uint8_t collation);
-
-// What of a value of sql_mode changes how texts are read.
-void take_sql_mode(routing::LexMode& lex_mode, std::string_view sql_mode);
-
-// Likewise what statements mean before a server has said anything: by the writer's defaults. Those of other
-// servers do not count.
-void start_variables(ClientSession& session);
-
-// What init_connect has made of them on the session's first connection; autocommit is in its status flags.
-void take_defaults(ClientSession& session, const SessionDefaults& defaults);
-
 // Takes over the session state that a server reports: variables, schema, and the positions of the session's
 // writes. The connection is the session's. Variables that `statement` sets for itself only are left out.
 void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,

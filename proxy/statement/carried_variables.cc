@@ -126,7 +126,8 @@ Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection
 
 // Those of before that have not got to the writer yet keep their place.
 void carry(ClientSession& session, std::string_view assignment) {
-  session.carried_variables.append(session.carried_variables.empty() ? "SET " : ",").append(assignment);
+  session.state.carried.assignments.append(session.state.carried.assignments.empty() ? "SET " : ",")
+      .append(assignment);
 }
 
 // The session's connection, if its variables are there.
@@ -138,11 +139,11 @@ BackendConnection* take_own(ClientSession& session, BackendLease& lease) {
 }  // namespace
 
 Awaitable<bool> take_replica_variables(ClientSession& session) {
-  if (session.replica_variables.empty()) co_return true;
-  BackendConnection* const connection = take_own(session, session.replica);
+  if (session.state.carried.replica_variables.empty()) co_return true;
+  BackendConnection* const connection = take_own(session, session.backends.replica);
   if (connection == nullptr) co_return false;
-  const AskedValues answer = co_await ask(session, *connection, session.replica_variables);
-  session.writer_variables.note(std::exchange(session.replica_variables, {}));
+  const AskedValues answer = co_await ask(session, *connection, session.state.carried.replica_variables);
+  session.state.carried.writer_variables.note(std::exchange(session.state.carried.replica_variables, {}));
   BackendPool& pool = session.shard.pool(connection->node);
   if (!answer.values) {
     pool.close(*connection);
@@ -150,24 +151,26 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   }
   for (const std::string& assignment : *answer.values)
     carry(session, assignment);
-  connection->keep = session.transaction.is_on(routing::Target::kReplica) ||
-                     session.prepared.cursors(routing::Target::kReplica) > 0 ||
-                     session.procedure_on_replica || session.pins.whole_session_on(routing::Target::kReplica);
+  connection->keep = session.state.transaction.is_on(routing::Target::kReplica) ||
+                     session.state.prepared.cursors(routing::Target::kReplica) > 0 ||
+                     session.state.carried.procedure_on_replica ||
+                     session.state.pins.whole_session_on(routing::Target::kReplica);
   pool.put_back(*connection);
   co_return true;
 }
 
 Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vector<std::string> names) {
-  routing::WriterVariables& variables = session.writer_variables;
+  routing::WriterVariables& variables = session.state.carried.writer_variables;
   std::vector<std::string> all = variables.unknown_of(names);
   std::vector<std::string> suspected = variables.suspected_of(names);
   variables.settle(names);
-  const bool keep = session.replica && session.replica.connection->keep;
+  const bool keep = session.backends.replica && session.backends.replica.connection->keep;
   // One that was never told them has not run what may have changed them.
-  if (session.replica && session.replica.connection->user_variables_version == variables.version())
+  if (session.backends.replica &&
+      session.backends.replica.connection->user_variables_version == variables.version())
     std::ranges::move(suspected, std::back_inserter(all));
   if (all.empty()) co_return;
-  BackendConnection* const connection = take_own(session, session.replica);
+  BackendConnection* const connection = take_own(session, session.backends.replica);
   if (connection == nullptr) co_return;
   const AskedValues answer = co_await ask(session, *connection, all);
   BackendPool& pool = session.shard.pool(connection->node);
@@ -184,9 +187,9 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
 }
 
 Awaitable<void> ask_for_unreported_state(ClientSession& session) {
-  std::vector<std::string> calls = std::exchange(session.unreported_calls, {});
-  const bool keep = session.replica && session.replica.connection->keep;
-  BackendConnection* const connection = take_own(session, session.replica);
+  std::vector<std::string> calls = std::exchange(session.state.carried.unreported_calls, {});
+  const bool keep = session.backends.replica && session.backends.replica.connection->keep;
+  BackendConnection* const connection = take_own(session, session.backends.replica);
   if (connection == nullptr) co_return;
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   const InFlightScope in_flight(session, *connection);
@@ -205,25 +208,29 @@ Awaitable<void> ask_for_unreported_state(ClientSession& session) {
   }
   apply_session_state(session, *connection, *ok, {});
   if (reports_state_change(*ok)) {
-    session.functions_left_state = true;
-    session.pins.untrackable = true;
-    if (session.pins.where == routing::Target::kNone) session.pins.where = routing::Target::kReplica;
-    session.pins.moves_to_writer = session.pins.where == routing::Target::kReplica;
-    std::ranges::move(calls, std::back_inserter(session.statements_to_replay));
+    session.state.carried.functions_left_state = true;
+    session.state.pins.untrackable = true;
+    if (session.state.pins.where == routing::Target::kNone)
+      session.state.pins.where = routing::Target::kReplica;
+    session.state.pins.moves_to_writer = session.state.pins.where == routing::Target::kReplica;
+    std::ranges::move(calls, std::back_inserter(session.state.carried.statements_to_replay));
   }
   connection->keep = keep;
   pool.put_back(*connection);
 }
 
 Awaitable<bool> learn_writer_variables(ClientSession& session) {
-  if (session.writer_variables.known()) co_return true;
-  if (session.writer_variables.too_many()) co_return false;
+  if (session.state.carried.writer_variables.known()) co_return true;
+  if (session.state.carried.writer_variables.too_many()) co_return false;
   // What is not there yet goes ahead of the next statement there.
-  if (!session.carried_variables.empty() || !session.statements_to_replay.empty()) co_return false;
-  if (session.writer && !session.shard.is_to_writer(*session.writer.connection)) co_return false;
-  BackendConnection* const connection = take_own(session, session.writer);
+  if (!session.state.carried.assignments.empty() || !session.state.carried.statements_to_replay.empty())
+    co_return false;
+  if (session.backends.writer && !session.shard.is_to_writer(*session.backends.writer.connection))
+    co_return false;
+  BackendConnection* const connection = take_own(session, session.backends.writer);
   if (connection == nullptr) co_return false;
-  const AskedValues answer = co_await ask(session, *connection, session.writer_variables.names());
+  const AskedValues answer =
+      co_await ask(session, *connection, session.state.carried.writer_variables.names());
   BackendPool& pool = session.shard.pool(connection->node);
   if (answer.lost) {
     pool.close(*connection);
@@ -236,9 +243,9 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   for (const std::string& assignment : *answer.values)
     bytes += assignment.size();
   // Once more would take as long.
-  if (bytes > kMaxBytesOfVariables) session.writer_variables.give_up();
+  if (bytes > kMaxBytesOfVariables) session.state.carried.writer_variables.give_up();
   if (bytes > kMaxBytesOfVariables) co_return false;
-  session.writer_variables.learn(*answer.values);
+  session.state.carried.writer_variables.learn(*answer.values);
   co_return true;
 }
 

@@ -95,7 +95,7 @@ class Run {
   bool is_of_missing_schema(Bytes payload) const;
   void on_result_end(const ScanStep& scan, size_t& packet_bytes);
   void server_lost(ErrorCode error);
-  bool on_writer() const { return target_of(session_, connection_) == routing::Target::kWriter; }
+  bool on_writer() const { return session_.backends.target_of(connection_) == routing::Target::kWriter; }
   void end(ExchangeOutcome outcome) {
     result_.outcome = outcome;
     ended_ = true;
@@ -158,7 +158,7 @@ bool Run::on_read(size_t got, ErrorCode error) {
 
 void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
   connection_.status = scan.status_flags;
-  if (session_.pins.unreported) on_late_report(scan.packet_payload);
+  if (session_.state.pins.unreported) on_late_report(scan.packet_payload);
   switch (step) {
     case PrefixStep::kReset:
       connection_.needs_reset = false;
@@ -167,27 +167,27 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       break;
     case PrefixStep::kOption:
       connection_.multi_statements =
-          protocol::has(session_.capabilities, protocol::capability::kMultiStatements);
+          protocol::has(session_.client.capabilities, protocol::capability::kMultiStatements);
       break;
     case PrefixStep::kSchema:
-      connection_.schema = session_.schema;
+      connection_.schema = session_.state.schema;
       break;
     case PrefixStep::kVariables:
-      connection_.applied_version = session_.variables.version();
+      connection_.applied_version = session_.state.variables.version();
       break;
     case PrefixStep::kReplayedStatement:
       on_statement_replayed();
       break;
     case PrefixStep::kLastInsertId:
       // A replica is told each time.
-      if (on_writer()) connection_.last_insert_id = session_.last_insert_id;
+      if (on_writer()) connection_.last_insert_id = session_.state.last.insert_id;
       break;
     case PrefixStep::kUserVariables:
       result_.carried_variables = true;
-      session_.pins.user_variables = true;
+      session_.state.pins.user_variables = true;
       break;
     case PrefixStep::kWriterVariables:
-      connection_.user_variables_version = session_.writer_variables.version();
+      connection_.user_variables_version = session_.state.carried.writer_variables.version();
       break;
     case PrefixStep::kTrackStateChange:
       connection_.tracks_state_change = true;
@@ -200,7 +200,8 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       break;
     case PrefixStep::kTextPrepare:
       if (!prepare_error_.empty()) break;
-      exchange_.text_execute->incarnations[PreparedStatements::side(target_of(session_, connection_))] =
+      exchange_.text_execute
+          ->incarnations[PreparedStatements::side(session_.backends.target_of(connection_))] =
           connection_.incarnation;
       break;
     case PrefixStep::kBaseline:
@@ -224,27 +225,27 @@ void Run::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
 
 void Run::on_statement_replayed() {
   ++result_.replayed_statements;
-  session_.pins.user_variables = true;
+  session_.state.pins.user_variables = true;
 }
 
 // MySQL says with the next OK what a statement has changed that failed.
 void Run::on_late_report(Bytes payload) {
   const auto ok = protocol::parse_ok_packet(payload, connection_.capabilities);
   if (!ok || connection_.mariadb) return;
-  session_.pins.untrackable |= reports_state_change(*ok);
-  session_.pins.unreported = false;
+  session_.state.pins.untrackable |= reports_state_change(*ok);
+  session_.state.pins.unreported = false;
 }
 
 void Run::on_prepared(Bytes payload, PreparedStatement& statement) {
   const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
   if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
-  const routing::Target target = target_of(session_, connection_);
+  const routing::Target target = session_.backends.target_of(connection_);
   PreparedThere& there = statement.there[PreparedStatements::side(target)];
   there.incarnation = connection_.incarnation;
   there.id = ok->statement_id;
   there.knows_types = false;
   ++connection_.statements;
-  session_.prepared.used(there, target);
+  session_.state.prepared.used(there, target);
   if (exchange_.prepare == nullptr) return;
   statement.parameters = ok->parameters;
   statement.columns = ok->columns;
@@ -469,10 +470,10 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   result_.without_trackers = is_eof;
   if (!parsed) return;
   protocol::OkPacket ok = *parsed;
-  session_.last_warnings = ok.warnings;
+  session_.state.last.warnings = ok.warnings;
   result_.ended_with_ok = scan.event == ScanEvent::kOk;
   const bool inserted = scan.event == ScanEvent::kOk && ok.last_insert_id != 0;
-  if (inserted) session_.last_insert_id->value = ok.last_insert_id;
+  if (inserted) session_.state.last.insert_id->value = ok.last_insert_id;
   const routing::Statement& statement = *exchange_.statement;
   // The rows of INSERT ... RETURNING end without an insert id.
   const bool returning =
@@ -481,8 +482,8 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
       exchange_.tell_last_insert_id && on_writer() &&
       (statement.uses_last_insert_id || statement.calls_procedure || statement.compound || returning);
   if (inserted || may_have_set) {
-    session_.last_insert_id->certain = false;
-    connection_.last_insert_id = session_.last_insert_id;
+    session_.state.last.insert_id->certain = false;
+    connection_.last_insert_id = session_.state.last.insert_id;
   }
   protocol::StatusFlags added = 0;
   if (scan.response_done) {
@@ -496,29 +497,29 @@ void Run::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   result_.state_changed |= is_eof ? state_changed && connection_.mariadb : reports_state_change(ok);
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
   if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
-  if (!is_eof) session_.pins.unreported &= connection_.mariadb;
+  if (!is_eof) session_.state.pins.unreported &= connection_.mariadb;
   if (!state_changed && added == 0 && !add_rows) return;
 
-  protocol::Buffer& scratch = session_.scratch;
+  protocol::Buffer& scratch = session_.client.scratch;
   scratch.clear();
-  const bool tracked_by_causeway = exchange_.track_next && !session_.trackers.transactions;
+  const bool tracked_by_causeway = exchange_.track_next && !session_.state.trackers.transactions;
   const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0 || tracked_by_causeway;
   append_client_session_state(session_, statement, ok.session_state, transaction_goes_on, scratch);
   ok.session_state = scratch;
   ok.status_flags |= added;
-  protocol::Buffer& packet = session_.local_answer;
+  protocol::Buffer& packet = session_.client.answer;
   packet.clear();
   uint8_t sequence_id = buffer_.unread()[scan.pass_bytes + 3];
   if (add_rows) {
     const bool binary = exchange_.prepared != nullptr;
-    protocol::TextResultSetWriter writer(packet, session_.capabilities, sequence_id);
+    protocol::TextResultSetWriter writer(packet, session_.client.capabilities, sequence_id);
     append_rows(writer, *exchange_.extra_rows, binary);
     sequence_id = writer.next_sequence_id();
   }
   if (ends_rows) {
-    protocol::append_result_set_end(packet, ok, sequence_id, session_.capabilities);
+    protocol::append_result_set_end(packet, ok, sequence_id, session_.client.capabilities);
   } else {
-    protocol::append_ok_packet(packet, ok, sequence_id, scan.packet_payload[0], session_.capabilities);
+    protocol::append_ok_packet(packet, ok, sequence_id, scan.packet_payload[0], session_.client.capabilities);
   }
   buffer_.replace(scan.pass_bytes, packet_bytes, packet);
   packet_bytes = packet.size();
@@ -530,7 +531,7 @@ bool Run::flush_now(size_t bytes, size_t& written) {
   ErrorCode error;
   result_.client_has_bytes = true;
   session_.shard.metrics().client_bytes_out.add(bytes);
-  written = session_.stream.write_now(buffer_.unread().first(bytes), {}, error);
+  written = session_.client.stream.write_now(buffer_.unread().first(bytes), {}, error);
   if (error) end(ExchangeOutcome::kClientLost);
   if (!error && written < bytes) return false;
   buffer_.consume(bytes);
@@ -540,7 +541,7 @@ bool Run::flush_now(size_t bytes, size_t& written) {
 Awaitable<void> Run::flush_rest(size_t bytes, size_t written) {
   ErrorCode error;
   const Bytes rest = buffer_.unread().subspan(written, bytes - written);
-  co_await session_.stream.write_all(rest, {}, error);
+  co_await session_.client.stream.write_all(rest, {}, error);
   if (error) end(ExchangeOutcome::kClientLost);
   buffer_.consume(bytes);
 }
@@ -550,12 +551,12 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
   BufferPool::Lease chunk = session_.shard.buffers().take();
   const DeadlineScope scope(session_.waiter, Clock::now() + session_.shard.config().timeouts.client_idle);
   protocol::LocalInfileReader file(exchange_.sequence_offset);
-  if (session_.stream.is_compressed())
+  if (session_.client.stream.is_compressed())
     file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - exchange_.sequence_offset));
   while (!file.ended()) {
     ErrorCode error;
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());
-    const size_t got = co_await session_.stream.read_some(room, error);
+    const size_t got = co_await session_.client.stream.read_some(room, error);
     if (got == 0 || !file.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
     session_.shard.metrics().client_bytes_in.add(got);
     session_.shard.metrics().server_bytes_out.add(got);
@@ -581,7 +582,7 @@ Awaitable<void> Run::break_off(ResponseScanner& scanner, size_t ready) {
                               {.code = error.code, .sql_state = error.sql_state, .message = error.message},
                               scanner.next_sequence_id());
   ErrorCode ignored;
-  co_await session_.stream.write_all(last, {}, ignored);
+  co_await session_.client.stream.write_all(last, {}, ignored);
 }
 
 Awaitable<void> Run::relay() {
@@ -697,9 +698,9 @@ Awaitable<void> Run::discard() {
 Bytes Run::command() {
   if (exchange_.prepared == nullptr) return exchange_.request;
   const PreparedCommand& prepared = *exchange_.prepared;
-  const routing::Target target = target_of(session_, connection_);
+  const routing::Target target = session_.backends.target_of(connection_);
   PreparedThere& there = prepared.statement->there[PreparedStatements::side(target)];
-  session_.prepared.used(there, target);
+  session_.state.prepared.used(there, target);
   append_long_data_ahead(session_, connection_, exchange_, connection_.out);
   const protocol::ExecuteTarget execute_target{
       .statement_id = there.id, .capabilities = connection_.capabilities, .knows_types = there.knows_types};
@@ -714,25 +715,25 @@ Bytes Run::command() {
     protocol::set_statement_id(prepared.wire.subspan(protocol::kPacketHeaderBytes), there.id);
     return prepared.wire;
   }
-  session_.command.clear();
-  protocol::append_packets(session_.command, payload, 0);
-  return session_.command;
+  session_.reused.command.clear();
+  protocol::append_packets(session_.reused.command, payload, 0);
+  return session_.reused.command;
 }
 
 void Run::after_prepared_command() {
   PreparedStatement& statement = *exchange_.prepared->statement;
-  const routing::Target target = target_of(session_, connection_);
+  const routing::Target target = session_.backends.target_of(connection_);
   const bool executed = exchange_.prepared->execute != nullptr || exchange_.prepared->bulk != nullptr;
   // An error may have come before the server took the types.
   if (executed) statement.there[PreparedStatements::side(target)].knows_types = !result_.is_error;
   if (result_.is_error) {
-    if (executed) session_.prepared.set_cursor(statement, routing::Target::kNone);
+    if (executed) session_.state.prepared.set_cursor(statement, routing::Target::kNone);
     return;
   }
   const bool open = exchange_.kind != protocol::ResponseKind::kExecute &&
                     (connection_.status & protocol::status::kCursorExists) != 0 &&
                     (connection_.status & protocol::status::kLastRowSent) == 0;
-  session_.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
+  session_.state.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
 }
 
 // The statement could be prepared elsewhere and not here: that is the answer to its execute.
@@ -740,14 +741,14 @@ Awaitable<void> Run::refuse_execute() {
   if (hold_error(prepare_error_)) co_return;
   const auto sequence_id =
       static_cast<uint8_t>(protocol::count_packets(exchange_.request) + exchange_.sequence_offset);
-  session_.local_answer.clear();
-  protocol::append_packets(session_.local_answer, prepare_error_, sequence_id);
+  session_.client.answer.clear();
+  protocol::append_packets(session_.client.answer, prepare_error_, sequence_id);
   ErrorCode error;
   result_.client_has_bytes = true;
   result_.is_error = true;
   result_.next_sequence_id = static_cast<uint8_t>(sequence_id + 1);
   session_.shard.metrics().statement_errors.add();
-  co_await session_.stream.write_all(session_.local_answer, {}, error);
+  co_await session_.client.stream.write_all(session_.client.answer, {}, error);
   end(error ? ExchangeOutcome::kClientLost : ExchangeOutcome::kRelayed);
 }
 

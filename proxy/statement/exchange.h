@@ -115,9 +115,9 @@ struct ExchangeResult {
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
   bool schema_refused = false;    // kStateRefused: because of the session's schema
   bool ended_with_ok = false;     // the (last) answer was an OK packet: no rows, no error
-  // What the replica was left with has got to this connection: the values of session.carried_variables, and
-  // so many statements of session.statements_to_replay. They may be needed on another one until the command
-  // has run.
+  // What the replica was left with has got to this connection: the values of
+  // session.state.carried.assignments, and so many statements of session.state.carried.statements_to_replay.
+  // They may be needed on another one until the command has run.
   bool carried_variables = false;
   size_t replayed_statements = 0;
   std::optional<ClientError> refusal;

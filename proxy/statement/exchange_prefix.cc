@@ -31,8 +31,8 @@ void append_closes(protocol::Buffer& out, BackendConnection& connection) {
 // One more statement is going to be prepared: another one may have to make room for it.
 void make_room_for_statement(ClientSession& session, BackendConnection& connection) {
   if (connection.statements < PreparedStatements::kMaxPerConnection) return;
-  PreparedThere* oldest =
-      session.prepared.least_recently_used(target_of(session, connection), connection.incarnation);
+  PreparedThere* oldest = session.state.prepared.least_recently_used(session.backends.target_of(connection),
+                                                                     connection.incarnation);
   if (oldest == nullptr) return;
   connection.statements_to_close.push_back(oldest->id);
   --connection.statements;
@@ -51,7 +51,7 @@ void append_long_data(protocol::Buffer& out, const PreparedStatement& statement,
 }
 
 bool option_differs(const ClientSession& session, const BackendConnection& connection) {
-  return protocol::has(session.capabilities, protocol::capability::kMultiStatements) !=
+  return protocol::has(session.client.capabilities, protocol::capability::kMultiStatements) !=
          connection.multi_statements;
 }
 
@@ -63,27 +63,28 @@ bool must_prepare(const ClientSession& session, const BackendConnection& connect
 bool must_prepare_text(const ClientSession& session, const BackendConnection& connection,
                        const Exchange& exchange) {
   if (exchange.text_execute == nullptr) return false;
-  const size_t side = PreparedStatements::side(target_of(session, connection));
+  const size_t side = PreparedStatements::side(session.backends.target_of(connection));
   return connection.needs_reset || exchange.text_execute->incarnations[side] != connection.incarnation;
 }
 
 bool schema_differs(const ClientSession& session, const BackendConnection& connection) {
-  return !session.schema.empty() && session.schema != connection.schema;
+  return !session.state.schema.empty() && session.state.schema != connection.schema;
 }
 
 // MariaDB's COM_RESET_CONNECTION takes away what CLIENT_IGNORE_SPACE has set in sql_mode (10.11); MySQL's
 // does not (9.7).
 bool forgets_ignore_space(const ClientSession& session, const BackendConnection& connection) {
-  return connection.mariadb && !session.was_reset &&
+  return connection.mariadb && !session.state.was_reset &&
          protocol::has(connection.capabilities, protocol::capability::kIgnoreSpace);
 }
 
 // The session's own, of which servers take what clients send to be; empty for the server's default.
 std::string_view client_charset(const ClientSession& session, const BackendConnection& connection) {
-  if (const std::string* value = session.variables.find("character_set_client"); value != nullptr)
+  if (const std::string* value = session.state.variables.find("character_set_client"); value != nullptr)
     return *value;
-  return session.handshake_collation_forgotten ? std::string_view{}
-                                               : std::string_view{connection.baseline.character_set_client};
+  return session.state.handshake_collation_forgotten
+             ? std::string_view{}
+             : std::string_view{connection.baseline.character_set_client};
 }
 
 bool is_ascii(std::string_view text) {
@@ -115,7 +116,10 @@ class FormerContext {
  public:
   FormerContext(const ClientSession& session, const BackendConnection& connection,
                 const ParseContext& of_statement)
-      : session_(session), connection_(connection), former_(of_statement), now_(parse_context(session)) {}
+      : session_(session),
+        connection_(connection),
+        former_(of_statement),
+        now_(parse_context(session.state)) {}
 
   void append(Prefix& prefix, protocol::Buffer& out) const {
     if (other_schema()) {
@@ -126,8 +130,8 @@ class FormerContext {
 
   void append_back(Prefix& prefix, protocol::Buffer& out) const {
     if (other_variables()) append_variables(prefix, PrefixStep::kVariablesBack, now_, out);
-    if (!other_schema() || session_.schema.empty()) return;
-    append_schema(prefix, PrefixStep::kSchema, session_.schema, session_, connection_, out);
+    if (!other_schema() || session_.state.schema.empty()) return;
+    append_schema(prefix, PrefixStep::kSchema, session_.state.schema, session_, connection_, out);
   }
 
  private:
@@ -155,10 +159,10 @@ class FormerContext {
 bool tells_last_insert_id(const ClientSession& session, const BackendConnection& connection,
                           const Exchange& exchange) {
   if (!exchange.tell_last_insert_id) return false;
-  const bool is_set = session.last_insert_id->value != 0;
-  if (target_of(session, connection) != routing::Target::kWriter) return is_set;
+  const bool is_set = session.state.last.insert_id->value != 0;
+  if (session.backends.target_of(connection) != routing::Target::kWriter) return is_set;
   return (is_set || connection.last_insert_id != nullptr) &&
-         session.last_insert_id != connection.last_insert_id;
+         session.state.last.insert_id != connection.last_insert_id;
 }
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
@@ -174,29 +178,30 @@ bool speaks_of_the_last_statement(const Exchange& exchange) {
 
 bool brings_user_variables(const ClientSession& session, const BackendConnection& connection,
                            const Exchange& exchange) {
-  return !session.carried_variables.empty() && target_of(session, connection) == routing::Target::kWriter &&
+  return !session.state.carried.assignments.empty() &&
+         session.backends.target_of(connection) == routing::Target::kWriter &&
          (!speaks_of_the_last_statement(exchange) || exchange.statement->uses_user_variables);
 }
 
 // A replica has them to itself as long as the connection stays the session's.
 bool tells_writer_variables(const ClientSession& session, const BackendConnection& connection,
                             const Exchange& exchange) {
-  const routing::WriterVariables& variables = session.writer_variables;
-  return variables.any() && variables.known() && session.level != consistency::ReadConsistency::kOff &&
-         target_of(session, connection) == routing::Target::kReplica &&
-         !session.transaction.is_on(routing::Target::kReplica) && !speaks_of_the_last_statement(exchange) &&
-         connection.user_variables_version != variables.version();
+  const routing::WriterVariables& variables = session.state.carried.writer_variables;
+  return variables.any() && variables.known() && session.state.level != consistency::ReadConsistency::kOff &&
+         session.backends.target_of(connection) == routing::Target::kReplica &&
+         !session.state.transaction.is_on(routing::Target::kReplica) &&
+         !speaks_of_the_last_statement(exchange) && connection.user_variables_version != variables.version();
 }
 
 bool replays_statements(const ClientSession& session, const BackendConnection& connection,
                         const Exchange& exchange) {
-  return !session.statements_to_replay.empty() &&
-         target_of(session, connection) == routing::Target::kWriter &&
+  return !session.state.carried.statements_to_replay.empty() &&
+         session.backends.target_of(connection) == routing::Target::kWriter &&
          !speaks_of_the_last_statement(exchange);
 }
 
 bool needs_stand_in(const ClientSession& session, const Exchange& exchange) {
-  return session.last_local.any() && speaks_of_the_last_statement(exchange);
+  return session.state.last.local.any() && speaks_of_the_last_statement(exchange);
 }
 
 // A statement that fails with this error.
@@ -205,7 +210,7 @@ void append_signal_sql(std::string& sql, const ClientSession& session, const Cli
   sql.append("SIGNAL SQLSTATE '").append(error.sql_state);
   sql.append("' SET MYSQL_ERRNO=").append(std::to_string(error.code)).append(", MESSAGE_TEXT='");
   for (const char c : std::string_view(error.message).substr(0, kMaxMessageBytes)) {
-    if (c == '\'' || (c == '\\' && !session.lex_mode.no_backslash_escapes)) sql += c;
+    if (c == '\'' || (c == '\\' && !session.state.lex_mode.no_backslash_escapes)) sql += c;
     sql += c;
   }
   sql += '\'';
@@ -215,9 +220,9 @@ void append_signal_sql(std::string& sql, const ClientSession& session, const Cli
 // warnings; COM_STMT_PREPARE does only the latter; a PING only the former.
 void append_stand_in(ClientSession& session, Prefix& prefix, protocol::Buffer& out,
                      protocol::CapabilityFlags capabilities) {
-  std::string& sql = session.sql_scratch;
+  std::string& sql = session.reused.sql;
   sql.clear();
-  switch (session.last_local.kind) {
+  switch (session.state.last.local.kind) {
     case LocalAnswer::Kind::kNone:
       break;
     case LocalAnswer::Kind::kOk:
@@ -230,18 +235,18 @@ void append_stand_in(ClientSession& session, Prefix& prefix, protocol::Buffer& o
       sql = "SHOW SESSION VARIABLES LIKE 'version'";
       break;
     case LocalAnswer::Kind::kError:
-      append_signal_sql(sql, session, session.last_local.error);
+      append_signal_sql(sql, session, session.state.last.local.error);
       break;
   }
   if (!sql.empty()) {
     append_command(out, protocol::Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kStandIn);
   }
-  if (session.last_local.prepared) {
+  if (session.state.last.local.prepared) {
     append_command(out, protocol::Command::kStmtPrepare, "DO 0", capabilities);
     prefix.push_back(PrefixStep::kStandInPrepare);
   }
-  if (session.last_local.pinged) {
+  if (session.state.last.local.pinged) {
     append_command(out, protocol::Command::kPing, {}, capabilities);
     prefix.push_back(PrefixStep::kStandInPing);
   }
@@ -250,27 +255,27 @@ void append_stand_in(ClientSession& session, Prefix& prefix, protocol::Buffer& o
 bool access_mode_differs(const ClientSession& session, const BackendConnection& connection,
                          const Exchange& exchange) {
   if (exchange.statement->cls == routing::StatementClass::kDiagnostics) return false;
-  const bool read_only = target_of(session, connection) == routing::Target::kReplica &&
+  const bool read_only = session.backends.target_of(connection) == routing::Target::kReplica &&
                          exchange.access == AccessOnReplica::kReadOnly;
   return read_only != connection.read_only_leg;
 }
 
 // The session's own transaction_read_only is among what is replayed.
 bool replays_access_mode(const ClientSession& session, const BackendConnection& connection) {
-  return session.variables.replays("transaction_read_only", connection.applied_version) ||
-         session.variables.replays("tx_read_only", connection.applied_version);
+  return session.state.variables.replays("transaction_read_only", connection.applied_version) ||
+         session.state.variables.replays("tx_read_only", connection.applied_version);
 }
 
 // Not before it is known what of it is left.
 bool must_forget_transaction(const ClientSession& session, const BackendConnection& connection,
                              const Exchange& exchange) {
   return connection.holds_next_transaction && !speaks_of_the_last_statement(exchange) &&
-         session.transaction.next_sent_to() != target_of(session, connection);
+         session.state.transaction.next_sent_to() != session.backends.target_of(connection);
 }
 
 void append_user_variables(Prefix& prefix, const ClientSession& session, const BackendConnection& connection,
                            protocol::Buffer& out) {
-  append_command(out, protocol::Command::kQuery, session.carried_variables, connection.capabilities);
+  append_command(out, protocol::Command::kQuery, session.state.carried.assignments, connection.capabilities);
   prefix.push_back(PrefixStep::kUserVariables);
   prefix.must_succeed_first = true;
 }
@@ -282,7 +287,7 @@ void append_access_mode_sql(std::string& sql, const ClientSession& session,
     sql += '1';
     return;
   }
-  sql += session.transaction.read_only_variable() ? '1' : '0';
+  sql += session.state.transaction.read_only_variable() ? '1' : '0';
 }
 
 }  // namespace
@@ -291,7 +296,7 @@ PreparedThere* prepared_there(const ClientSession& session, const BackendConnect
                               const Exchange& exchange) {
   if (exchange.prepared == nullptr || connection.needs_reset) return nullptr;
   PreparedThere& there =
-      exchange.prepared->statement->there[PreparedStatements::side(target_of(session, connection))];
+      exchange.prepared->statement->there[PreparedStatements::side(session.backends.target_of(connection))];
   return there.incarnation == connection.incarnation ? &there : nullptr;
 }
 
@@ -309,7 +314,7 @@ bool needs_prefix(const ClientSession& session, const BackendConnection& connect
          must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
          exchange.begin || exchange.set_transaction ||
-         connection.applied_version != session.variables.version() ||
+         connection.applied_version != session.state.variables.version() ||
          brings_user_variables(session, connection, exchange) ||
          tells_writer_variables(session, connection, exchange) ||
          replays_statements(session, connection, exchange) ||
@@ -323,7 +328,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   using protocol::Command;
   Prefix prefix;
   protocol::Buffer& out = connection.out;
-  std::string& sql = session.sql_scratch;
+  std::string& sql = session.reused.sql;
   const protocol::CapabilityFlags capabilities = connection.capabilities;
   WorkerMetrics& metrics = session.shard.metrics();
 
@@ -345,7 +350,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.push_back(PrefixStep::kReset);
     sql.clear();
     append_trackers_sql(sql, connection);
-    if (!session.handshake_collation_forgotten) {
+    if (!session.state.handshake_collation_forgotten) {
       append_charsets_sql(sql, connection);
       metrics.replay(ReplayedState::kCharacterSet);
     }
@@ -377,20 +382,20 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       prefix.push_back(PrefixStep::kWait);
     }
   }
-  if (connection.applied_version != session.variables.version()) {
+  if (connection.applied_version != session.state.variables.version()) {
     sql.clear();
-    if (session.variables.append_replay_sql(sql, connection.applied_version)) {
+    if (session.state.variables.append_replay_sql(sql, connection.applied_version)) {
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kVariables);
       prefix.must_succeed_first = true;
       if (replays_access_mode(session, connection)) connection.read_only_leg = false;
       metrics.replay(ReplayedState::kVariables);
     } else {
-      connection.applied_version = session.variables.version();
+      connection.applied_version = session.state.variables.version();
     }
   }
   if (schema_differs(session, connection)) {
-    append_schema(prefix, PrefixStep::kSchema, session.schema, session, connection, out);
+    append_schema(prefix, PrefixStep::kSchema, session.state.schema, session, connection, out);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kSchema);
   }
@@ -400,13 +405,14 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     metrics.replay(ReplayedState::kVariables);
   }
   if (tells_writer_variables(session, connection, exchange)) {
-    append_command(out, Command::kQuery, session.writer_variables.set_statement(), capabilities);
+    append_command(out, Command::kQuery, session.state.carried.writer_variables.set_statement(),
+                   capabilities);
     prefix.push_back(PrefixStep::kWriterVariables);
     prefix.must_succeed_first = true;
     metrics.replay(ReplayedState::kVariables);
   }
   if (replays_statements(session, connection, exchange)) {
-    for (const std::string& statement : session.statements_to_replay) {
+    for (const std::string& statement : session.state.carried.statements_to_replay) {
       append_command(out, Command::kQuery, statement, capabilities);
       prefix.push_back(PrefixStep::kReplayedStatement);
     }
@@ -414,7 +420,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       append_user_variables(prefix, session, connection, out);
   }
   if (tells_last_insert_id(session, connection, exchange)) {
-    sql.assign("SET last_insert_id=").append(std::to_string(session.last_insert_id->value));
+    sql.assign("SET last_insert_id=").append(std::to_string(session.state.last.insert_id->value));
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kLastInsertId);
   }
@@ -439,13 +445,13 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_command(out, Command::kQuery, consistency::writer_check_statement(), capabilities);
     prefix.push_back(PrefixStep::kWriterCheck);
   }
-  const bool on_replica = target_of(session, connection) == routing::Target::kReplica;
+  const bool on_replica = session.backends.target_of(connection) == routing::Target::kReplica;
   routing::NextTransaction next =
-      exchange.set_transaction ? session.transaction.next() : routing::NextTransaction{};
+      exchange.set_transaction ? session.state.transaction.next() : routing::NextTransaction{};
   // READ ONLY stands for it: spent is spent, see settle_next_transaction().
   if (on_replica && next.access == routing::AccessMode::kReadWrite)
     next.access = routing::AccessMode::kReadOnly;
-  const bool in_transaction = session.transaction.is_open() || exchange.begin;
+  const bool in_transaction = session.state.transaction.is_open() || exchange.begin;
   if (on_replica && exchange.access == AccessOnReplica::kShown && !in_transaction)
     next.access = routing::AccessMode::kReadOnly;
   if (exchange.track_next) {
@@ -462,7 +468,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     prefix.push_back(PrefixStep::kSetTransaction);
   }
   if (exchange.begin) {
-    append_command(out, Command::kQuery, session.transaction.begin_sql(), capabilities);
+    append_command(out, Command::kQuery, session.state.transaction.begin_sql(), capabilities);
     prefix.push_back(PrefixStep::kBegin);
     metrics.replay(ReplayedState::kTransaction);
   }

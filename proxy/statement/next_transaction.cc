@@ -19,8 +19,9 @@ using routing::Target;
 
 // The connection that may hold it; null if it has gone, or is somebody else's by now.
 BackendConnection* holder(ClientSession& session) {
-  const routing::TransactionState& transaction = session.transaction;
-  BackendLease& lease = transaction.next_sent_to() == Target::kWriter ? session.writer : session.replica;
+  const routing::TransactionState& transaction = session.state.transaction;
+  BackendLease& lease =
+      transaction.next_sent_to() == Target::kWriter ? session.backends.writer : session.backends.replica;
   if (!lease || lease.connection->needs_reset ||
       lease.connection->incarnation != transaction.next_sent_incarnation())
     return nullptr;
@@ -67,17 +68,17 @@ void append_forget_next_transaction_sql(std::string& sql, const ClientSession& s
   // First of all: what is not followed any more would stay in the server's report.
   sql.append("SET SESSION session_track_transaction_info='CHARACTERISTICS'");
   append_session_characteristics(sql, connection);
-  const std::string* const info = session.variables.find("session_track_transaction_info");
+  const std::string* const info = session.state.variables.find("session_track_transaction_info");
   sql.append(", SESSION session_track_transaction_info=").append(info == nullptr ? "DEFAULT" : *info);
 }
 
 Awaitable<void> settle_next_transaction(ClientSession& session) {
-  if (session.transaction.next_sent_to() == Target::kNone) co_return;
+  if (session.state.transaction.next_sent_to() == Target::kNone) co_return;
   BackendConnection* const connection = holder(session);
-  const Target asked = session.transaction.next_sent_to();
-  session.transaction.next_is_settled();
+  const Target asked = session.state.transaction.next_sent_to();
+  session.state.transaction.next_is_settled();
   if (connection == nullptr) co_return;
-  connection->keep = session.transaction.next_connection_kept();
+  connection->keep = session.state.transaction.next_connection_kept();
   BackendPool& pool = session.shard.pool(connection->node);
 
   protocol::Buffer out;
@@ -101,7 +102,8 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
         const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
         if (ok) {
           left = reported(*ok);
-          session.transaction.on_status(asked, (ok->status_flags & protocol::status::kInTransaction) != 0);
+          session.state.transaction.on_status(asked,
+                                              (ok->status_flags & protocol::status::kInTransaction) != 0);
           connection->status = ok->status_flags;
         }
       }
@@ -111,7 +113,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
       forgotten = !error && is_ok(answer.payload);
     }
   }
-  if (left) session.transaction.server_holds_next(*left);
+  if (left) session.state.transaction.server_holds_next(*left);
   if (!forgotten) {
     pool.close(*connection);
     co_return;

@@ -57,7 +57,7 @@ std::optional<milliseconds> RunningStatement::max_lag() const {
 
 AccessOnReplica RunningStatement::access_on_replica() const {
   if (run_.statement->shows_access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
-  if (session_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
+  if (state_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
   if (run_.auxiliary) return AccessOnReplica::kOwn;
   switch (run_.statement->cls) {
     case StatementClass::kCreateTemporary:
@@ -70,14 +70,14 @@ AccessOnReplica RunningStatement::access_on_replica() const {
 
 // A session that does not forward is told that the server is read-only, not its transaction.
 bool RunningStatement::read_only_by_causeway() const {
-  const routing::TransactionState& transaction = session_.transaction;
-  return session_.level == ReadConsistency::kOff && !transaction.is_open() && transaction.autocommit() &&
+  const routing::TransactionState& transaction = state_.transaction;
+  return state_.level == ReadConsistency::kOff && !transaction.is_open() && transaction.autocommit() &&
          !transaction.read_only_variable() && transaction.next().access != routing::AccessMode::kReadOnly;
 }
 
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
-  const size_t current = session_.history.replica();
+  const size_t current = history_.replica();
   const bool stays =
       current != kNoNode && !tried_[current] && shard_.replica_usable(current, max_lag(), trusts());
   const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
@@ -87,12 +87,12 @@ size_t RunningStatement::choose_replica() {
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  session_.history.moves_to(node, shard_.position_era(node));
+  history_.moves_to(node, shard_.position_era(node));
 }
 
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
-  tried_.set(session_.history.replica());
+  tried_.set(history_.replica());
   const size_t node = shard_.replica_with(
       target, time_left(*session_.listener.read_wait_timeout, shard_.tick()), max_lag(), tried_);
   if (node == kNoNode) return false;
@@ -105,9 +105,9 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   const Clock::time_point now = Clock::now();
   shard_.note_time(now);
   move_to(node);
-  era_ = session_.history.replica_era();
+  era_ = history_.replica_era();
   request.level = level();
-  session_.history.fill(request, shard_.is_heard_of(node));
+  history_.fill(request, shard_.is_heard_of(node));
   request.probed_target = probed_ ? &*probed_ : nullptr;
   request.replica_executed = &shard_.known_position(node);
   request.can_wait = consistency::can_wait(shard_.view().position_kind, shard_.wait_dialect(node));
@@ -128,16 +128,16 @@ Awaitable<void> RunningStatement::ask_writer() {
   const Clock::time_point deadline = start_ + *session_.listener.read_wait_timeout;
   for (;;) {
     {
-      const DeadlineScope scope(session_.waiter, deadline);
-      probed_ = co_await shard_.probe().position(session_.waiter);
+      const DeadlineScope scope(waiter_, deadline);
+      probed_ = co_await shard_.probe().position(waiter_);
     }
     const int writer = shard_.view().writer;
-    if (probed_ || writer < 0 || shard_.probe().writer_is_there() || session_.waiter.closing ||
-        session_.waiter.query_killed || Clock::now() >= deadline)
+    if (probed_ || writer < 0 || shard_.probe().writer_is_there() || waiter_.closing ||
+        waiter_.query_killed || Clock::now() >= deadline)
       co_return;
     shard_.suspect(static_cast<size_t>(writer));
-    const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
-    co_await shard_.wait_for_change(session_.waiter);
+    const DeadlineScope scope(waiter_, std::min(deadline, Clock::now() + kBetweenQuestions));
+    co_await shard_.wait_for_change(waiter_);
   }
 }
 
@@ -145,7 +145,7 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   probing_.emplace(shard_.probe());
   co_await ask_writer();
   if (probed_) {
-    session_.history.writer_is_at(*probed_);
+    history_.writer_is_at(*probed_);
     co_return consistency::plan_read(read_request(node));
   }
   // Without the writer's word nothing can be promised: as if the time were up.
@@ -176,11 +176,11 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  if (consistent) session_.history.read_on_replica();
-  const bool same_server = era_ == shard_.position_era(connection.node) &&
-                           era_ == session_.history.replica_era() && shard_.is_current(connection);
+  if (consistent) history_.read_on_replica();
+  const bool same_server = era_ == shard_.position_era(connection.node) && era_ == history_.replica_era() &&
+                           shard_.is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession))
-    session_.history.satisfied(probed_.has_value());
+    history_.satisfied(probed_.has_value());
   after_either(connection, result, Target::kReplica);
 }
 
@@ -196,22 +196,22 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
 void RunningStatement::begin_anew() {
-  if (session_.replica) shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
-  session_.transaction.begin_again();
-  session_.prepared.lose_cursors(Target::kReplica);
+  if (backends_.replica) shard_.pool(backends_.replica.connection->node).close(*backends_.replica.connection);
+  state_.transaction.begin_again();
+  state_.prepared.lose_cursors(Target::kReplica);
 }
 
 // What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
 // a new session can have again.
 Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
-  const bool in_transaction = session_.transaction.is_on(Target::kReplica);
-  session_.transaction.lost(Target::kReplica);
-  session_.prepared.lose_cursors(Target::kReplica);
+  const bool in_transaction = state_.transaction.is_on(Target::kReplica);
+  state_.transaction.lost(Target::kReplica);
+  state_.prepared.lose_cursors(Target::kReplica);
   const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
                                            : connection_to_node_lost(node_name(node), reason);
   RunOutcome outcome = co_await fail(error);
-  if (session_.pins.whole_session_on(Target::kReplica) || !session_.replica_variables.empty() ||
-      session_.procedure_on_replica)
+  if (state_.pins.whole_session_on(Target::kReplica) || !state_.carried.replica_variables.empty() ||
+      state_.carried.procedure_on_replica)
     outcome.close = true;
   co_return outcome;
 }
@@ -222,7 +222,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
   missed_ = true;
   if (const int writer = shard_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
-  facts.forwards = session_.level != ReadConsistency::kOff;
+  facts.forwards = state_.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
   facts.another_replica = shard_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
   facts.sent_again = sent_again_;
@@ -250,28 +250,28 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
 }
 
 Awaitable<RunOutcome> RunningStatement::run_without_replica() {
-  if (session_.level == ReadConsistency::kOff) return fail(no_replica(false));
+  if (state_.level == ReadConsistency::kOff) return fail(no_replica(false));
   if (!writer_takes_reads()) return fail(no_replica(true));
   if (sent_again_ && last_miss_) return fail(*last_miss_);
   return run_on_writer();
 }
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
-  const bool in_transaction = session_.transaction.is_on(Target::kReplica);
+  const bool in_transaction = state_.transaction.is_on(Target::kReplica);
   const int current_writer = shard_.view().writer;
-  if (session_.level == ReadConsistency::kOff && current_writer >= 0)
+  if (state_.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
-    if (session_.waiter.closing) co_return RunOutcome{.close = true};
-    if (session_.waiter.query_killed) {
+    if (waiter_.closing) co_return RunOutcome{.close = true};
+    if (waiter_.query_killed) {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
     const bool bound = bound_to(Target::kReplica);
-    if (bound && !session_.replica) {
-      co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
+    if (bound && !backends_.replica) {
+      co_return co_await on_replica_lost(history_.replica(), "the connection was closed");
     }
-    const size_t node = bound ? session_.history.replica() : choose_replica();
+    const size_t node = bound ? history_.replica() : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
     if (!bound && static_cast<int>(node) == shard_.view().writer) co_return co_await run_on_writer();
 
@@ -295,13 +295,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       co_return co_await fail(error);
     }
 
-    if (!bound && session_.replica && !shard_.is_current(*session_.replica.connection))
-      shard_.pool(session_.replica.connection->node).close(*session_.replica.connection);
+    if (!bound && backends_.replica && !shard_.is_current(*backends_.replica.connection))
+      shard_.pool(backends_.replica.connection->node).close(*backends_.replica.connection);
     AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, session_.replica, schema_use(), false);
+    acquired.connection = acquire_own(session_, node, backends_.replica, schema_use(), false);
     if (acquired.connection == nullptr) {
       const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, session_.replica, schema_use(), deadline);
+      acquired = co_await acquire(session_, node, backends_.replica, schema_use(), deadline);
     }
     if (acquired.connection == nullptr) {
       if (bound) co_return co_await on_replica_lost(node, acquired.reason);
@@ -321,13 +321,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
 
     BackendConnection& connection = *acquired.connection;
     Exchange exchange = make_exchange();
-    const bool forwards = session_.level != ReadConsistency::kOff;
+    const bool forwards = state_.level != ReadConsistency::kOff;
     const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
     exchange.access = access_on_replica();
     const bool calls_functions =
-        forwards && !run_.auxiliary && routing::only_calls(*run_.statement, session_.lex_mode);
+        forwards && !run_.auxiliary && routing::only_calls(*run_.statement, state_.lex_mode);
     const bool needs_last_insert_id = run_.statement->uses_last_insert_id ||
-                                      (in_transaction && session_.auto_is_null) ||
+                                      (in_transaction && state_.auto_is_null) ||
                                       (calls_functions && !run_.statement->uses_diagnostics);
     if (needs_last_insert_id) co_await learn_last_insert_id();
     exchange.tell_last_insert_id = needs_last_insert_id;
@@ -348,7 +348,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (exchange.wait_for == nullptr) {
       result = co_await run_exchange(session_, connection, exchange);
     } else {
-      const DeadlineScope scope(session_.waiter, Clock::now() + read_plan.timeout + kWaitGrace);
+      const DeadlineScope scope(waiter_, Clock::now() + read_plan.timeout + kWaitGrace);
       result = co_await run_exchange(session_, connection, exchange);
     }
 
@@ -427,15 +427,15 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         continue;
       }
       case ExchangeOutcome::kServerLost: {
-        if (session_.waiter.closing) {
+        if (waiter_.closing) {
           abort_lost_statement(connection);
           shard_.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }
-        const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
+        const std::string reason = waiter_.timed_out ? "timeout" : result.error.message();
         // A server that does not even end a wait has not come to the read behind it.
         // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
-        if (session_.waiter.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
+        if (waiter_.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
           miss = ReadMiss::kNotTaken;
         shard_.pool(node).close(connection);
         shard_.suspect(node);

@@ -43,7 +43,7 @@ size_t hash_of(protocol::Bytes request) {
 }  // namespace
 
 bool RunningStatement::is_repetition() const {
-  return session_.last_answered == hash_of(run_.request);
+  return state_.last.answered == hash_of(run_.request);
 }
 
 bool RunningStatement::writer_takes_reads() const {
@@ -53,10 +53,10 @@ bool RunningStatement::writer_takes_reads() const {
 
 ReadConsistency RunningStatement::level() const {
   if (!run_.decision.wait || ignore_consistency_) return ReadConsistency::kEventual;
-  if (session_.level == ReadConsistency::kOff) return ReadConsistency::kOff;
+  if (state_.level == ReadConsistency::kOff) return ReadConsistency::kOff;
   const std::string_view hint = run_.statement->hints.consistency;
-  if (hint.empty()) return session_.level;
-  return consistency::parse_read_consistency(hint).value_or(session_.level);
+  if (hint.empty()) return state_.level;
+  return consistency::parse_read_consistency(hint).value_or(state_.level);
 }
 
 milliseconds RunningStatement::time_left(milliseconds limit, Clock::time_point now) const {
@@ -83,18 +83,18 @@ Awaitable<RunOutcome> RunningStatement::run() {
 
 // A transaction on a replica has begun in a session without any.
 bool RunningStatement::may_use_variables_of_writer() const {
-  if (!session_.writer_variables.any() || session_.level == ReadConsistency::kOff) return false;
-  if (session_.transaction.is_on(Target::kReplica) || run_.decision.beside_transaction) return false;
+  if (!state_.carried.writer_variables.any() || state_.level == ReadConsistency::kOff) return false;
+  if (state_.transaction.is_on(Target::kReplica) || run_.decision.beside_transaction) return false;
   const routing::Statement& statement = *run_.statement;
   if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
-  return run_.several || !routing::uses_named_variables_only(statement, session_.lex_mode);
+  return run_.several || !routing::uses_named_variables_only(statement, state_.lex_mode);
 }
 
 Awaitable<RunOutcome> RunningStatement::run_with_variables() {
-  routing::WriterVariables& variables = session_.writer_variables;
+  routing::WriterVariables& variables = state_.carried.writer_variables;
   // Those that a function may have set there are about to be set anew.
-  if (!variables.known() && variables.any_suspected() && std::exchange(session_.functions_called, false) &&
-      session_.replica)
+  if (!variables.known() && variables.any_suspected() &&
+      std::exchange(state_.carried.functions_called, false) && backends_.replica)
     co_await look_for_variables_on_replica(session_, variables.suspected());
   const bool known = co_await learn_writer_variables(session_);
   if (known) co_return co_await run_on_replica();
@@ -104,12 +104,12 @@ Awaitable<RunOutcome> RunningStatement::run_with_variables() {
 // What the client is to see of a transaction that the statement's server does not have.
 protocol::StatusFlags RunningStatement::transaction_elsewhere() const {
   namespace status = protocol::status;
-  const bool beside = run_.decision.beside_transaction ||
-                      (run_.auxiliary && !session_.transaction.is_on(run_.decision.target));
+  const bool beside =
+      run_.decision.beside_transaction || (run_.auxiliary && !state_.transaction.is_on(run_.decision.target));
   if (!beside) return 0;
-  if (!session_.transaction.is_begun()) return 0;
-  return session_.transaction.is_known_read_only() ? status::kInTransaction | status::kInTransactionReadonly
-                                                   : status::kInTransaction;
+  if (!state_.transaction.is_begun()) return 0;
+  return state_.transaction.is_known_read_only() ? status::kInTransaction | status::kInTransactionReadonly
+                                                 : status::kInTransaction;
 }
 
 Exchange RunningStatement::make_exchange() {
@@ -126,8 +126,8 @@ Exchange RunningStatement::make_exchange() {
   exchange.text_execute = run_.text_execute;
   sent_next_ = false;
   if (run_.auxiliary || run_.decision.beside_transaction) return exchange;
-  exchange.begin = session_.transaction.begin_deferred();
-  exchange.set_transaction = sent_next_ = session_.transaction.sends_next_with(*run_.statement);
+  exchange.begin = state_.transaction.begin_deferred();
+  exchange.set_transaction = sent_next_ = state_.transaction.sends_next_with(*run_.statement);
   // A BEGIN that succeeds has spent it.
   const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
   exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
@@ -138,7 +138,7 @@ Exchange RunningStatement::make_exchange() {
 // temporary table or a prepared statement as a whole or not at all.
 void RunningStatement::update_pins(const ExchangeResult& result, Target target) {
   const routing::Statement& statement = *run_.statement;
-  Pins& pins = session_.pins;
+  Pins& pins = state_.pins;
   switch (statement.cls) {
     case StatementClass::kCreateTemporary:
       pins.temporary_table |= !result.is_error;
@@ -170,20 +170,20 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
   note_variables(statement, target);
   // Of GET DIAGNOSTICS an OK with a warning says that it has failed: what it names keeps its values.
   const bool assigned_none =
-      statement.cls == StatementClass::kDiagnostics && (result.is_error || session_.last_warnings > 0);
+      statement.cls == StatementClass::kDiagnostics && (result.is_error || state_.last.warnings > 0);
   if (statement.assigns_user_variables && target == Target::kReplica && !assigned_none)
     note_replica_variables(statement);
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
-  const bool forwards = session_.level != ReadConsistency::kOff;
+  const bool forwards = state_.level != ReadConsistency::kOff;
   if (routing::is_opaque(statement)) {
-    session_.procedure_on_replica =
+    state_.carried.procedure_on_replica =
         forwards && target == Target::kReplica && (pins.untrackable || pins.unreported);
-    session_.named_since_procedure.clear();
+    state_.carried.named_since_procedure.clear();
   }
-  const bool has_room = has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes;
+  const bool has_room = state_.carried.has_room_to_replay() && statement.text.size() <= kMaxReplayedBytes;
   const bool leaves = forwards && target == Target::kReplica && !result.is_error && !run_.several;
   if (leaves && has_room && routing::can_be_replayed(statement))
-    session_.statements_to_replay.emplace_back(statement.text);
+    state_.carried.statements_to_replay.emplace_back(statement.text);
   if (forwards && !run_.several) note_functions(result, target);
 }
 
@@ -191,24 +191,25 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
 // called once more; MySQL has no room to say so where rows end with an EOF packet.
 void RunningStatement::note_functions(const ExchangeResult& result, Target target) {
   const routing::Statement& statement = *run_.statement;
-  const bool calls = routing::only_calls(statement, session_.lex_mode);
+  const bool calls = routing::only_calls(statement, state_.lex_mode);
   const bool left = calls && result.state_changed;
   if (target == Target::kWriter) {
-    session_.pins.untrackable |= left && !statement.uses_user_variables;
+    state_.pins.untrackable |= left && !statement.uses_user_variables;
     return;
   }
   const bool may_set = is_read(statement.cls) || statement.cls == StatementClass::kSet || calls;
-  if (may_set && session_.writer_variables.any() &&
-      !routing::uses_named_variables_only(statement, session_.lex_mode))
-    session_.writer_variables.may_have_changed_on_replica();
+  if (may_set && state_.carried.writer_variables.any() &&
+      !routing::uses_named_variables_only(statement, state_.lex_mode))
+    state_.carried.writer_variables.may_have_changed_on_replica();
   if (!calls) return;
-  session_.functions_called = true;
-  session_.functions_left_state |= left && !statement.has_placeholders;
-  session_.pins.untrackable |= left;
+  state_.carried.functions_called = true;
+  state_.carried.functions_left_state |= left && !statement.has_placeholders;
+  state_.pins.untrackable |= left;
   const bool unreported = result.without_trackers && session_.shard.view().flavor == ServerFlavor::kMysql;
   if (statement.has_placeholders || (!left && !unreported)) return;
-  std::vector<std::string>& texts = unreported ? session_.unreported_calls : session_.statements_to_replay;
-  if (has_room_to_replay(session_) && statement.text.size() <= kMaxReplayedBytes)
+  std::vector<std::string>& texts =
+      unreported ? state_.carried.unreported_calls : state_.carried.statements_to_replay;
+  if (state_.carried.has_room_to_replay() && statement.text.size() <= kMaxReplayedBytes)
     texts.emplace_back(statement.text);
 }
 
@@ -222,31 +223,31 @@ void RunningStatement::note_variables(const routing::Statement& statement, Targe
   if (run_.several) {
     names = names_of_several();
   } else if (flagged) {
-    names = routing::user_variables_of(statement.text, session_.lex_mode);
+    names = routing::user_variables_of(statement.text, state_.lex_mode);
   }
   if (run_.several ? names.empty() : !flagged) {
     if (routing::may_write(statement.cls) || routing::is_opaque(statement))
-      session_.writer_variables.may_have_changed();
+      state_.carried.writer_variables.may_have_changed();
     return;
   }
-  session_.pins.user_variables = true;
-  if (statement.assigns_user_variables) session_.variables_beside |= run_.decision.beside_transaction;
+  state_.pins.user_variables = true;
+  if (statement.assigns_user_variables) state_.carried.set_beside |= run_.decision.beside_transaction;
   const bool set_unseen = !run_.several && !statement.assigns_user_variables &&
-                          !session_.writer_variables.unknown_of(names).empty();
-  session_.pins.untrackable |= set_unseen;
-  session_.writer_variables.note(std::move(names));
+                          !state_.carried.writer_variables.unknown_of(names).empty();
+  state_.pins.untrackable |= set_unseen;
+  state_.carried.writer_variables.note(std::move(names));
 }
 
 std::vector<std::string> RunningStatement::names_of_several() const {
   std::vector<std::string> all;
-  for (const routing::Statement& each : session_.classified.statements)
-    std::ranges::move(routing::user_variables_of(each.text, session_.lex_mode), std::back_inserter(all));
+  for (const routing::Statement& each : session_.reused.classified.statements)
+    std::ranges::move(routing::user_variables_of(each.text, state_.lex_mode), std::back_inserter(all));
   return all;
 }
 
 void RunningStatement::note_replica_variables(const routing::Statement& statement) {
-  for (std::string& name : routing::user_variables_of(statement.text, session_.lex_mode)) {
-    std::vector<std::string>& names = session_.replica_variables;
+  for (std::string& name : routing::user_variables_of(statement.text, state_.lex_mode)) {
+    std::vector<std::string>& names = state_.carried.replica_variables;
     if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
   }
 }
@@ -260,7 +261,7 @@ bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
 // schema.
 SchemaUse RunningStatement::schema_use() const {
   if (without_schema_) return SchemaUse::kNone;
-  const bool begins = session_.transaction.begin_deferred() || session_.transaction.next().any();
+  const bool begins = state_.transaction.begin_deferred() || state_.transaction.next().any();
   if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
   const StatementClass cls = run_.statement->cls;
   return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
@@ -268,10 +269,10 @@ SchemaUse RunningStatement::schema_use() const {
 }
 
 bool RunningStatement::bound_to(Target target) const {
-  const bool variables =
-      target == Target::kReplica && (!session_.replica_variables.empty() || session_.procedure_on_replica);
-  return session_.transaction.is_on(target) || session_.prepared.cursors(target) > 0 ||
-         session_.pins.whole_session_on(target) || variables;
+  const bool variables = target == Target::kReplica &&
+                         (!state_.carried.replica_variables.empty() || state_.carried.procedure_on_replica);
+  return state_.transaction.is_on(target) || state_.prepared.cursors(target) > 0 ||
+         state_.pins.whole_session_on(target) || variables;
 }
 
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
@@ -280,40 +281,40 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   if (run_.text_prepare != nullptr && !result.is_error)
     run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
   if (!result.is_error)
-    session_.last_answered = routing::may_write(run_.statement->cls) ? 0 : hash_of(run_.request);
+    state_.last.answered = routing::may_write(run_.statement->cls) ? 0 : hash_of(run_.request);
   // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
   // been prepared where that was.
   if (result.is_error || !run_.auxiliary) {
-    session_.last_target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
-    session_.last_was_ok = result.ended_with_ok && !result.is_error;
+    state_.last.target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
+    state_.last.was_ok = result.ended_with_ok && !result.is_error;
     // What a replica has refused has left its warning there.
     const bool keeps_warnings = connection.mariadb && !result.is_error && !missed_ &&
-                                session_.last_warnings == 0 && routing::keeps_warnings(*run_.statement);
-    if (!keeps_warnings) session_.warned_by = target;
+                                state_.last.warnings == 0 && routing::keeps_warnings(*run_.statement);
+    if (!keeps_warnings) state_.last.warned_by = target;
     if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.mariadb))
-      session_.counted_by = target;
-    session_.last_local = {};
+      state_.last.counted_by = target;
+    state_.last.local = {};
   } else if (run_.text_prepare != nullptr) {
-    session_.last_local = {.kind = LocalAnswer::Kind::kOk};
+    state_.last.local = {.kind = LocalAnswer::Kind::kOk};
   } else if (run_.kind == protocol::ResponseKind::kPrepare) {
-    session_.last_local.prepared = true;
+    state_.last.local.prepared = true;
   }
-  if (result.carried_variables) session_.carried_variables.clear();
-  const auto first_said = session_.statements_to_replay.begin();
-  session_.statements_to_replay.erase(first_said,
-                                      first_said + static_cast<std::ptrdiff_t>(result.replayed_statements));
+  if (result.carried_variables) state_.carried.assignments.clear();
+  const auto first_said = state_.carried.statements_to_replay.begin();
+  state_.carried.statements_to_replay.erase(
+      first_said, first_said + static_cast<std::ptrdiff_t>(result.replayed_statements));
   // Behind PREPARE, too, MariaDB has no warnings of before where the statement uses tables.
   const routing::Statement* const prepared = run_.text_prepare != nullptr ? &run_.text_prepare->statement
                                              : run_.prepare != nullptr    ? &run_.prepare->statement
                                                                           : nullptr;
   if (prepared != nullptr && connection.mariadb && !routing::keeps_warnings(*prepared))
-    session_.warned_by = target;
+    state_.last.warned_by = target;
   // After a USE that failed the connection may be in a schema that is not the session's.
-  const bool in_foreign_schema = session_.schema.empty() && !connection.schema.empty();
-  connection.keep = bound_to(target) || (session_.last_warnings > 0 && !in_foreign_schema) ||
-                    (target == Target::kWriter && session_.pins.user_variables);
-  if (session_.transaction.next_sent_to() == target) {
-    session_.transaction.next_holds_connection(connection.keep);
+  const bool in_foreign_schema = state_.schema.empty() && !connection.schema.empty();
+  connection.keep = bound_to(target) || (state_.last.warnings > 0 && !in_foreign_schema) ||
+                    (target == Target::kWriter && state_.pins.user_variables);
+  if (state_.transaction.next_sent_to() == target) {
+    state_.transaction.next_holds_connection(connection.keep);
     connection.keep = true;
   }
   BackendPool& pool = shard_.pool(connection.node);
@@ -337,56 +338,56 @@ void RunningStatement::follow_transaction(BackendConnection& connection, const E
       .understood = !was_not_understood(result),
       .sent_next = sent_next_,
       .keeps_access_mode = shard_.view().flavor == ServerFlavor::kMysql};
-  if (run_.decision.beside_transaction) return session_.transaction.on_answer_beside(answer);
-  const auto followed = session_.transaction.on_answer(*run_.statement, answer);
+  if (run_.decision.beside_transaction) return state_.transaction.on_answer_beside(answer);
+  const auto followed = state_.transaction.on_answer(*run_.statement, answer);
   if (followed.in_transaction) connection.status |= status::kInTransaction;
-  if (followed.begun) session_.variables_beside = false;
+  if (followed.begun) state_.carried.set_beside = false;
   if (followed.holds_next) connection.holds_next_transaction = true;
 }
 
 void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,
                                        Target target) {
-  session_.last_target = target;
-  if (!session_.initial_sql_mode_known) {
-    session_.initial_sql_mode_known = true;
-    if (session_.variables.find("sql_mode") == nullptr)
-      take_sql_mode(session_.lex_mode, connection.baseline.sql_mode);
-    if (connection.ran_init_connect && session_.variables.find("character_set_client") == nullptr) {
-      session_.lex_mode.multibyte_backslash =
+  state_.last.target = target;
+  if (!state_.initial_sql_mode_known) {
+    state_.initial_sql_mode_known = true;
+    if (state_.variables.find("sql_mode") == nullptr)
+      take_sql_mode(state_.lex_mode, connection.baseline.sql_mode);
+    if (connection.ran_init_connect && state_.variables.find("character_set_client") == nullptr) {
+      state_.lex_mode.multibyte_backslash =
           routing::multibyte_backslash_of(connection.baseline.character_set_client);
     }
-    if (connection.ran_init_connect && session_.variables.empty())
-      take_defaults(session_, connection.baseline.defaults);
+    if (connection.ran_init_connect && state_.variables.empty())
+      state_.take_defaults(connection.baseline.defaults);
   }
   // Nothing of a statement that could not be prepared was sent.
   const bool failed = result.is_error && result.command_sent;
   const bool may_lock = routing::is_opaque(*run_.statement) || run_.statement->uses_handler ||
-                        routing::only_calls(*run_.statement, session_.lex_mode);
+                        routing::only_calls(*run_.statement, state_.lex_mode);
   if (may_lock) connection.may_hold_locks = true;
   follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.
-  if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) session_.pins.untrackable = true;
+  if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) state_.pins.untrackable = true;
   if (!result.is_error || failed) update_pins(result, target);
   settle_pins(target);
 }
 
 void RunningStatement::settle_pins(Target target) {
-  Pins& pins = session_.pins;
+  Pins& pins = state_.pins;
   if (!pins.whole_session()) {
     pins.where = Target::kNone;
   } else if (pins.where == Target::kNone || (pins.moves_to_writer && target == Target::kWriter)) {
     pins.where = target;
   }
   const bool holds_objects = pins.temporary_table || pins.table_lock || pins.backup_lock || pins.user_lock;
-  const bool forwards = session_.level != ReadConsistency::kOff;
+  const bool forwards = state_.level != ReadConsistency::kOff;
   if (target == Target::kReplica) pins.moves_to_writer = forwards && !holds_objects;
   pins.moves_to_writer &= pins.where == Target::kReplica;
 }
 
 // The client is gone; nobody else does it while the server works.
 void RunningStatement::abort_lost_statement(const BackendConnection& connection) {
-  abort_statement(shard_, connection, login_beside(session_.login));
+  abort_statement(shard_, connection, login_beside(session_.identity.login));
 }
 
 }  // namespace causeway::proxy

@@ -20,7 +20,14 @@ namespace causeway::proxy {
 class RunningStatement {
  public:
   RunningStatement(ClientSession& session, const StatementRun& run)
-      : session_(session), shard_(session.shard), run_(run), start_(Clock::now()) {
+      : session_(session),
+        state_(session.state),
+        history_(session.history),
+        backends_(session.backends),
+        waiter_(session.waiter),
+        shard_(session.shard),
+        run_(run),
+        start_(Clock::now()) {
     session.waiter.query_killed = false;
     shard_.note_time(start_);
   }
@@ -101,6 +108,10 @@ class RunningStatement {
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 
   ClientSession& session_;
+  SessionState& state_;
+  consistency::SessionHistory& history_;
+  Backends& backends_;
+  Waiter& waiter_;
   Shard& shard_;
   const StatementRun& run_;
   Clock::time_point start_;

@@ -27,9 +27,9 @@ Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, Back
   const protocol::ScanStep step = scanner.scan(packet);
   if (step.event != protocol::ScanEvent::kOk) co_return std::nullopt;
   const auto ok = protocol::parse_ok_packet(step.packet_payload, connection.capabilities);
-  if (ok && session.pins.unreported && !connection.mariadb) {
-    session.pins.untrackable |= reports_state_change(*ok);
-    session.pins.unreported = false;
+  if (ok && session.state.pins.unreported && !connection.mariadb) {
+    session.state.pins.untrackable |= reports_state_change(*ok);
+    session.state.pins.unreported = false;
   }
   co_return step.status_flags;
 }
@@ -38,9 +38,9 @@ Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, Back
 
 Awaitable<void> learn_transaction_status(ClientSession& session) {
   Shard& shard = session.shard;
-  if (!session.writer) co_return;
-  BackendPool& pool = shard.pool(session.writer.connection->node);
-  BackendConnection* connection = pool.take_own(session.writer);
+  if (!session.backends.writer) co_return;
+  BackendPool& pool = shard.pool(session.backends.writer.connection->node);
+  BackendConnection* connection = pool.take_own(session.backends.writer);
   if (connection == nullptr) co_return;
   std::optional<protocol::StatusFlags> status;
   {
@@ -53,8 +53,9 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
     co_return;
   }
   connection->status = *status;
-  session.transaction.flag_says_autocommit((*status & protocol::status::kAutocommit) != 0);
-  session.transaction.on_status(routing::Target::kWriter, (*status & protocol::status::kInTransaction) != 0);
+  session.state.transaction.flag_says_autocommit((*status & protocol::status::kAutocommit) != 0);
+  session.state.transaction.on_status(routing::Target::kWriter,
+                                      (*status & protocol::status::kInTransaction) != 0);
   connection->keep = true;
   pool.put_back(*connection);
 }
