@@ -135,6 +135,10 @@ Harness::Harness(HarnessOptions options)
   services_.monitor_account = proxy::monitor_account(config_.monitor);
   for (proxy::ConnectionBudget& budget : services_.budgets)
     budget.set_limit(options.connections);
+  if (options.rsa_key) {
+    static const auto key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
+    services_.rsa_key = key;
+  }
   describe_cluster();
   poll();
   worker_ = std::make_unique<proxy::Worker>(services_, 0);

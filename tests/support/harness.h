@@ -33,6 +33,7 @@ struct HarnessOptions {
   Flavor flavor = Flavor::kMysql;
   size_t replicas = 1;
   uint32_t connections = 10;  // to each node
+  bool rsa_key = false;       // clients can send whole passwords; takes a while to make
   std::function<void(proxy::Config&)> configure = {};
 };
 
@@ -122,6 +123,7 @@ class Harness {
 
   proxy::Shard& shard() { return *services_.shards.front(); }
   proxy::Services& services() { return services_; }
+  proxy::Worker& worker() { return *worker_; }
   proxy::WorkerMetrics& metrics() { return shard().metrics(); }
   const std::vector<std::string>& log() const { return log_; }
   bool log_has(std::string_view text) const;

@@ -43,6 +43,12 @@ class Reader {
     if (first == nullptr) return AnswerState::kIncomplete;
     answer_.status = 0;
     if (first->payload.empty()) return AnswerState::kMalformed;
+    const bool is_error = first->payload[0] == kErr;
+    if (command_ == Command::kStatistics && !is_error) {
+      answer_.told.emplace_back(protocol::as_text(first->payload));
+      return AnswerState::kComplete;
+    }
+    if (command_ == Command::kFieldList && !is_error) return fields(first);
     switch (first->payload[0]) {
       case kErr:
         error(*first);
@@ -93,6 +99,16 @@ class Reader {
     }
     answer_.told.push_back("prepared " + std::to_string(parameters) + "/" + std::to_string(columns));
     return AnswerState::kComplete;
+  }
+
+  AnswerState fields(const Packet* packet) {
+    for (size_t columns = 0; packet != nullptr; ++columns, packet = next()) {
+      const uint8_t first = packet->payload.empty() ? kOk : packet->payload[0];
+      if (first != kEnd || packet->payload.size() >= 9) continue;
+      answer_.told.push_back(std::to_string(columns) + " columns");
+      return AnswerState::kComplete;
+    }
+    return AnswerState::kIncomplete;
   }
 
   AnswerState file(const Packet& packet) {

@@ -142,6 +142,7 @@ Answer ScriptedClient::log_in(std::string_view user, std::string_view password, 
   if (!greeting) return note(receive(Command::kQuery));  // an error in its place
   has_greeting_ = true;
   id_ = greeting->thread_id;
+  server_version_ = greeting->server_version;
   nonce_ = greeting->nonce;
   in_.clear();
   capabilities_ = capabilities;
@@ -185,11 +186,17 @@ Answer ScriptedClient::authenticate(std::string_view password) {
       return note(receive(Command::kQuery));
     }
     if (kind == kMoreData) {
-      // It is asked for the whole password, and gives up: there is neither TLS nor a key here.
+      // It is asked for the whole password: first for the key to send it with.
+      const Bytes data = Bytes(first.payload).subspan(1);
+      const bool is_key = protocol::as_text(data).starts_with("-----BEGIN");
       in_.clear();
-      transcript_.emplace_back("asked for the password");
-      const std::string clear = std::string(password) + '\0';
-      send(protocol::as_bytes(clear), static_cast<uint8_t>(first.sequence_id + 1));
+      Buffer answer = {0x02};
+      if (is_key) {
+        auto encrypted =
+            protocol::rsa_encrypt_password(protocol::as_bytes(password), nonce_, protocol::as_text(data));
+        answer = encrypted ? std::move(*encrypted) : Buffer();
+      }
+      send(answer, static_cast<uint8_t>(first.sequence_id + 1));
       continue;
     }
     if (kind == kSwitch) {
@@ -244,12 +251,13 @@ Answer ScriptedClient::change_user(std::string_view user, std::string_view passw
   return authenticate(password);
 }
 
-Answer ScriptedClient::execute(uint32_t statement_id, const std::vector<std::string>& parameters) {
+Answer ScriptedClient::execute(uint32_t statement_id, const std::vector<std::string>& parameters,
+                               uint8_t flags) {
   Buffer payload;
   protocol::ByteWriter writer(payload);
   writer.int1(static_cast<uint8_t>(Command::kStmtExecute));
   writer.int4(statement_id);
-  writer.int1(0);
+  writer.int1(flags);
   writer.int4(1);
   if (!parameters.empty()) {
     writer.zeros((parameters.size() + 7) / 8);
@@ -273,6 +281,33 @@ Answer ScriptedClient::statement_command(Command command, uint32_t statement_id)
   send(payload, 0);
   harness_.settle();
   return finish();
+}
+
+Answer ScriptedClient::fetch(uint32_t statement_id, uint32_t rows) {
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(Command::kStmtFetch));
+  writer.int4(statement_id);
+  writer.int4(rows);
+  current_ = Command::kStmtFetch;
+  send(payload, 0);
+  return finish();
+}
+
+void ScriptedClient::send_long_data(uint32_t statement_id, uint16_t parameter, std::string_view data) {
+  Buffer payload;
+  protocol::ByteWriter writer(payload);
+  writer.int1(static_cast<uint8_t>(Command::kStmtSendLongData));
+  writer.int4(statement_id);
+  writer.int2(parameter);
+  writer.text(data);
+  send(payload, 0);
+  harness_.settle();
+}
+
+void ScriptedClient::send_raw(Bytes bytes) {
+  send_bytes(bytes);
+  harness_.settle();
 }
 
 Answer ScriptedClient::send_file(std::string_view contents) {

@@ -37,7 +37,10 @@ class ScriptedClient {
   Answer query(std::string_view sql) { return command(protocol::Command::kQuery, sql); }
   Answer command(protocol::Command command, std::string_view argument = {});
   Answer change_user(std::string_view user, std::string_view password, std::string_view schema = {});
-  Answer execute(uint32_t statement_id, const std::vector<std::string>& parameters = {});
+  // With a cursor for reading if `flags` is 1.
+  Answer execute(uint32_t statement_id, const std::vector<std::string>& parameters = {}, uint8_t flags = 0);
+  Answer fetch(uint32_t statement_id, uint32_t rows);
+  void send_long_data(uint32_t statement_id, uint16_t parameter, std::string_view data);
   // COM_STMT_CLOSE, COM_STMT_RESET, ...
   Answer statement_command(protocol::Command command, uint32_t statement_id);
   // For what Answer::state says kWantsFile to.
@@ -47,6 +50,10 @@ class ScriptedClient {
   void start(protocol::Command command, std::string_view argument = {});
   Answer finish();
 
+  // Bytes as they are, and the answer to what they were.
+  void send_raw(Bytes bytes);
+  Answer receive_answer(protocol::Command command) { return note(receive(command)); }
+
   // COM_QUIT and the end; the end alone.
   void quit();
   void close();
@@ -55,6 +62,7 @@ class ScriptedClient {
   // Of the greeting: the session's id.
   uint32_t id() const { return id_; }
   bool has_greeting() const { return has_greeting_; }
+  const std::string& server_version() const { return server_version_; }
 
   // One line per command: what was answered. And the bytes of all of them, but for the greeting, which is
   // never the same.
@@ -87,6 +95,7 @@ class ScriptedClient {
   bool ended_ = false;  // by the other side
   bool hung_ = false;
   bool has_greeting_ = false;
+  std::string server_version_;
   uint32_t id_ = 0;
   protocol::Nonce nonce_{};
   protocol::CapabilityFlags capabilities_ = 0;

@@ -110,7 +110,7 @@ Reply::Reply(ScriptedServer& server_, ServerConnection& connection_, const Recei
     : server(server_), connection(connection_), request(request_) {}
 
 uint16_t Reply::status() const {
-  uint16_t flags = connection.status();
+  uint16_t flags = connection.status() | extra_status_;
   if (more) flags |= protocol::status::kMoreResultsExist;
   return flags;
 }
@@ -203,6 +203,38 @@ void Reply::file(std::string_view name) {
   writer.text(name);
   sequence_id_ = protocol::append_packets(out_, payload, sequence_id_);
   connection.phase = ServerConnection::Phase::kFile;
+}
+
+void Reply::text(std::string_view text) {
+  sequence_id_ = protocol::append_packets(out_, protocol::as_bytes(text), sequence_id_);
+}
+
+void Reply::cursor(const std::vector<std::string>& columns) {
+  extra_status_ = protocol::status::kCursorExists;
+  Buffer count;
+  protocol::ByteWriter(count).int_lenenc(columns.size());
+  sequence_id_ = protocol::append_packets(out_, count, sequence_id_);
+  for (const std::string& column : columns)
+    protocol::append_column_definition(out_, {.name = column}, sequence_id_++, connection.capabilities);
+  end_of_rows();
+}
+
+void Reply::fetched(const std::vector<std::string>& values, bool last) {
+  extra_status_ = last ? protocol::status::kLastRowSent : protocol::status::kCursorExists;
+  for (const std::string& value : values) {
+    Buffer row;
+    protocol::ByteWriter writer(row);
+    writer.zeros(2);
+    writer.text_lenenc(value);
+    sequence_id_ = protocol::append_packets(out_, row, sequence_id_);
+  }
+  end_of_rows();
+}
+
+void Reply::end_of_rows() {
+  if (!protocol::has(connection.capabilities, capability::kDeprecateEof)) return eof();
+  protocol::append_ok_packet(out_, {.status_flags = status()}, sequence_id_++, protocol::kResultSetEndHeader,
+                             connection.capabilities);
 }
 
 void Reply::as_usual() {
@@ -614,8 +646,20 @@ void ScriptedServer::answer_query(Reply& reply) {
   answer_statement(reply, trimmed(rest));
 }
 
+// Each user variable is asked for with its bytes and its collation; each has the value 'x'.
+void ScriptedServer::answer_user_variables(Reply& reply, std::string_view sql) {
+  std::vector<std::string> values;
+  for (size_t at = sql.find("HEX(@"); at != std::string_view::npos; at = sql.find("HEX(@", at + 1)) {
+    for (const char* value : {"x", "78", "utf8mb4_general_ci"})
+      values.emplace_back(value);
+  }
+  reply.rows(std::vector<std::string>(values.size(), "v"), {values});
+}
+
 void ScriptedServer::answer_statement(Reply& reply, std::string_view text) {
   ServerConnection& connection = reply.connection;
+  while (text.starts_with("/*") && text.find("*/") != std::string_view::npos)
+    text = trimmed(text.substr(text.find("*/") + 2));
   const std::string sql = upper(text);
   if (sql.find("WAIT_FOR_EXECUTED_GTID_SET(") != std::string::npos ||
       sql.find("MASTER_GTID_WAIT(") != std::string::npos)
@@ -624,7 +668,9 @@ void ScriptedServer::answer_statement(Reply& reply, std::string_view text) {
     return reply.rows({"position", "read_only"}, {{position(), read_only ? "1" : "0"}});
   if (sql.starts_with("SELECT @@GLOBAL.READ_ONLY"))
     return reply.rows({"read_only"}, {{read_only ? "1" : "0"}});
-  if (sql.starts_with("SELECT LAST_INSERT_ID()")) return reply.rows({"id"}, {{"0"}});
+  if (sql.starts_with("SELECT @") && sql.find(",HEX(@") != std::string::npos)
+    return answer_user_variables(reply, sql);
+  if (sql == "SELECT LAST_INSERT_ID() LIMIT 1") return reply.rows({"id"}, {{"0"}});
   if (starts_with_any(sql, {"SELECT", "SHOW", "TABLE", "WITH", "("}))
     return reply.rows({"server"}, {{name_}});
   if (starts_with_any(sql, {"BEGIN", "START TRANSACTION"})) {

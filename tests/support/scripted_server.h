@@ -108,6 +108,11 @@ class Reply {
   void prepared(size_t parameters, size_t columns);
   void eof();
   void file(std::string_view name);
+  // COM_STATISTICS: a packet of text.
+  void text(std::string_view text);
+  // To an execute, the definitions of columns and a cursor; to a fetch, rows of one column.
+  void cursor(const std::vector<std::string>& columns);
+  void fetched(const std::vector<std::string>& values, bool last);
   // As the server would without a script.
   void as_usual();
   // Nothing is answered, until finish_late().
@@ -121,12 +126,14 @@ class Reply {
 
  private:
   uint16_t status() const;
+  void end_of_rows();
   void append_rows(const std::vector<std::string>& columns,
                    const std::vector<std::vector<std::string>>& values, bool ends);
 
   Buffer out_;
   uint8_t sequence_id_ = 1;
   bool is_late_ = false;
+  uint16_t extra_status_ = 0;
 };
 
 // Everything on the test's thread: pump() does what can be done without waiting. It listens on a Unix socket,
@@ -232,6 +239,7 @@ class ScriptedServer {
   bool flush(ServerConnection& connection);
   bool answer_set_up(Reply& reply);
   void answer_query(Reply& reply);
+  static void answer_user_variables(Reply& reply, std::string_view sql);
   void answer_statement(Reply& reply, std::string_view sql);
   OkAnswer committed();
   bool knows_password(const std::string& user, Bytes response) const;

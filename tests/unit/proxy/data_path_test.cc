@@ -114,6 +114,7 @@ std::vector<Scenario> scenarios() {
                  .once = {"mark"},
                  .disturbs_opening = true});
   all.push_back({.name = "WrongPassword",
+                 .options = {.rsa_key = true},
                  .play = [](Harness&, ScriptedClient& client) { client.log_in("app", "guess"); }});
   all.push_back({.name = "ChangeUser", .play = [](Harness&, ScriptedClient& client) {
                    client.log_in();
