@@ -671,7 +671,7 @@ void ScriptedServer::answer_statement(Reply& reply, std::string_view text) {
   if (sql.starts_with("SELECT @") && sql.find(",HEX(@") != std::string::npos)
     return answer_user_variables(reply, sql);
   if (sql == "SELECT LAST_INSERT_ID() LIMIT 1") return reply.rows({"id"}, {{"0"}});
-  if (starts_with_any(sql, {"SELECT", "SHOW", "TABLE", "WITH", "("}))
+  if (starts_with_any(sql, {"SELECT", "SHOW", "EXPLAIN", "TABLE", "WITH", "("}))
     return reply.rows({"server"}, {{name_}});
   if (starts_with_any(sql, {"BEGIN", "START TRANSACTION"})) {
     connection.in_transaction = true;
