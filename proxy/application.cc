@@ -264,8 +264,8 @@ void Application::schedule_tick() {
 
 // One line for all clients that get writer_full().
 void Application::tell_writer_full() {
-  const uint64_t total =
-      metrics_.sum([](const WorkerMetrics& worker) { return worker.errors_session_limit.value(); });
+  const uint64_t total = metrics_.sum(
+      [](const WorkerMetrics& worker) { return worker.forwarding.errors_session_limit.value(); });
   const RefusalEpisode::News news = told_.writer_full.look(total, steady_clock::now());
   if (news == RefusalEpisode::News::kNone) return;
   const int writer = cluster_.current()->writer;

@@ -18,7 +18,7 @@ constexpr uint64_t kDefaultMaxConnections = 151;
 }  // namespace
 
 uint32_t configured_limit(const Config& config, const ClusterView& view, size_t node) {
-  const uint64_t told = node < view.nodes.size() ? view.nodes[node].max_connections : 0;
+  const uint64_t told = node < view.nodes.size() ? view.nodes[node].facts.max_connections : 0;
   const uint64_t max = told == 0 ? kDefaultMaxConnections : told;
   const bool is_writer = view.writer >= 0 && static_cast<size_t>(view.writer) == node;
   const uint64_t percent =
@@ -47,9 +47,9 @@ void ConnectionLimits::follow_node(const ClusterView& view, size_t node) {
                            .in_use = static_cast<uint32_t>(std::max<int64_t>(in_use, 0))};
   NodeRoom room;
   if (node < view.nodes.size()) {
-    room.counted_at = view.nodes[node].connections.counted_at;
-    room.max_connections = view.nodes[node].max_connections;
-    room.open_connections = view.nodes[node].connections.open;
+    room.counted_at = view.nodes[node].facts.connections.counted_at;
+    room.max_connections = view.nodes[node].facts.max_connections;
+    room.open_connections = view.nodes[node].facts.connections.open;
   }
   ConnectionShare& share = shares_[node];
   const bool was_short = share.node_is_short();

@@ -55,7 +55,7 @@ void set_mode(const std::string& path, uint32_t mode) {
 // No descriptor is left for this client: 1040 instead of a greeting. Never waits: a new socket has room for
 // that.
 void refuse(int descriptor, Services& services) {
-  services.metrics->listeners().reject(RejectReason::kDescriptors);
+  services.metrics->listeners().clients.reject(RejectReason::kDescriptors);
   const ClientError error = too_many_connections();
   protocol::Buffer packet;
   protocol::append_err_packet(

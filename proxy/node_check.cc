@@ -110,7 +110,7 @@ class Check {
 
   // Not a must: without it servers are asked about each password.
   void read_accounts_of(NativeClient& client, const std::string& name, const NodeProbe& probe) {
-    const auto accounts = client.query(account_query(probe.flavor, probe.server_version_number));
+    const auto accounts = client.query(account_query(probe.facts.flavor, probe.facts.server_version_number));
     if (!accounts)
       err_ << name
            << ": the accounts cannot be read, every client is asked for its password and a server decides: "
@@ -120,10 +120,10 @@ class Check {
   void describe(size_t i, const ElectedNode& node) {
     if (!nodes_[i].probe) return;
     const NodeProbe& probe = *nodes_[i].probe;
-    out_ << nodes_[i].name << ": " << to_string(probe.flavor) << " " << probe.server_version << ", "
-         << to_string(node.role);
+    out_ << nodes_[i].name << ": " << to_string(probe.facts.flavor) << " " << probe.facts.server_version
+         << ", " << to_string(node.role);
     if (node.role == NodeRole::kReplica && node.lag) out_ << ", " << node.lag->count() << " ms behind";
-    if (probe.read_only) out_ << ", read-only";
+    if (probe.facts.read_only) out_ << ", read-only";
     out_ << "\n";
   }
 
@@ -142,12 +142,12 @@ std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, con
   std::optional<ServerFlavor> flavor;
   for (const NodeRecord& node : nodes) {
     if (!node.probe) continue;
-    if (flavor && *flavor != node.probe->flavor) {
+    if (flavor && *flavor != node.probe->facts.flavor) {
       problems.emplace_back(
           "the nodes are of both kinds, MySQL and MariaDB: one does not replicate the other");
       break;
     }
-    flavor = node.probe->flavor;
+    flavor = node.probe->facts.flavor;
   }
   for (const Twins& twins : find_twins(nodes))
     problems.push_back(nodes[twins.first].name + " and " + nodes[twins.second].name +

@@ -100,12 +100,12 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->activity.since = shard_.tick();
   session->state.level = *listener.read_consistency;
   const uint32_t open = services.open_sessions.fetch_add(1, std::memory_order_relaxed);
-  metrics.sessions.add();
-  metrics.connections_accepted.add();
+  metrics.clients.sessions.add();
+  metrics.clients.connections_accepted.add();
   sessions_.list().push_back(*session);
   try {
     if (open >= shard_.config().limits.max_connections) {
-      metrics.reject(RejectReason::kTooManyConnections);
+      metrics.clients.reject(RejectReason::kTooManyConnections);
       shard_.logger().error("a client was refused: limits.max_connections is reached",
                             {{"max_connections", shard_.config().limits.max_connections}});
       co_await answer_error(*session, 0, too_many_connections());
@@ -120,9 +120,9 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   for (BackendLease* lease : {&session->backends.writer, &session->backends.replica}) {
     if (*lease) shard_.pool(lease->connection->node).close(*lease->connection);
   }
-  metrics.recount(session->activity.counted, {});
+  metrics.clients.recount(session->activity.counted, {});
   sessions_.list().erase(sessions_.list().iterator_to(*session));
-  metrics.sessions.subtract();
+  metrics.clients.sessions.subtract();
   assigned_.fetch_sub(1, std::memory_order_relaxed);
   services.open_sessions.fetch_sub(1, std::memory_order_relaxed);
   services.open_sessions.notify_all();

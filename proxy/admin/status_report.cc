@@ -28,7 +28,7 @@ boost::json::object node_json(const NodeView& node, size_t index, const MetricsR
   json["usable"] = node.usable_for_reads;
   json["consistent"] = node.consistent;
   if (node.lag) json["lag_seconds"] = seconds(*node.lag);
-  json["version"] = node.server_version;
+  json["version"] = node.facts.server_version;
   json["position"] = node.executed.to_string();
   json["statements"] =
       metrics.sum([index](const WorkerMetrics& w) { return w.nodes[index].statements.value(); });
@@ -76,15 +76,15 @@ std::vector<NodeGauges> node_gauges(const ClusterView& view) {
   for (const NodeView& node : view.nodes) {
     gauges.push_back({.node = node.name,
                       .role = std::string(to_string(node.role)),
-                      .version = node.server_version,
+                      .version = node.facts.server_version,
                       .up = node.reachable,
                       .monitor_refused = node.monitor_refused,
                       .usable = node.usable_for_reads,
                       .lag = node.role == NodeRole::kReplica ? node.lag : std::nullopt,
                       .has_source = node.has_source,
                       .replicates = node.replication_running,
-                      .max_connections = node.max_connections,
-                      .open_connections = node.connections.open});
+                      .max_connections = node.facts.max_connections,
+                      .open_connections = node.facts.connections.open});
   }
   return gauges;
 }
@@ -96,9 +96,9 @@ std::string status_json(const ClusterView& view, const MetricsRegistry& metrics,
   json["uptime_seconds"] = uptime.count();
   json["ready"] = ready;
   json["reason"] = reason;
-  json["sessions"] = metrics.sum([](const WorkerMetrics& w) { return w.sessions.value(); });
+  json["sessions"] = metrics.sum([](const WorkerMetrics& w) { return w.clients.sessions.value(); });
   json["forwarding_sessions"] =
-      metrics.sum([](const WorkerMetrics& w) { return w.forwarding_sessions.value(); });
+      metrics.sum([](const WorkerMetrics& w) { return w.clients.forwarding_sessions.value(); });
   boost::json::array nodes;
   for (size_t i = 0; i < view.nodes.size(); ++i)
     nodes.push_back(node_json(view.nodes[i], i, metrics));
@@ -116,13 +116,15 @@ std::string status_json(const ClusterView& view, const MetricsRegistry& metrics,
   }
   json["statements"] = std::move(statements);
   boost::json::object waits;
-  waits["count"] = metrics.sum([](const WorkerMetrics& w) { return w.read_waits.total.count.value(); });
-  waits["seconds"] = static_cast<double>(metrics.sum(
-                         [](const WorkerMetrics& w) { return w.read_waits.total.microseconds.value(); })) /
+  waits["count"] =
+      metrics.sum([](const WorkerMetrics& w) { return w.consistency.read_waits.total.count.value(); });
+  waits["seconds"] = static_cast<double>(metrics.sum([](const WorkerMetrics& w) {
+                       return w.consistency.read_waits.total.microseconds.value();
+                     })) /
                      1e6;
   waits["timeouts"] = metrics.sum([](const WorkerMetrics& w) {
     uint64_t total = 0;
-    for (const Counter& counter : w.read_wait_timeouts)
+    for (const Counter& counter : w.consistency.read_wait_timeouts)
       total += counter.value();
     return total;
   });

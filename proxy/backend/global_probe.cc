@@ -36,7 +36,7 @@ GlobalProbe::GlobalProbe(Shard& shard) : shard_(shard), gathered_(shard.io()) {}
 
 Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
   const WriterProbe::Ticket ticket = probe_.join();
-  shard_.metrics().probe_reads.add();
+  shard_.metrics().consistency.probe_reads.add();
   if (!asking_ && probe_.should_send()) {
     asking_ = true;
     asio::co_spawn(shard_.io(), ask(), asio::detached);
@@ -84,7 +84,7 @@ Awaitable<void> GlobalProbe::ask() {
     if (!probe_.worth_sending(reads_under_way_)) co_await gather();
     const uint64_t writer_epoch = shard_.view().writer_epoch;
     const uint64_t epoch = probe_.sent();
-    shard_.metrics().probes_sent.add();
+    shard_.metrics().consistency.probes_sent.add();
     asked_at_ = Clock::now();
     std::optional<Position> answer = co_await question();
     in_flight_ = nullptr;

@@ -145,7 +145,7 @@ bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, S
 // session that has forgotten its own sets none.
 bool can_take_over(const LeaseSeeker& seeker, size_t node) {
   // What a login does, a reset does not.
-  if (!seeker.was_reset && seeker.shard.view().nodes[node].init_connect) return false;
+  if (!seeker.was_reset && seeker.shard.view().nodes[node].facts.init_connect) return false;
   return !seeker.handshake_collation_forgotten || seeker.shard.view().flavor != ServerFlavor::kMariadb;
 }
 

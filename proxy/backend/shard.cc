@@ -178,9 +178,9 @@ void Shard::shed(size_t node) {
 
 consistency::WaitDialect Shard::wait_dialect(size_t node) {
   const NodeView& of = view().nodes[node];
-  return {.flavor = of.flavor == ServerFlavor::kMariadb ? consistency::ServerFlavor::kMariadb
-                                                        : consistency::ServerFlavor::kMysql,
-          .server_version = of.server_version_number};
+  return {.flavor = of.facts.flavor == ServerFlavor::kMariadb ? consistency::ServerFlavor::kMariadb
+                                                              : consistency::ServerFlavor::kMysql,
+          .server_version = of.facts.server_version_number};
 }
 
 bool Shard::is_heard_of(size_t node) {

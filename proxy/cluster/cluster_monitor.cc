@@ -145,7 +145,7 @@ struct ClusterMonitor::Impl {
       outcome.begun = started;
       if (outcome.probe) {
         count_connections(watches[i].client, connections);
-        outcome.probe->connections = connections;
+        outcome.probe->facts.connections = connections;
       }
       const bool refused = outcome.refused;
       const Health health = report(i, std::move(outcome));
@@ -309,7 +309,7 @@ struct ClusterMonitor::Impl {
     for (size_t i = 0; i < records.size(); ++i) {
       if (i == w || !records[i].probe || election.nodes[i].role != NodeRole::kReplica) continue;
       const NodeProbe& replica = *records[i].probe;
-      const bool mariadb = replica.flavor == ServerFlavor::kMariadb;
+      const bool mariadb = replica.facts.flavor == ServerFlavor::kMariadb;
       if (replica.gtid_executed.kind() == writer.gtid_executed.kind() && !writer.gtid_executed.empty()) {
         watches[i].ahead.observe(replica.gtid_executed, replica.answered_at, writer.gtid_executed,
                                  writer.polled_at, mariadb);
@@ -386,7 +386,7 @@ struct ClusterMonitor::Impl {
       view->nodes.push_back(make_node_view(i, std::move(election.nodes[i])));
     const auto speaker = view->writer >= 0 ? view->nodes.begin() + view->writer
                                            : std::ranges::find_if(view->nodes, &NodeView::reachable);
-    view->flavor = speaker != view->nodes.end() ? speaker->flavor : state.current()->flavor;
+    view->flavor = speaker != view->nodes.end() ? speaker->facts.flavor : state.current()->flavor;
     log_twins();
     log_roles(*state.current(), *view);
     state.publish(std::move(view));
@@ -425,7 +425,7 @@ struct ClusterMonitor::Impl {
     }
     if (!records[i].probe) return node;
     const NodeProbe& probe = *records[i].probe;
-    static_cast<ServerFacts&>(node) = static_cast<const ServerFacts&>(probe);
+    node.facts = probe.facts;
     node.polled_at = probe.polled_at;
     node.identity = probe.identity();
     return node;
@@ -453,8 +453,8 @@ struct ClusterMonitor::Impl {
       log(Level::kInfo,
           before == Health::kSuspect ? "a node answered the second try" : "a node is in service",
           {{"node", record.name},
-           {"flavor", to_string(outcome.probe->flavor)},
-           {"version", outcome.probe->server_version}});
+           {"flavor", to_string(outcome.probe->facts.flavor)},
+           {"version", outcome.probe->facts.server_version}});
     }
     const bool new_warning = !record.probe || record.probe->warning != outcome.probe->warning;
     if (new_warning && !outcome.probe->warning.empty())

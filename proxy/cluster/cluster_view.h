@@ -57,11 +57,13 @@ struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): order
 };
 
 // One configured node. Facts are of its last good poll; a node that is out keeps them.
-struct NodeView : ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
-  std::string name;              // "host:port", or the path of its Unix socket
+struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+  std::string name;  // "host:port", or the path of its Unix socket
   std::string host;
   uint16_t port = 0;
   std::string unix_socket;
+
+  ServerFacts facts;
 
   bool reachable = false;  // in service: it answers, or has missed one poll only
   // It answered the last poll, but did not let the monitor in: what is known of it is of before.

@@ -197,20 +197,20 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
   probe.server_id = *server_id;
   probe.server_uuid = row.text({"server_uuid"});
   probe.host_name = row.text({"host_name"});
-  probe.read_only =
+  probe.facts.read_only =
       row.flag({"read_only"}) || row.flag({"super_read_only"}) || row.flag({"innodb_read_only"});
-  probe.binary_log = row.flag({"log_bin"});
-  probe.max_connections = row.number({"max_connections"}).value_or(0);
-  probe.sql_mode = row.text({"sql_mode"});
-  probe.init_connect = row.flag({"init_connect"});
-  probe.defaults = {.autocommit = row.find({"autocommit"}) == nullptr || row.flag({"autocommit"}),
-                    .auto_is_null = row.flag({"auto_is_null"}),
-                    .transaction_read_only = row.flag({"transaction_read_only"}),
-                    .tracks_transactions = row.flag({"track_transactions"}),
-                    .tracks_state_change = row.flag({"track_state_change"}),
-                    .completion_type = routing::parse_completion_type(row.text({"completion_type"}))};
+  probe.facts.binary_log = row.flag({"log_bin"});
+  probe.facts.max_connections = row.number({"max_connections"}).value_or(0);
+  probe.facts.sql_mode = row.text({"sql_mode"});
+  probe.facts.init_connect = row.flag({"init_connect"});
+  probe.facts.defaults = {.autocommit = row.find({"autocommit"}) == nullptr || row.flag({"autocommit"}),
+                          .auto_is_null = row.flag({"auto_is_null"}),
+                          .transaction_read_only = row.flag({"transaction_read_only"}),
+                          .tracks_transactions = row.flag({"track_transactions"}),
+                          .tracks_state_change = row.flag({"track_state_change"}),
+                          .completion_type = routing::parse_completion_type(row.text({"completion_type"}))};
   probe.gtid_mode = row.text({"gtid_mode"}) == "ON";
-  if (probe.flavor == ServerFlavor::kMariadb) {
+  if (probe.facts.flavor == ServerFlavor::kMariadb) {
     if (!read_position(row, "gtid_current_pos", PositionKind::kMariadbGtid, probe.gtid_executed))
       return std::string("gtid_current_pos cannot be read");
     if (!read_position(row, "gtid_slave_pos", PositionKind::kMariadbGtid, probe.gtid_applied))

@@ -47,7 +47,8 @@ struct GroupMembership {
 };
 
 // The answers of one poll.
-struct NodeProbe : ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
+  ServerFacts facts;
   uint64_t server_id = 0;
   std::string server_uuid;
   std::string host_name;   // see ServerIdentity

@@ -10,11 +10,11 @@ namespace {
 class ProbeRun {
  public:
   ProbeRun(NativeClient& client, std::string_view user) : client_(client), user_(user) {
-    probe_.server_version = client.server_version();
-    probe_.server_version_number = client.server_version_number();
-    probe_.flavor = flavor_of(probe_.server_version);
-    probe_.capabilities = client.server_capabilities();
-    probe_.default_collation = client.server_collation();
+    probe_.facts.server_version = client.server_version();
+    probe_.facts.server_version_number = client.server_version_number();
+    probe_.facts.flavor = flavor_of(probe_.facts.server_version);
+    probe_.facts.capabilities = client.server_capabilities();
+    probe_.facts.default_collation = client.server_collation();
     probe_.polled_at = std::chrono::steady_clock::now();
   }
 
@@ -48,11 +48,13 @@ class ProbeRun {
 
  private:
   NativeResult<NativeRows> ask(ProbeStatement statement) {
-    auto rows = client_.query(probe_statement(statement, probe_.flavor, probe_.server_version_number));
+    auto rows =
+        client_.query(probe_statement(statement, probe_.facts.flavor, probe_.facts.server_version_number));
     if (rows) return rows;
     NativeError error = rows.error();
     if (!is_connection_error(error))
-      error.text = describe_refusal(statement, error, probe_.flavor, probe_.server_version_number, user_);
+      error.text =
+          describe_refusal(statement, error, probe_.facts.flavor, probe_.facts.server_version_number, user_);
     return error;
   }
 
@@ -77,12 +79,12 @@ class ProbeRun {
 
   // Coordinates of a replica are its source's: only who may be the writer is asked for its own binary log.
   bool may_be_the_writer() const {
-    return probe_.binary_log && (probe_.channels.empty() || !probe_.read_only);
+    return probe_.facts.binary_log && (probe_.channels.empty() || !probe_.facts.read_only);
   }
 
   // With GTIDs coordinates are not needed; of a MariaDB only the replicas know whether they use these.
   bool forgivable(const NativeError& error) {
-    if (is_connection_error(error) || (probe_.flavor != ServerFlavor::kMariadb && !probe_.gtid_mode))
+    if (is_connection_error(error) || (probe_.facts.flavor != ServerFlavor::kMariadb && !probe_.gtid_mode))
       return false;
     warn(error.text);
     return true;

@@ -15,7 +15,7 @@ constexpr int kNobody = -1;
 
 bool takes_writes(const NodeProbe& probe) {
   const auto& group = probe.group;
-  return !probe.read_only && (!group || (group->online && group->primary && group->has_quorum));
+  return !probe.facts.read_only && (!group || (group->online && group->primary && group->has_quorum));
 }
 
 // Who is who among the nodes, worked out once per election.
@@ -142,7 +142,7 @@ std::string why_not_writable(const Topology& topology) {
     if (topology.serves(i) && topology.is_superseded(i))
       why = kSuperseded;
     else if (topology.serves(i))
-      why = topology.probe(i).read_only           ? "is read-only"
+      why = topology.probe(i).facts.read_only     ? "is read-only"
             : topology.probe(i).group.has_value() ? "is no primary with a quorum of its replication group"
             : !topology.probe(i).channels.empty() ? "is a replica, though not read-only"
                                                   : "is writable";
@@ -209,8 +209,8 @@ PositionKind kind_on_mysql(const Topology& topology, int writer, PositionKind la
     if (writer != kNobody ? static_cast<int>(i) != writer : !topology.serves(i)) continue;
     const NodeProbe& probe = topology.probe(i);
     if (probe.gtid_mode) return PositionKind::kGtidSet;
-    return probe.binary_log || !probe.channels.empty() ? PositionKind::kBinlogCoordinates
-                                                       : PositionKind::kNone;
+    return probe.facts.binary_log || !probe.channels.empty() ? PositionKind::kBinlogCoordinates
+                                                             : PositionKind::kNone;
   }
   return PositionKind::kNone;
 }
@@ -233,7 +233,7 @@ PositionKind choose_kind(const Topology& topology, int writer, PositionKind last
   for (size_t i = 0; speaker == kNobody && i < topology.size(); ++i)
     if (topology.serves(i)) speaker = static_cast<int>(i);
   if (speaker == kNobody) return last;
-  return topology.probe(static_cast<size_t>(speaker)).flavor == ServerFlavor::kMysql
+  return topology.probe(static_cast<size_t>(speaker)).facts.flavor == ServerFlavor::kMysql
              ? kind_on_mysql(topology, writer, last)
              : kind_on_mariadb(topology);
 }
@@ -288,7 +288,7 @@ int foreign_origin(const Topology& topology, size_t i, int writer) {
     if (at == writer || !topology.serves(static_cast<size_t>(at))) return kNobody;
     int from = kNobody;
     if (topology.main_channel(static_cast<size_t>(at), writer, &from) == nullptr)
-      return topology.probe(static_cast<size_t>(at)).read_only ? kNobody : at;
+      return topology.probe(static_cast<size_t>(at)).facts.read_only ? kNobody : at;
     if (from == kNobody) return kNobody;
     at = from;
   }
@@ -348,7 +348,7 @@ ElectedNode judge(const Topology& topology, size_t i, int writer, const WriterMe
     judge_replica(topology, i, writer, *channel, node);
   } else if (probe.group) {
     judge_group_member(*probe.group, node);
-  } else if (probe.read_only) {
+  } else if (probe.facts.read_only) {
     node.role = NodeRole::kReadOnly;
     node.unusable_reason = "it is read-only, but replicates from nobody";
   } else if (topology.is_superseded(i)) {

@@ -46,7 +46,7 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
   const bool complete =
       header.state == protocol::ProxyHeader::State::kComplete && header.used_bytes == received;
   if (!complete) {
-    session.shard.metrics().reject(RejectReason::kHandshake);
+    session.shard.metrics().clients.reject(RejectReason::kHandshake);
     session.shard.logger().warning("a connection without a proper header of the PROXY protocol was closed",
                                    {{"client", session.client.host}});
     co_return false;

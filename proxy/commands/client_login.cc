@@ -42,7 +42,7 @@ protocol::CapabilityFlags offered_capabilities(Shard& shard) {
   protocol::CapabilityFlags common =
       passed_on_capabilities(shard.config().statements) | capability::kSessionTrack;
   for (const NodeView& node : shard.view().nodes) {
-    if (node.reachable) common &= node.capabilities;
+    if (node.reachable) common &= node.facts.capabilities;
   }
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
@@ -154,9 +154,9 @@ protocol::ServerIdentity Login::identity() {
   protocol::ServerIdentity identity;
   identity.server_version = kFallbackVersion;
   for (const NodeView& node : view.nodes) {
-    if (node.server_version.empty()) continue;
-    identity.server_version = node.server_version;
-    identity.collation = node.default_collation;
+    if (node.facts.server_version.empty()) continue;
+    identity.server_version = node.facts.server_version;
+    identity.collation = node.facts.default_collation;
     if (node.role == NodeRole::kWriter) break;
   }
   // MariaDB 10 hides its version from old replicas, and clients look for this prefix.
@@ -369,7 +369,9 @@ std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase
 // What init_connect makes of a session (its sql_mode, no autocommit) has to be known before its first
 // statement.
 bool Login::is_subject_to_init_connect() {
-  return !session_.state.was_reset && std::ranges::any_of(shard_.view().nodes, &NodeView::init_connect);
+  return !session_.state.was_reset && std::ranges::any_of(shard_.view().nodes, [](const NodeView& node) {
+    return node.facts.init_connect;
+  });
 }
 
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.
@@ -463,7 +465,7 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       case ClientAction::kLookupAccount: {
         if (needs_tls()) {
           const ClientError refusal = secure_transport_required();
-          shard_.metrics().reject(RejectReason::kTlsRequired);
+          shard_.metrics().clients.reject(RejectReason::kTlsRequired);
           shard_.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
                                {{"user", phase.user()}, {"client", session_.client.host}});
           action = phase.refuse(refusal.code, refusal.sql_state, refusal.message, out);
@@ -518,10 +520,10 @@ Awaitable<bool> Login::run(const protocol::ComChangeUser* change) {
       }
       case ClientAction::kFailed:
         if (phase.failure() == protocol::ClientFailure::kAccessDenied) {
-          shard_.metrics().auth_failures.add();
+          shard_.metrics().clients.auth_failures.add();
           shard_.logger().info("access denied", {{"user", phase.user()}, {"client", session_.client.host}});
         } else {
-          shard_.metrics().reject(RejectReason::kHandshake);
+          shard_.metrics().clients.reject(RejectReason::kHandshake);
         }
         co_return false;
     }

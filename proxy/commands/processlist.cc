@@ -310,7 +310,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
     append_row(writer, columns, binary, process);
   const uint8_t next_sequence_id = writer.finish(flags);
   ErrorCode error;
-  session.shard.metrics().client_bytes_out.add(answer.size());
+  session.shard.metrics().traffic.client_bytes_out.add(answer.size());
   co_await session.client.stream.write_all(answer, {}, error);
   session.state.last.local = {.kind = LocalAnswer::Kind::kProcesslist};
   co_return RunOutcome{.close = static_cast<bool>(error), .next_sequence_id = next_sequence_id};

@@ -101,7 +101,7 @@ void give_up_idle_transaction(ClientSession& session) {
     shard.pool(session.backends.writer.connection->node).close(*session.backends.writer.connection);
   session.state.transaction.idle_for_too_long();
   count_session(session);
-  shard.metrics().errors_session_timeout.add();
+  shard.metrics().forwarding.errors_session_timeout.add();
   shard.logger().warning("an idle transaction was rolled back",
                          {{"session", std::to_string(session.id)}, {"user", session.identity.user}});
 }
@@ -211,7 +211,7 @@ Awaitable<void> answer_commands(ClientSession& session) {
           break;
         }
         buffer.added(got);
-        session.shard.metrics().client_bytes_in.add(got);
+        session.shard.metrics().traffic.client_bytes_in.add(got);
         break;
       }
       case PacketStatus::State::kComplete: {

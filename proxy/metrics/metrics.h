@@ -121,8 +121,8 @@ struct NodeMetrics {
 // Statements of forwarding sessions that ran on the writer, or did not.
 struct ForwardingCounters {
   // Aurora_fwd_{writer,replica}_{dml,select}_stmt_*
-  TimedCounter forwarded_dml;
-  TimedCounter forwarded_select;
+  TimedCounter dml;
+  TimedCounter select;
   Counter errors_session_timeout;  // Aurora_fwd_writer_errors_session_timeout
   Counter errors_session_limit;    // Aurora_fwd_{writer,replica}_errors_session_limit
   Counter errors_rpc_timeout;      // Aurora_fwd_writer_errors_rpc_timeout
@@ -167,7 +167,11 @@ struct TrafficCounters {
 };
 
 // What one worker counts.
-struct alignas(64) WorkerMetrics : ForwardingCounters, ConsistencyCounters, ClientCounters, TrafficCounters {
+struct alignas(64) WorkerMetrics {
+  ForwardingCounters forwarding;
+  ConsistencyCounters consistency;
+  ClientCounters clients;
+  TrafficCounters traffic;
   std::array<std::array<Counter, kStatementKinds>, kStatementTargets> statements;
   Counter mistaken_hints;    // routing hints that were not understood
   Counter statement_errors;  // ERR packets of servers passed to the client

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "proxy/base/build_info.h"
 
@@ -58,30 +60,33 @@ double seconds(uint64_t microseconds) {
   return static_cast<double>(microseconds) / 1e6;
 }
 
-double total(const MetricsRegistry& registry, Counter WorkerMetrics::*counter) {
+template <class Number>
+double total(const MetricsRegistry& registry, Number WorkerMetrics::*number) {
   return static_cast<double>(
-      registry.sum([counter](const WorkerMetrics& worker) { return (worker.*counter).value(); }));
+      registry.sum([number](const WorkerMetrics& worker) { return (worker.*number).value(); }));
 }
 
-double total(const MetricsRegistry& registry, Gauge WorkerMetrics::*gauge) {
+template <class Part, class Number>
+double total(const MetricsRegistry& registry, Part WorkerMetrics::*part, Number Part::*number) {
   return static_cast<double>(
-      registry.sum([gauge](const WorkerMetrics& worker) { return (worker.*gauge).value(); }));
+      registry.sum([part, number](const WorkerMetrics& worker) { return (worker.*part.*number).value(); }));
 }
 
-uint64_t count_of(const MetricsRegistry& registry, TimedCounter WorkerMetrics::*timed) {
-  return registry.sum([timed](const WorkerMetrics& worker) { return (worker.*timed).count.value(); });
+uint64_t count_of(const MetricsRegistry& registry, TimedCounter ForwardingCounters::*timed) {
+  return registry.sum([timed](const WorkerMetrics& w) { return (w.forwarding.*timed).count.value(); });
 }
 
-uint64_t microseconds_of(const MetricsRegistry& registry, TimedCounter WorkerMetrics::*timed) {
-  return registry.sum([timed](const WorkerMetrics& worker) { return (worker.*timed).microseconds.value(); });
+uint64_t microseconds_of(const MetricsRegistry& registry, TimedCounter ForwardingCounters::*timed) {
+  return registry.sum([timed](const WorkerMetrics& w) { return (w.forwarding.*timed).microseconds.value(); });
 }
 
-// One sample per value of an enum whose counters stand in an array.
-template <class Enum, class Number, size_t N, class Counters>
+// One sample per value of an enum: `numbers_of` takes the array of its counters from a worker's.
+template <class Enum, class NumbersOf>
 void by_enum(FamilyBuilder& builder, const MetricsRegistry& registry, const std::string& label_name,
-             std::array<Number, N> Counters::*numbers) {
-  for (size_t i = 0; i < N; ++i) {
-    const auto sum = registry.sum([&](const WorkerMetrics& worker) { return (worker.*numbers)[i].value(); });
+             NumbersOf numbers_of) {
+  using Numbers = std::remove_cvref_t<decltype(numbers_of(std::declval<const WorkerMetrics&>()))>;
+  for (size_t i = 0; i < std::tuple_size_v<Numbers>; ++i) {
+    const auto sum = registry.sum([&](const WorkerMetrics& worker) { return numbers_of(worker)[i].value(); });
     builder.value(static_cast<double>(sum), {label(label_name, to_string(static_cast<Enum>(i)))});
   }
 }
@@ -106,8 +111,8 @@ void collect_statements(FamilyBuilder& builder, const MetricsRegistry& registry)
 
 void collect_forwarding(FamilyBuilder& builder, const MetricsRegistry& registry) {
   const auto both = [&](auto read) {
-    builder.value(read(&WorkerMetrics::forwarded_dml), {label("class", "dml")});
-    builder.value(read(&WorkerMetrics::forwarded_select), {label("class", "select")});
+    builder.value(read(&ForwardingCounters::dml), {label("class", "dml")});
+    builder.value(read(&ForwardingCounters::select), {label("class", "select")});
   };
   builder.begin("causeway_forwarded_statements_total", "Statements of forwarding sessions run on the writer.",
                 MetricType::Counter);
@@ -121,26 +126,28 @@ void collect_forwarding(FamilyBuilder& builder, const MetricsRegistry& registry)
       "Statements not forwarded: the writer's connection budget was used up (session_limit), the "
       "transaction had been idle too long (session_timeout), no connection to the writer (rpc_timeout).",
       MetricType::Counter);
-  builder.value(total(registry, &WorkerMetrics::errors_session_limit), {label("reason", "session_limit")});
-  builder.value(total(registry, &WorkerMetrics::errors_session_timeout),
+  builder.value(total(registry, &WorkerMetrics::forwarding, &ForwardingCounters::errors_session_limit),
+                {label("reason", "session_limit")});
+  builder.value(total(registry, &WorkerMetrics::forwarding, &ForwardingCounters::errors_session_timeout),
                 {label("reason", "session_timeout")});
-  builder.value(total(registry, &WorkerMetrics::errors_rpc_timeout), {label("reason", "rpc_timeout")});
+  builder.value(total(registry, &WorkerMetrics::forwarding, &ForwardingCounters::errors_rpc_timeout),
+                {label("reason", "rpc_timeout")});
 }
 
 ClientMetric read_wait_histogram(const MetricsRegistry& registry) {
   ClientMetric metric;
   uint64_t cumulative = 0;
   for (size_t i = 0; i <= kReadWaitBounds.size(); ++i) {
-    cumulative +=
-        registry.sum([i](const WorkerMetrics& worker) { return worker.read_waits.buckets[i].value(); });
+    cumulative += registry.sum(
+        [i](const WorkerMetrics& worker) { return worker.consistency.read_waits.buckets[i].value(); });
     if (i < kReadWaitBounds.size())
       metric.histogram.bucket.push_back(
           {.cumulative_count = cumulative, .upper_bound = seconds(kReadWaitBounds[i])});
   }
   // Not the count of its own counter: buckets and count have to agree while the workers go on counting.
   metric.histogram.sample_count = cumulative;
-  metric.histogram.sample_sum = seconds(
-      registry.sum([](const WorkerMetrics& worker) { return worker.read_waits.total.microseconds.value(); }));
+  metric.histogram.sample_sum = seconds(registry.sum(
+      [](const WorkerMetrics& worker) { return worker.consistency.read_waits.total.microseconds.value(); }));
   return metric;
 }
 
@@ -150,42 +157,49 @@ void collect_consistency(FamilyBuilder& builder, const MetricsRegistry& registry
   builder.add(read_wait_histogram(registry));
   builder.begin("causeway_read_wait_timeouts_total", "Waits that timed out, by what was done then.",
                 MetricType::Counter);
-  by_enum<OnReadWaitTimeout>(builder, registry, "policy", &WorkerMetrics::read_wait_timeouts);
+  by_enum<OnReadWaitTimeout>(
+      builder, registry, "policy",
+      [](const WorkerMetrics& w) -> const auto& { return w.consistency.read_wait_timeouts; });
   builder.counter("causeway_reads_without_wait_total",
                   "SESSION and GLOBAL reads whose replica was known to have what they ask for.",
-                  total(registry, &WorkerMetrics::reads_without_wait));
+                  total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::reads_without_wait));
   builder.counter("causeway_probes_total", "Questions to the writer for its position.",
-                  total(registry, &WorkerMetrics::probes_sent));
+                  total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::probes_sent));
   builder.counter("causeway_probe_reads_total", "GLOBAL reads served by those questions.",
-                  total(registry, &WorkerMetrics::probe_reads));
+                  total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::probe_reads));
   builder.counter("causeway_tokens_dropped_total",
                   "Positions dropped because the writer does not have them (after a failover).",
-                  total(registry, &WorkerMetrics::tokens_dropped));
+                  total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::tokens_dropped));
   builder.counter(
       "causeway_tokens_not_comparable_total",
       "Positions dropped at a change of writer that say nothing to the new one, be the writes there "
       "or lost (binlog coordinates of the former one).",
-      total(registry, &WorkerMetrics::tokens_not_comparable));
+      total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::tokens_not_comparable));
   builder.counter("causeway_tokens_unknown_total",
                   "Writes whose position is not known: the next read of the session behaves as GLOBAL.",
-                  total(registry, &WorkerMetrics::unknown_tokens));
+                  total(registry, &WorkerMetrics::consistency, &ConsistencyCounters::unknown_tokens));
 }
 
 void collect_sessions(FamilyBuilder& builder, const MetricsRegistry& registry) {
-  builder.gauge("causeway_sessions", "Open client sessions.", total(registry, &WorkerMetrics::sessions));
+  builder.gauge("causeway_sessions", "Open client sessions.",
+                total(registry, &WorkerMetrics::clients, &ClientCounters::sessions));
   builder.gauge("causeway_forwarded_sessions", "Open client sessions that forward.",
-                total(registry, &WorkerMetrics::forwarding_sessions));
+                total(registry, &WorkerMetrics::clients, &ClientCounters::forwarding_sessions));
   builder.gauge("causeway_writer_sessions", "Open client sessions that have run something on the writer.",
-                total(registry, &WorkerMetrics::writer_sessions));
+                total(registry, &WorkerMetrics::clients, &ClientCounters::writer_sessions));
   builder.begin("causeway_pins_total", "Times that a session got bound to its server connection.",
                 MetricType::Counter);
-  by_enum<PinReason>(builder, registry, "reason", &WorkerMetrics::pins);
+  by_enum<PinReason>(
+      builder, registry, "reason", [](const WorkerMetrics& w) -> const auto& { return w.clients.pins; });
   builder.begin("causeway_pinned_sessions", "Sessions bound to their server connection now.",
                 MetricType::Gauge);
-  by_enum<PinReason>(builder, registry, "reason", &WorkerMetrics::pinned_sessions);
+  by_enum<PinReason>(
+      builder, registry, "reason",
+      [](const WorkerMetrics& w) -> const auto& { return w.clients.pinned_sessions; });
   builder.begin("causeway_replays_total", "Session state set again on another server connection.",
                 MetricType::Counter);
-  by_enum<ReplayedState>(builder, registry, "state", &WorkerMetrics::replays);
+  by_enum<ReplayedState>(
+      builder, registry, "state", [](const WorkerMetrics& w) -> const auto& { return w.replays; });
   builder.begin("causeway_retries_total", "Statements run elsewhere because their server went away.",
                 MetricType::Counter);
   builder.value(total(registry, &WorkerMetrics::read_retries), {label("kind", "read")});
@@ -194,20 +208,24 @@ void collect_sessions(FamilyBuilder& builder, const MetricsRegistry& registry) {
 
 void collect_network(FamilyBuilder& builder, const MetricsRegistry& registry) {
   builder.begin("causeway_bytes_total", "Bytes received (in) and sent (out).", MetricType::Counter);
-  const auto bytes = [&](std::string_view side, std::string_view direction, Counter WorkerMetrics::*counter) {
-    builder.value(total(registry, counter), {label("side", side), label("direction", direction)});
+  const auto bytes = [&](std::string_view side, std::string_view direction,
+                         Counter TrafficCounters::*counter) {
+    builder.value(total(registry, &WorkerMetrics::traffic, counter),
+                  {label("side", side), label("direction", direction)});
   };
-  bytes("client", "in", &WorkerMetrics::client_bytes_in);
-  bytes("client", "out", &WorkerMetrics::client_bytes_out);
-  bytes("server", "in", &WorkerMetrics::server_bytes_in);
-  bytes("server", "out", &WorkerMetrics::server_bytes_out);
+  bytes("client", "in", &TrafficCounters::client_bytes_in);
+  bytes("client", "out", &TrafficCounters::client_bytes_out);
+  bytes("server", "in", &TrafficCounters::server_bytes_in);
+  bytes("server", "out", &TrafficCounters::server_bytes_out);
   builder.counter("causeway_connections_accepted_total", "Client connections accepted.",
-                  total(registry, &WorkerMetrics::connections_accepted));
+                  total(registry, &WorkerMetrics::clients, &ClientCounters::connections_accepted));
   builder.begin("causeway_connections_rejected_total", "Client connections turned away before the login.",
                 MetricType::Counter);
-  by_enum<RejectReason>(builder, registry, "reason", &WorkerMetrics::connections_rejected);
+  by_enum<RejectReason>(
+      builder, registry, "reason",
+      [](const WorkerMetrics& w) -> const auto& { return w.clients.connections_rejected; });
   builder.counter("causeway_auth_failures_total", "Logins that failed.",
-                  total(registry, &WorkerMetrics::auth_failures));
+                  total(registry, &WorkerMetrics::clients, &ClientCounters::auth_failures));
 }
 
 template <class Number>
@@ -326,37 +344,38 @@ std::vector<MetricFamily> MetricsRegistry::Collect() const {
 }
 
 std::vector<std::pair<std::string_view, uint64_t>> MetricsRegistry::aurora_status() const {
-  const auto open = [this](Gauge WorkerMetrics::*gauge) {
-    const int64_t sessions = sum([gauge](const WorkerMetrics& worker) { return (worker.*gauge).value(); });
+  const auto open = [this](Gauge ClientCounters::*gauge) {
+    const int64_t sessions = sum([gauge](const WorkerMetrics& w) { return (w.clients.*gauge).value(); });
     return static_cast<uint64_t>(std::max<int64_t>(sessions, 0));
   };
-  const auto errors = [this](Counter WorkerMetrics::*counter) {
-    return sum([counter](const WorkerMetrics& worker) { return (worker.*counter).value(); });
+  const auto errors = [this](Counter ForwardingCounters::*counter) {
+    return sum([counter](const WorkerMetrics& w) { return (w.forwarding.*counter).value(); });
   };
-  const uint64_t dml_count = count_of(*this, &WorkerMetrics::forwarded_dml);
-  const uint64_t dml_duration = microseconds_of(*this, &WorkerMetrics::forwarded_dml);
-  const uint64_t select_count = count_of(*this, &WorkerMetrics::forwarded_select);
-  const uint64_t select_duration = microseconds_of(*this, &WorkerMetrics::forwarded_select);
-  const uint64_t session_limit = errors(&WorkerMetrics::errors_session_limit);
+  const uint64_t dml_count = count_of(*this, &ForwardingCounters::dml);
+  const uint64_t dml_duration = microseconds_of(*this, &ForwardingCounters::dml);
+  const uint64_t select_count = count_of(*this, &ForwardingCounters::select);
+  const uint64_t select_duration = microseconds_of(*this, &ForwardingCounters::select);
+  const uint64_t session_limit = errors(&ForwardingCounters::errors_session_limit);
   const auto waits = [this](Counter TimedCounter::*part) {
-    return sum([part](const WorkerMetrics& worker) { return (worker.read_waits.total.*part).value(); });
+    return sum(
+        [part](const WorkerMetrics& worker) { return (worker.consistency.read_waits.total.*part).value(); });
   };
   // One Causeway is both ends of the forwarding, so the counts of both sides are the same.
   return {
       {"Aurora_fwd_replica_dml_stmt_count", dml_count},
       {"Aurora_fwd_replica_dml_stmt_duration", dml_duration},
       {"Aurora_fwd_replica_errors_session_limit", session_limit},
-      {"Aurora_fwd_replica_open_sessions", open(&WorkerMetrics::forwarding_sessions)},
+      {"Aurora_fwd_replica_open_sessions", open(&ClientCounters::forwarding_sessions)},
       {"Aurora_fwd_replica_read_wait_count", waits(&TimedCounter::count)},
       {"Aurora_fwd_replica_read_wait_duration", waits(&TimedCounter::microseconds)},
       {"Aurora_fwd_replica_select_stmt_count", select_count},
       {"Aurora_fwd_replica_select_stmt_duration", select_duration},
       {"Aurora_fwd_writer_dml_stmt_count", dml_count},
       {"Aurora_fwd_writer_dml_stmt_duration", dml_duration},
-      {"Aurora_fwd_writer_errors_rpc_timeout", errors(&WorkerMetrics::errors_rpc_timeout)},
+      {"Aurora_fwd_writer_errors_rpc_timeout", errors(&ForwardingCounters::errors_rpc_timeout)},
       {"Aurora_fwd_writer_errors_session_limit", session_limit},
-      {"Aurora_fwd_writer_errors_session_timeout", errors(&WorkerMetrics::errors_session_timeout)},
-      {"Aurora_fwd_writer_open_sessions", open(&WorkerMetrics::writer_sessions)},
+      {"Aurora_fwd_writer_errors_session_timeout", errors(&ForwardingCounters::errors_session_timeout)},
+      {"Aurora_fwd_writer_open_sessions", open(&ClientCounters::writer_sessions)},
       {"Aurora_fwd_writer_select_stmt_count", select_count},
       {"Aurora_fwd_writer_select_stmt_duration", select_duration},
   };

@@ -50,7 +50,7 @@ class MetricsRegistry final : public prometheus::Collectable {
   WorkerMetrics& listeners() { return workers_[worker_count_]; }
 
   // The sum over all workers, and the listeners, of what `pick` takes from one: sum([](const WorkerMetrics&
-  // w) { return w.sessions.value(); })
+  // w) { return w.clients.sessions.value(); })
   template <class Pick>
   auto sum(Pick pick) const {
     decltype(pick(workers_[0])) total{};

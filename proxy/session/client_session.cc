@@ -16,7 +16,7 @@ void count_session(ClientSession& session) {
   now.pin(PinReason::kPreparedStatement) = pins.prepared_text;
   now.pin(PinReason::kDiagnostics) = session.state.last.warnings > 0;
   now.pin(PinReason::kSessionState) = pins.untrackable || pins.unreported || pins.user_variables;
-  session.shard.metrics().recount(session.activity.counted, now);
+  session.shard.metrics().clients.recount(session.activity.counted, now);
   session.activity.counted = now;
 }
 

@@ -20,7 +20,7 @@ StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
 
 Awaitable<bool> send_answer(ClientSession& session) {
   ErrorCode error;
-  session.shard.metrics().client_bytes_out.add(session.client.answer.size());
+  session.shard.metrics().traffic.client_bytes_out.add(session.client.answer.size());
   co_await session.client.stream.write_all(session.client.answer, {}, error);
   co_return !error;
 }

@@ -26,10 +26,10 @@ void SessionState::start(const ClusterView& view, uint8_t collation) {
   lex_mode.mariadb = view.flavor == ServerFlavor::kMariadb;
   SessionDefaults defaults;
   if (const NodeView* writer = view.writer_node(); writer != nullptr) {
-    lex_mode.server_version = writer->server_version_number;
-    take_sql_mode(lex_mode, writer->sql_mode);
-    if (collation == 0) collation = writer->default_collation;
-    defaults = writer->defaults;
+    lex_mode.server_version = writer->facts.server_version_number;
+    take_sql_mode(lex_mode, writer->facts.sql_mode);
+    if (collation == 0) collation = writer->facts.default_collation;
+    defaults = writer->facts.defaults;
   }
   lex_mode.multibyte_backslash = routing::multibyte_backslash_of(collation);
   transaction = routing::TransactionState({.autocommit = defaults.autocommit,

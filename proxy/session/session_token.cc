@@ -12,13 +12,13 @@ using consistency::SessionHistory;
 namespace {
 
 void tell_not_there(ClientSession& session, const NodeView& writer) {
-  session.shard.metrics().tokens_dropped.add();
+  session.shard.metrics().consistency.tokens_dropped.add();
   session.shard.logger().warning("a position was dropped: the new writer does not have it",
                                  {{"writer", writer.name}});
 }
 
 void tell_not_comparable(ClientSession& session, const NodeView& writer) {
-  session.shard.metrics().tokens_not_comparable.add();
+  session.shard.metrics().consistency.tokens_not_comparable.add();
   session.shard.logger().warning(
       "what a session wrote to a former writer may be lost: its position says nothing to the new one",
       {{"writer", writer.name}});

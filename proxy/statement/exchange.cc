@@ -129,7 +129,7 @@ void Run::server_lost(ErrorCode error) {
 bool Run::send_now(Bytes ahead, Bytes request, size_t& written) {
   ErrorCode error;
   if (!request.empty()) result_.command_sent = true;
-  session_.shard.metrics().server_bytes_out.add(ahead.size() + request.size());
+  session_.shard.metrics().traffic.server_bytes_out.add(ahead.size() + request.size());
   written = connection_.stream.write_now(ahead, request, error);
   if (error) server_lost(error);
   return error || written == ahead.size() + request.size();
@@ -152,7 +152,7 @@ bool Run::on_read(size_t got, ErrorCode error) {
   }
   buffer_.added(got);
   connection_.replied = true;
-  session_.shard.metrics().server_bytes_in.add(got);
+  session_.shard.metrics().traffic.server_bytes_in.add(got);
   return true;
 }
 
@@ -530,7 +530,7 @@ bool Run::flush_now(size_t bytes, size_t& written) {
   if (bytes == 0) return true;
   ErrorCode error;
   result_.client_has_bytes = true;
-  session_.shard.metrics().client_bytes_out.add(bytes);
+  session_.shard.metrics().traffic.client_bytes_out.add(bytes);
   written = session_.client.stream.write_now(buffer_.unread().first(bytes), {}, error);
   if (error) end(ExchangeOutcome::kClientLost);
   if (!error && written < bytes) return false;
@@ -558,8 +558,8 @@ Awaitable<void> Run::send_local_file(ResponseScanner& scanner) {
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());
     const size_t got = co_await session_.client.stream.read_some(room, error);
     if (got == 0 || !file.feed(room.first(got))) co_return end(ExchangeOutcome::kClientLost);
-    session_.shard.metrics().client_bytes_in.add(got);
-    session_.shard.metrics().server_bytes_out.add(got);
+    session_.shard.metrics().traffic.client_bytes_in.add(got);
+    session_.shard.metrics().traffic.server_bytes_out.add(got);
     const Bytes part = room.first(got);
     co_await connection_.stream.write_all(part, {}, error);
     if (error) co_return server_lost(error);

@@ -169,10 +169,10 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
                                      const ReadPlan& plan) {
   if (plan.action == ReadAction::kWait) {
     const auto waited = duration_cast<microseconds>(Clock::now() - start_);
-    shard_.metrics().read_waits.add(waited);
+    shard_.metrics().consistency.read_waits.add(waited);
     if (plan.target != nullptr) shard_.learned_position(connection, era_, *plan.target);
   } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
-    shard_.metrics().reads_without_wait.add();
+    shard_.metrics().consistency.reads_without_wait.add();
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
@@ -191,7 +191,7 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
   const bool by_policy = plan.reason == ReadReason::kNoTimeToWait || plan.reason == ReadReason::kCannotWait;
   if (plan.action != ReadAction::kGo || !by_policy) return;
   ignore_consistency_ = true;
-  shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kStale);
+  shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
 }
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
@@ -282,14 +282,14 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
       continue;
     if (read_plan.action == ReadAction::kWriter) {
-      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kWriter);
+      shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
       shard_.logger().debug("a read goes to the writer",
                             {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
       if (in_transaction) begin_anew();
       co_return co_await run_on_writer();
     }
     if (read_plan.action == ReadAction::kError) {
-      shard_.metrics().read_wait_timed_out(OnReadWaitTimeout::kError);
+      shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
       const ClientError error =
           read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
       co_return co_await fail(error);
@@ -411,8 +411,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         leave();
         if (read_plan.reason != consistency::ReadReason::kNotInTime)
           shard_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
-        shard_.metrics().read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
-        shard_.metrics().read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+        shard_.metrics().consistency.read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
+        shard_.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());
         if (after == AfterWait::kError) {
           error =

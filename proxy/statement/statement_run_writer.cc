@@ -40,7 +40,7 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
   // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
   if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
     history_.wrote_somewhere();
-    shard_.metrics().unknown_tokens.add();
+    shard_.metrics().consistency.unknown_tokens.add();
   }
 }
 
@@ -60,9 +60,9 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   const StatementClass cls = run_.statement->cls;
   const auto duration = duration_cast<microseconds>(Clock::now() - start_);
   if (routing::may_write(cls)) {
-    shard_.metrics().forwarded_dml.add(duration);
+    shard_.metrics().forwarding.dml.add(duration);
   } else {
-    shard_.metrics().forwarded_select.add(duration);
+    shard_.metrics().forwarding.select.add(duration);
   }
   backends_.used_writer = true;
   after_either(connection, result, Target::kWriter);
@@ -87,7 +87,7 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
       was_in_transaction && state_.transaction.is_certainly_uncommitted(*run_.statement, sent);
   const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
   state_.transaction.lost(Target::kWriter);
-  if (result.error == asio::error::operation_aborted) shard_.metrics().errors_rpc_timeout.add();
+  if (result.error == asio::error::operation_aborted) shard_.metrics().forwarding.errors_rpc_timeout.add();
   state_.prepared.lose_cursors(Target::kWriter);
   if (may_have_committed) history_.wrote_somewhere();
   if (result.client_has_bytes) co_return RunOutcome{.close = true};
@@ -237,7 +237,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
         co_return co_await fail(*acquired.refusal);
       case AcquireResult::Failure::kFull:
         if (waiter_.query_killed) continue;
-        shard_.metrics().errors_session_limit.add();
+        shard_.metrics().forwarding.errors_session_limit.add();
         co_return co_await fail(writer_full());
       case AcquireResult::Failure::kStateLost: {
         const ExchangeResult lost{.error = asio::error::connection_reset};

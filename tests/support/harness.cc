@@ -172,23 +172,23 @@ void Harness::describe_cluster() {
     node.reachable = true;
     node.role = i == 0 ? proxy::NodeRole::kWriter : proxy::NodeRole::kReplica;
     node.usable_for_reads = true;
-    node.read_only = i > 0;
+    node.facts.read_only = i > 0;
     node.replication_running = i > 0;
     node.has_source = i > 0;
     node.lag = milliseconds{0};
-    node.flavor = proxy_flavor;
-    node.server_version = flavor == Flavor::kMysql ? "9.7.0" : "10.11.14-MariaDB-log";
-    node.server_version_number = server.version_number();
+    node.facts.flavor = proxy_flavor;
+    node.facts.server_version = flavor == Flavor::kMysql ? "9.7.0" : "10.11.14-MariaDB-log";
+    node.facts.server_version_number = server.version_number();
     node.identity = {.uuid = flavor == Flavor::kMysql ? server.uuid : std::string(),
                      .server_id = server.server_id,
                      .host_name = server.name() + ":3306",
                      .started_at = server.started_at};
     node.incarnation = 1;
     node.position_era = 1;
-    node.capabilities = server.capabilities();
-    node.default_collation = 45;
-    node.max_connections = 151;
-    node.sql_mode = "STRICT_TRANS_TABLES";
+    node.facts.capabilities = server.capabilities();
+    node.facts.default_collation = 45;
+    node.facts.max_connections = 151;
+    node.facts.sql_mode = "STRICT_TRANS_TABLES";
     view_.nodes.push_back(std::move(node));
   }
 }
@@ -318,10 +318,10 @@ Books Harness::books() {
   books.sessions = sessions_.workers().front()->list().size();
   books.open_sessions = services_.open_sessions.load();
   const proxy::WorkerMetrics& metrics = shard.metrics();
-  books.gauge_sessions = metrics.sessions.value();
-  books.gauge_forwarding = metrics.forwarding_sessions.value();
-  books.gauge_on_writer = metrics.writer_sessions.value();
-  for (const proxy::Gauge& pinned : metrics.pinned_sessions)
+  books.gauge_sessions = metrics.clients.sessions.value();
+  books.gauge_forwarding = metrics.clients.forwarding_sessions.value();
+  books.gauge_on_writer = metrics.clients.writer_sessions.value();
+  for (const proxy::Gauge& pinned : metrics.clients.pinned_sessions)
     books.gauge_pinned += pinned.value();
   return books;
 }

@@ -32,7 +32,7 @@ ClusterView view_of_both() {
   view.writer = 0;
   view.nodes.resize(2);
   for (NodeView& node : view.nodes)
-    node.max_connections = 1000;
+    node.facts.max_connections = 1000;
   return view;
 }
 
@@ -107,7 +107,7 @@ TEST(ConnectionLimits, GiveBackWhatIsIdleOnAServerThatIsShortAndSaySoOnce) {
   }
   ConnectionLimits limits(services);
   ClusterView view = view_of_both();
-  view.nodes[1].connections = {.counted_at = std::chrono::steady_clock::now(), .open = 999};
+  view.nodes[1].facts.connections = {.counted_at = std::chrono::steady_clock::now(), .open = 999};
   limits.follow(view);
   EXPECT_LT(services.budgets[1].limit(), 100);
   ++view.version;

@@ -11,7 +11,7 @@ using testing::IsEmpty;
 
 NodeRecord node(int i, ServerFlavor flavor = ServerFlavor::kMysql) {
   NodeProbe probe;
-  probe.flavor = flavor;
+  probe.facts.flavor = flavor;
   probe.server_id = static_cast<uint64_t>(i) + 1;
   const std::string host = "node" + std::to_string(i);
   return {
@@ -20,7 +20,7 @@ NodeRecord node(int i, ServerFlavor flavor = ServerFlavor::kMysql) {
 
 NodeRecord replica(int i, ServerFlavor flavor = ServerFlavor::kMysql) {
   NodeRecord record = node(i, flavor);
-  record.probe->read_only = true;
+  record.probe->facts.read_only = true;
   ReplicaChannel channel;
   channel.source_server_id = 1;
   channel.receiver_running = channel.receiver_started = channel.applier_running = true;
@@ -45,7 +45,7 @@ TEST(ClusterProblems, ServersOfBothKinds) {
 
 TEST(ClusterProblems, NoWriterOrSeveral) {
   NodeRecord read_only = node(0);
-  read_only.probe->read_only = true;
+  read_only.probe->facts.read_only = true;
   EXPECT_THAT(problems({read_only, replica(1)}), ElementsAre(HasSubstr("there is no writer")));
   EXPECT_THAT(problems({node(0), node(1)}),
               ElementsAre(HasSubstr("several nodes are writable"), HasSubstr("node0:3306 takes no reads"),

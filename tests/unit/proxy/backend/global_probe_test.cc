@@ -33,7 +33,7 @@ TEST(GlobalProbe, AsksTheWriterForItsPosition) {
   EXPECT_EQ(ask(harness), "mysql:00000000-0000-0000-0000-000000000001:1-300");
   EXPECT_EQ(harness.writer().connections_opened(), 1U);
   EXPECT_EQ(harness.writer().connections_of("monitor"), 1U);
-  EXPECT_EQ(harness.metrics().probes_sent.value(), 2U);
+  EXPECT_EQ(harness.metrics().consistency.probes_sent.value(), 2U);
 }
 
 TEST(GlobalProbe, ReadsThatComeTogetherShareAQuestion) {
@@ -52,7 +52,7 @@ TEST(GlobalProbe, ReadsThatComeTogetherShareAQuestion) {
     asio::co_spawn(harness.shard().io(), read(waiter), asio::detached);
   EXPECT_TRUE(harness.wait_until([&] { return answered == 3; }));
   EXPECT_LE(harness.writer().count("gtid_executed"), 2U);
-  EXPECT_EQ(harness.metrics().probe_reads.value(), 4U);
+  EXPECT_EQ(harness.metrics().consistency.probe_reads.value(), 4U);
 }
 
 TEST(GlobalProbe, AServerThatIsNoWriterAnyMoreGivesNone) {

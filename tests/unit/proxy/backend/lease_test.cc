@@ -274,7 +274,7 @@ TEST(Lease, WhereLoginsRunInitConnectNobodysConnectionIsTaken) {
   before.put_back();
   before.pool().abandon(before.lease_);
   for (NodeView& node : harness.view().nodes)
-    node.init_connect = true;
+    node.facts.init_connect = true;
   harness.publish();
   Seeker seeker(harness);
   EXPECT_FALSE(seeker.acquire().connection->needs_reset);

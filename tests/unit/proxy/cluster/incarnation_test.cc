@@ -32,7 +32,7 @@ TEST(Incarnation, GoesOnWhileTheServerDoes) {
   now.gtid_applied = *Position::parse("mariadb:0-1-11");
   now.binlog_position = *BinlogCoordinates::make("bin.000003", 4);
   now.channels[0].executed = *BinlogCoordinates::make("bin.000008", 4);
-  now.read_only = true;
+  now.facts.read_only = true;
   EXPECT_EQ(why_another_incarnation(server(), now), "");
   now.channels[0].source_host = "db3";
   now.channels[0].executed = *BinlogCoordinates::make("bin.000001", 4);

@@ -47,21 +47,21 @@ TEST(NodeProbe, ReadsTheVariablesOfMysql) {
   ASSERT_TRUE(read_variables(captured("mysql_9_7_variables"), probe));
   EXPECT_EQ(probe.server_id, 11u);
   EXPECT_EQ(probe.server_uuid, "32a6d841-e565-11f1-b3e0-02fc00000001");
-  EXPECT_FALSE(probe.read_only);
-  EXPECT_TRUE(probe.binary_log);
+  EXPECT_FALSE(probe.facts.read_only);
+  EXPECT_TRUE(probe.facts.binary_log);
   EXPECT_TRUE(probe.gtid_mode);
-  EXPECT_EQ(probe.max_connections, 151u);
+  EXPECT_EQ(probe.facts.max_connections, 151u);
   EXPECT_EQ(probe.gtid_executed.to_string(), "mysql:32a6d841-e565-11f1-b3e0-02fc00000001:1-10");
   EXPECT_FALSE(has_group_replication(captured("mysql_9_7_variables")));
 }
 
 TEST(NodeProbe, ReadsTheVariablesOfMariadb) {
   NodeProbe probe;
-  probe.flavor = ServerFlavor::kMariadb;
+  probe.facts.flavor = ServerFlavor::kMariadb;
   ASSERT_TRUE(read_variables(captured("mariadb_10_11_variables"), probe));
   EXPECT_EQ(probe.server_id, 1u);
-  EXPECT_TRUE(probe.read_only);
-  EXPECT_TRUE(probe.binary_log);
+  EXPECT_TRUE(probe.facts.read_only);
+  EXPECT_TRUE(probe.facts.binary_log);
   EXPECT_EQ(probe.gtid_executed.to_string(), "mariadb:0-2-15");
   EXPECT_EQ(probe.gtid_applied.to_string(), "mariadb:0-2-15");
 }
@@ -81,7 +81,7 @@ TEST(NodeProbe, EveryWayOfBeingReadOnlyCounts) {
     set(rows, c.column, c.value);
     NodeProbe probe;
     ASSERT_TRUE(read_variables(rows, probe));
-    EXPECT_EQ(probe.read_only, c.read_only) << c.column << " " << c.value;
+    EXPECT_EQ(probe.facts.read_only, c.read_only) << c.column << " " << c.value;
   }
 }
 

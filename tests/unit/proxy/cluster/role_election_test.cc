@@ -19,9 +19,9 @@ using ::testing::HasSubstr;
 // The i-th node: server id i + 1, listening at node<i>:3306.
 NodeRecord writable(int i) {
   NodeProbe probe;
-  probe.flavor = ServerFlavor::kMariadb;
+  probe.facts.flavor = ServerFlavor::kMariadb;
   probe.server_id = static_cast<uint64_t>(i) + 1;
-  probe.binary_log = true;
+  probe.facts.binary_log = true;
   probe.gtid_executed = *Position::parse(PositionKind::kMariadbGtid, "0-1-100");
   probe.binlog_position = *BinlogCoordinates::make("bin.000002", 2000);
   const std::string host = "node" + std::to_string(i);
@@ -30,7 +30,7 @@ NodeRecord writable(int i) {
 
 NodeRecord read_only(int i) {
   NodeRecord node = writable(i);
-  node.probe->read_only = true;
+  node.probe->facts.read_only = true;
   return node;
 }
 
@@ -65,7 +65,7 @@ NodeRecord with_replication_stopped(NodeRecord node) {
 }
 
 NodeRecord not_read_only(NodeRecord node) {
-  node.probe->read_only = false;
+  node.probe->facts.read_only = false;
   return node;
 }
 
@@ -77,7 +77,7 @@ NodeRecord down(NodeRecord node) {
 NodeRecord on_mysql(NodeRecord node, bool gtid_mode) {
   NodeProbe& probe = *node.probe;
   const std::string uuid = "3e11fa47-71ca-11e1-9e33-c80aa942956";
-  probe.flavor = ServerFlavor::kMysql;
+  probe.facts.flavor = ServerFlavor::kMysql;
   probe.gtid_mode = gtid_mode;
   probe.server_uuid = uuid + std::to_string(probe.server_id);
   probe.gtid_executed = *Position::parse(PositionKind::kGtidSet, uuid + "1:1-10");
@@ -353,7 +353,7 @@ TEST(Election, PositionKindIsWhatTheReplicasUse) {
   EXPECT_EQ(kind({on_mysql(writable(0), false), on_mysql(replica(1, 0), true)}),
             PositionKind::kBinlogCoordinates);
   NodeRecord no_log = on_mysql(writable(0), false);
-  no_log.probe->binary_log = false;
+  no_log.probe->facts.binary_log = false;
   EXPECT_EQ(kind({no_log}), PositionKind::kNone);
 }
 
@@ -383,7 +383,7 @@ TEST(Election, CoordinatesAreOfTheWritersLogOnly) {
 
   // Node 1 is promoted: now only its own log counts.
   nodes[1].probe->channels.clear();
-  nodes[1].probe->read_only = false;
+  nodes[1].probe->facts.read_only = false;
   election = elect(nodes, election.memory);
   EXPECT_EQ(election.writer, 1);
   EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + new_writer + "/bin.000002:2000");

@@ -34,7 +34,7 @@ TEST(ClientLogin, AnAccountThatIsNotThereIsDenied) {
   EXPECT_TRUE(
       client->transcript().back().starts_with("1045 28000 Access denied for user 'nobody'@'127.0.0.1'"))
       << client->transcript().back();
-  EXPECT_EQ(harness.metrics().auth_failures.value(), 1U);
+  EXPECT_EQ(harness.metrics().clients.auth_failures.value(), 1U);
   EXPECT_TRUE(harness.log_has("access denied"));
   EXPECT_EQ(harness.settle_books(), "");
 }
@@ -71,15 +71,16 @@ TEST(ClientLogin, RequiredTlsIsRequired) {
   Harness harness({.configure = [](proxy::Config& config) { config.tls.mode = proxy::TlsMode::kRequired; }});
   const auto client = harness.connect();
   EXPECT_EQ(client->log_in().error, 3159);
-  EXPECT_EQ(
-      harness.metrics().connections_rejected[static_cast<size_t>(proxy::RejectReason::kTlsRequired)].value(),
-      1U);
+  EXPECT_EQ(harness.metrics()
+                .clients.connections_rejected[static_cast<size_t>(proxy::RejectReason::kTlsRequired)]
+                .value(),
+            1U);
 }
 
 TEST(ClientLogin, WhereInitConnectIsRunTheWriterIsAskedFirst) {
   Harness harness;
   for (proxy::NodeView& node : harness.view().nodes)
-    node.init_connect = true;
+    node.facts.init_connect = true;
   harness.publish();
   const auto client = harness.connect();
   EXPECT_EQ(client->log_in().text(), "OK");

@@ -35,12 +35,12 @@ TEST(MetricsRegistry, SumsTheWorkers) {
   registry.worker(1).nodes[1].leases.add(5);
   CountedSession locked;
   locked.pin(PinReason::kUserLock) = true;
-  registry.worker(0).recount({}, locked);
-  registry.worker(0).recount({}, locked);
-  registry.worker(0).recount(locked, {});
-  registry.worker(2).read_wait_timed_out(OnReadWaitTimeout::kStale);
-  registry.worker(2).reject(RejectReason::kTlsRequired);
-  registry.listeners().reject(RejectReason::kDescriptors);
+  registry.worker(0).clients.recount({}, locked);
+  registry.worker(0).clients.recount({}, locked);
+  registry.worker(0).clients.recount(locked, {});
+  registry.worker(2).consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
+  registry.worker(2).clients.reject(RejectReason::kTlsRequired);
+  registry.listeners().clients.reject(RejectReason::kDescriptors);
   registry.worker(2).replay(ReplayedState::kSchema);
   const std::string text = scrape(registry);
   for (const char* line : {
@@ -66,27 +66,27 @@ TEST(MetricsRegistry, CountsASessionOnceHoweverOftenItIsLookedAt) {
   CountedSession now;
   now.forwarding = true;
   now.pin(PinReason::kTransaction) = true;
-  metrics.recount({}, now);
-  metrics.recount(now, now);
-  EXPECT_EQ(metrics.forwarding_sessions.value(), 1);
+  metrics.clients.recount({}, now);
+  metrics.clients.recount(now, now);
+  EXPECT_EQ(metrics.clients.forwarding_sessions.value(), 1);
   CountedSession later;
   later.on_writer = true;
   later.pin(PinReason::kTransaction) = true;
-  metrics.recount(now, later);
-  EXPECT_EQ(metrics.forwarding_sessions.value(), 0);
-  EXPECT_EQ(metrics.writer_sessions.value(), 1);
-  EXPECT_EQ(metrics.pins[static_cast<size_t>(PinReason::kTransaction)].value(), 1);
-  metrics.recount(later, {});
-  for (const Gauge& gauge : metrics.pinned_sessions)
+  metrics.clients.recount(now, later);
+  EXPECT_EQ(metrics.clients.forwarding_sessions.value(), 0);
+  EXPECT_EQ(metrics.clients.writer_sessions.value(), 1);
+  EXPECT_EQ(metrics.clients.pins[static_cast<size_t>(PinReason::kTransaction)].value(), 1);
+  metrics.clients.recount(later, {});
+  for (const Gauge& gauge : metrics.clients.pinned_sessions)
     EXPECT_EQ(gauge.value(), 0);
 }
 
 TEST(MetricsRegistry, PutsAReadWaitInItsBucket) {
   MetricsRegistry registry(2, {});
-  registry.worker(0).read_waits.add(0us);
-  registry.worker(0).read_waits.add(100us);  // bounds are inclusive
-  registry.worker(1).read_waits.add(101us);
-  registry.worker(1).read_waits.add(60s);  // longer than the last bound
+  registry.worker(0).consistency.read_waits.add(0us);
+  registry.worker(0).consistency.read_waits.add(100us);  // bounds are inclusive
+  registry.worker(1).consistency.read_waits.add(101us);
+  registry.worker(1).consistency.read_waits.add(60s);  // longer than the last bound
   const std::string text = scrape(registry);
   for (const char* line : {
            "causeway_read_wait_seconds_bucket{le=\"0.0001\"} 2\n",
@@ -182,10 +182,10 @@ TEST(MetricsRegistry, HasEveryMetricThatDeployAsksFor) {
 
 TEST(MetricsRegistry, AnswersAuroraStatusSortedInMicroseconds) {
   MetricsRegistry registry(2, {});
-  registry.worker(0).forwarded_dml.add(1500us);
-  registry.worker(1).forwarded_dml.add(500us);
-  registry.worker(1).forwarding_sessions.add(3);
-  registry.worker(0).errors_session_limit.add();
+  registry.worker(0).forwarding.dml.add(1500us);
+  registry.worker(1).forwarding.dml.add(500us);
+  registry.worker(1).clients.forwarding_sessions.add(3);
+  registry.worker(0).forwarding.errors_session_limit.add();
   const auto status = registry.aurora_status();
   EXPECT_TRUE(std::ranges::is_sorted(status));
   const auto value = [&status](std::string_view name) {

@@ -10,7 +10,7 @@ namespace {
 class ClientSessionTest : public SessionTest {
  protected:
   int64_t pinned(proxy::PinReason reason) {
-    return harness_.metrics().pinned_sessions[static_cast<size_t>(reason)].value();
+    return harness_.metrics().clients.pinned_sessions[static_cast<size_t>(reason)].value();
   }
 };
 

@@ -20,7 +20,7 @@ ClusterView cluster(ServerFlavor flavor) {
   view.nodes.resize(2);
   view.writer = 1;
   view.nodes[1].role = NodeRole::kWriter;
-  view.nodes[1].default_collation = kGbk;
+  view.nodes[1].facts.default_collation = kGbk;
   return view;
 }
 
@@ -122,8 +122,8 @@ TEST(SessionState, TextsAreReadAsTheWriterReadsThem) {
   for (const StartRow& row : kStartRows) {
     SCOPED_TRACE(row.name);
     ClusterView view = cluster(row.flavor);
-    view.nodes[1].sql_mode = row.sql_mode;
-    view.nodes[1].server_version_number = 101100;
+    view.nodes[1].facts.sql_mode = row.sql_mode;
+    view.nodes[1].facts.server_version_number = 101100;
     if (!row.has_writer) view.writer = -1;
     SessionState state;
     state.start(view, row.collation);
@@ -138,12 +138,12 @@ TEST(SessionState, TextsAreReadAsTheWriterReadsThem) {
 
 TEST(SessionState, BeginsWithTheWritersDefaults) {
   ClusterView view = cluster(ServerFlavor::kMysql);
-  view.nodes[1].defaults = {.autocommit = false,
-                            .auto_is_null = true,
-                            .transaction_read_only = true,
-                            .tracks_transactions = true,
-                            .tracks_state_change = true,
-                            .completion_type = routing::CompletionType::kChain};
+  view.nodes[1].facts.defaults = {.autocommit = false,
+                                  .auto_is_null = true,
+                                  .transaction_read_only = true,
+                                  .tracks_transactions = true,
+                                  .tracks_state_change = true,
+                                  .completion_type = routing::CompletionType::kChain};
   SessionState state;
   state.start(view, kUtf8mb4);
   EXPECT_FALSE(state.transaction.autocommit());

@@ -43,7 +43,7 @@ TEST_F(SessionToken, WhatANewWriterLacksIsDropped) {
   on_replica();
   EXPECT_EQ(ask("SELECT a FROM t"), "[replica1]");
   EXPECT_EQ(harness_.replica().count("WAIT_FOR"), 0U);
-  EXPECT_EQ(harness_.metrics().tokens_dropped.value(), 1U);
+  EXPECT_EQ(harness_.metrics().consistency.tokens_dropped.value(), 1U);
 }
 
 TEST_F(SessionToken, WhatItHasIsKept) {

@@ -134,7 +134,7 @@ TEST_F(SingleReplica, AWaitThatTakesTooLongIsTheWritersRead) {
   harness_.replica().on("WAIT_FOR", [](Reply& reply) { reply.rows({"wait"}, {{"1"}}); });
   ask("INSERT INTO t VALUES (1)");
   EXPECT_EQ(ask("SELECT a FROM t"), "[writer]");
-  EXPECT_EQ(harness_.metrics().read_wait_timeouts[0].value(), 1U);
+  EXPECT_EQ(harness_.metrics().consistency.read_wait_timeouts[0].value(), 1U);
 }
 
 TEST_F(SingleReplica, AnEventualReadNeverWaits) {
@@ -220,7 +220,7 @@ TEST_F(StaleAllowed, AWaitThatTakesTooLongIsAReadOfWhatThereIs) {
   harness_.replica().on("WAIT_FOR", [](Reply& reply) { reply.rows({"wait"}, {{"1"}}); });
   ask("INSERT INTO t VALUES (1)");
   EXPECT_EQ(ask("SELECT a FROM t"), "[replica1]");
-  EXPECT_EQ(harness_.metrics().read_wait_timeouts[2].value(), 1U);
+  EXPECT_EQ(harness_.metrics().consistency.read_wait_timeouts[2].value(), 1U);
 }
 
 }  // namespace

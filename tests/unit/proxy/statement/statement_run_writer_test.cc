@@ -129,7 +129,7 @@ TEST_F(StatementRunWriter, ASessionIsToldWhenTheWritersConnectionsAreUsedUp) {
   other->query("BEGIN");
   other->query("UPDATE t SET a = 1");
   EXPECT_EQ(client_->query("INSERT INTO t VALUES ('mark')").error, 1040);
-  EXPECT_EQ(harness_.metrics().errors_session_limit.value(), 1U);
+  EXPECT_EQ(harness_.metrics().forwarding.errors_session_limit.value(), 1U);
   // Once there is one it is taken over, reset.
   EXPECT_EQ(other->query("COMMIT").text(), "OK");
   on_writer();
@@ -143,7 +143,7 @@ TEST_F(StatementRunWriter, AWriteWithoutAPositionIsAskedFor) {
   harness_.writer().on("mark",
                        [](Reply& reply) { reply.error(1205, "HY000", "Lock wait timeout exceeded"); });
   EXPECT_EQ(client_->query("INSERT INTO t VALUES ('mark')").error, 1205);
-  EXPECT_EQ(harness_.metrics().unknown_tokens.value(), 1U);
+  EXPECT_EQ(harness_.metrics().consistency.unknown_tokens.value(), 1U);
   harness_.writer().next_gtid = 301;
   EXPECT_EQ(ask("SELECT a FROM t"), "[replica1]");
   EXPECT_NE(on_replica().at(0).find(":1-300'"), std::string::npos);

@@ -28,14 +28,14 @@ TEST_F(TransactionStatus, AnIdleTransactionInDoubtIsAskedFor) {
   harness_.advance(std::chrono::seconds{9});
   EXPECT_FALSE(on_writer().empty());
   EXPECT_NE(client_->query("INSERT INTO t VALUES (2)").error, 0);  // it was rolled back
-  EXPECT_EQ(harness_.metrics().errors_session_timeout.value(), 1U);
+  EXPECT_EQ(harness_.metrics().forwarding.errors_session_timeout.value(), 1U);
 }
 
 TEST_F(TransactionStatus, OneThatHasEndedIsNoneThatIsGivenUp) {
   be_in_doubt(true);
   harness_.advance(std::chrono::seconds{9});
   EXPECT_EQ(ask("INSERT INTO t VALUES (2)"), "OK");
-  EXPECT_EQ(harness_.metrics().errors_session_timeout.value(), 0U);
+  EXPECT_EQ(harness_.metrics().forwarding.errors_session_timeout.value(), 0U);
 }
 
 TEST_F(TransactionStatus, AServerThatDoesNotSayHasLostIt) {
