@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "protocol/err_packet.h"
 #include "proxy/base/duration.h"
 
 namespace causeway::proxy {
@@ -270,6 +271,19 @@ ClientError outcome_unknown(std::string_view node, std::string_view reason) {
   return make_error(1053, "08S01",
                     text("Lost connection to writer", named(node), " during a write", because(reason),
                          ". It may or may not have been committed: check before repeating it"));
+}
+
+void append_error(protocol::Buffer& out, const ClientError& error, uint8_t sequence_id) {
+  protocol::append_err_packet(
+      out, {.code = error.code, .sql_state = error.sql_state, .message = error.message}, sequence_id);
+}
+
+ClientError client_error_of(protocol::Bytes err_payload) {
+  const auto err = protocol::parse_err_packet(err_payload);
+  if (!err) return {.code = 1105, .sql_state = "HY000", .message = "malformed answer of a server"};
+  return {.code = err->code,
+          .sql_state = err->sql_state.empty() ? std::string("HY000") : std::string(err->sql_state),
+          .message = std::string(err->message)};
 }
 
 }  // namespace causeway::proxy

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "consistency/read_consistency.h"
+#include "protocol/byte_writer.h"
 #include "proxy/cluster/cluster_view.h"
 
 namespace causeway::proxy {
@@ -19,6 +20,12 @@ struct ClientError {
 
   friend bool operator==(const ClientError&, const ClientError&) = default;
 };
+
+// The ERR packet that says it.
+void append_error(protocol::Buffer& out, const ClientError& error, uint8_t sequence_id);
+
+// What a server says by an ERR packet of this payload; 1105 if it cannot be read.
+ClientError client_error_of(protocol::Bytes err_payload);
 
 // MYSQL_ERRMSG_SIZE less its NUL: what client libraries keep of a message.
 inline constexpr size_t kMaxClientErrorBytes = 511;

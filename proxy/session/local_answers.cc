@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "protocol/err_packet.h"
 #include "protocol/ok_packet.h"
 #include "protocol/result_set_end.h"
 #include "protocol/session_track.h"
@@ -70,9 +69,7 @@ Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
 Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
   session.state.last.local = {.kind = LocalAnswer::Kind::kError, .error = error};
   session.client.answer.clear();
-  protocol::append_err_packet(session.client.answer,
-                              {.code = error.code, .sql_state = error.sql_state, .message = error.message},
-                              sequence_id);
+  append_error(session.client.answer, error, sequence_id);
   return send_answer(session);
 }
 

@@ -1,0 +1,81 @@
+// The state of one exchange. Of no interest outside exchange_run.cc, which goes through the phases, and the
+// files that hold one each: prefix_answers.cc, prepared_exchange.cc, result_end.cc, local_file.cc.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "protocol/response_scanner.h"
+#include "proxy/backend/shard.h"
+#include "proxy/net/response_buffer.h"
+#include "proxy/statement/exchange.h"
+#include "proxy/statement/exchange_prefix.h"
+
+namespace causeway::proxy {
+
+class ExchangeRun {
+ public:
+  ExchangeRun(ClientSession& session, BackendConnection& connection, const Exchange& exchange)
+      : session_(session), connection_(connection), exchange_(exchange), buffer_(session.shard.buffers()) {}
+
+  Awaitable<ExchangeResult> run();
+
+ private:
+  // What nearly always succeeds at once is tried without a coroutine. False: the second has to do the rest.
+  bool send_now(protocol::Bytes ahead, protocol::Bytes request, size_t& written);
+  Awaitable<void> send_rest(protocol::Bytes ahead, protocol::Bytes request, size_t written);
+  bool flush_now(size_t bytes, size_t& written);
+  Awaitable<void> flush_rest(size_t bytes, size_t written);
+
+  Awaitable<size_t> read_some(ErrorCode& error) {
+    return connection_.stream.read_some(buffer_.room(), error);
+  }
+  bool on_read(size_t got, ErrorCode error);
+  Awaitable<void> read_prefix_answer(PrefixStep step);
+  Awaitable<void> send_local_file(protocol::ResponseScanner& scanner);
+  Awaitable<void> relay();
+  Awaitable<void> break_off(protocol::ResponseScanner& scanner, size_t ready);
+  Awaitable<void> discard();
+
+  void on_prefix_ok(PrefixStep step, const protocol::ScanStep& scan);
+  void on_late_report(protocol::Bytes payload);
+  void on_statement_replayed();
+  void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
+  void on_prepare_error(protocol::Bytes payload);
+  void on_prefix_error(PrefixStep step, protocol::Bytes payload);
+  void on_prepared(protocol::Bytes payload, PreparedStatement& statement);
+  void on_prepared_ahead(PrefixStep step, protocol::Bytes payload);
+  const std::string& former_schema() const;
+  protocol::Bytes command();
+  void after_prepared_command();
+  Awaitable<void> refuse_execute();
+  bool hold_error(protocol::Bytes payload);
+  bool may_go_without_schema() const;
+  bool is_of_missing_schema(protocol::Bytes payload) const;
+  void on_result_end(const protocol::ScanStep& scan, size_t& packet_bytes);
+  void note_last_insert_id(const protocol::ScanStep& scan, uint64_t last_insert_id);
+  void on_error(const protocol::ScanStep& scan, size_t& packet_bytes);
+  bool is_overlong(size_t ready);
+  void server_lost(ErrorCode error);
+  bool on_writer() const { return session_.backends.target_of(connection_) == routing::Target::kWriter; }
+  void end(ExchangeOutcome outcome) {
+    result_.outcome = outcome;
+    ended_ = true;
+  }
+
+  ClientSession& session_;
+  BackendConnection& connection_;
+  const Exchange& exchange_;
+  ResponseBuffer buffer_;
+  ExchangeResult result_;
+  bool ended_ = false;
+  std::optional<ClientError> refusal_;
+  std::optional<ClientError> missing_schema_;  // why the session's schema was refused, and it goes without it
+  bool wait_failed_ = false;
+  bool not_the_writer_ = false;     // of check_writer, or a BEGIN that it refuses
+  protocol::Buffer prepare_error_;  // why the statement of an execute cannot be prepared there
+};
+
+}  // namespace causeway::proxy
