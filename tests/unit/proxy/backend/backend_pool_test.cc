@@ -50,9 +50,11 @@ class BackendPoolTest : public testing::Test {
   ConnectionBudget budget_;
   NodeMetrics metrics_;
   int freed_ = 0;
-  BackendPool pool_{budget_, metrics_, [this] { ++freed_; }};
+  // Outlive the pool, as sessions' do: it closes what they still have.
   BackendLease mine_;
   BackendLease yours_;
+  BackendLease others_;
+  BackendPool pool_{budget_, metrics_, [this] { ++freed_; }};
 };
 
 TEST_F(BackendPoolTest, AnIdleConnectionStaysItsLeases) {
@@ -79,18 +81,16 @@ TEST_F(BackendPoolTest, WhoeverNeedsAnIdleConnectionTakesItOverAndResetsIt) {
 
 TEST_F(BackendPoolTest, NobodysConnectionsAreTakenFirst) {
   BackendConnection* const idle = open(mine_);
-  BackendLease gone;
-  BackendConnection* const left = open(gone);
+  BackendConnection* const left = open(others_);
   pool_.put_back(*idle);
   pool_.put_back(*left);
-  pool_.abandon(gone);
+  pool_.abandon(others_);
   EXPECT_EQ(take(yours_), left);
   EXPECT_TRUE(mine_);
 }
 
 TEST_F(BackendPoolTest, OneInTheSessionsSchemaIsBetterThanOneThatWasIdleLonger) {
-  BackendLease other;
-  BackendConnection* const first = open(other, key("app"), "store");
+  BackendConnection* const first = open(others_, key("app"), "store");
   BackendConnection* const second = open(mine_, key("app"), "shop");
   pool_.put_back(*first);
   clock_.advance(seconds{1});
@@ -113,14 +113,13 @@ TEST_F(BackendPoolTest, OtherKeysConnectionsAreNotTaken) {
 }
 
 TEST_F(BackendPoolTest, AnIdleConnectionOfAnotherKeyMakesRoom) {
-  BackendLease leases[3];
-  for (BackendLease& lease : leases)
-    open(lease, key("other"));
+  for (BackendLease* lease : {&mine_, &yours_, &others_})
+    open(*lease, key("other"));
   EXPECT_EQ(budget_.used(), 3U);
   EXPECT_FALSE(pool_.reserve());  // all are in use
-  pool_.put_back(*leases[1].connection);
+  pool_.put_back(*yours_.connection);
   EXPECT_TRUE(pool_.reserve());
-  EXPECT_FALSE(leases[1]);
+  EXPECT_FALSE(yours_);
   EXPECT_EQ(pool_.size(), 2U);
   EXPECT_EQ(budget_.used(), 3U);
   pool_.cancel_reservation();
@@ -235,8 +234,7 @@ TEST_F(BackendPoolTest, WhoeverWaitsIsToldOfWhatBecomesFree) {
 
 TEST_F(BackendPoolTest, AConnectionOfAnotherCollationBecomesOneOfTheLogins) {
   const auto latin = std::make_shared<const PoolKey>(PoolKey{.user = "app", .collation = 8});
-  BackendLease other;
-  BackendConnection* const of_latin = open(other, latin);
+  BackendConnection* const of_latin = open(others_, latin);
   EXPECT_EQ(take(yours_), nullptr);
   pool_.put_back(*of_latin);
   // What logins with this collation begin with is not known.
