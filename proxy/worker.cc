@@ -92,12 +92,12 @@ void Worker::drain() {
 Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer) {
   Services& services = shard_.services();
   WorkerMetrics& metrics = shard_.metrics();
-  const auto session =
-      std::make_unique<ClientSession>(shard_, std::move(socket), listener, shard_.view().writer_epoch);
+  const auto session = std::make_unique<ClientSession>(shard_, std::move(socket), listener,
+                                                       shard_.cluster().view().writer_epoch);
   session->id = services.sessions->next_id(shard_.index());
   session->client.host = std::move(peer.host);
   session->client.port = peer.port;
-  session->activity.since = shard_.tick();
+  session->activity.since = shard_.cluster().tick();
   session->state.level = *listener.read_consistency;
   const uint32_t open = services.open_sessions.fetch_add(1, std::memory_order_relaxed);
   metrics.clients.sessions.add();
@@ -140,7 +140,7 @@ Awaitable<void> Worker::watch() {
 
 void Worker::on_tick(Clock::time_point now) {
   if (shard_.on_tick(now)) {
-    const NodeView* writer = shard_.view().writer_node();
+    const NodeView* writer = shard_.cluster().view().writer_node();
     if (writer == nullptr || !writer->reachable) probe_.writer_changed();
     leave_former_writers();
   }
@@ -158,7 +158,7 @@ void Worker::on_tick(Clock::time_point now) {
 void Worker::leave_former_writers() {
   for (ClientSession& session : sessions_.list()) {
     const BackendConnection* connection = session.backends.writer.connection;
-    if (connection == nullptr || connection->in_use || shard_.is_to_writer(*connection)) continue;
+    if (connection == nullptr || connection->in_use || shard_.cluster().is_to_writer(*connection)) continue;
     const bool lives_there = session.state.transaction.is_on(routing::Target::kWriter) ||
                              session.state.pins.user_variables ||
                              session.state.pins.whole_session_on(routing::Target::kWriter) ||

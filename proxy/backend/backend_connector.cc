@@ -217,7 +217,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
 // Empty if it is the server that the monitor sees at this node's address, or if the monitor has not seen any
 // yet.
 std::string check_identity(Shard& shard, BackendConnection& connection, const ServerIdentity& identity) {
-  const ClusterView& view = shard.view();
+  const ClusterView& view = shard.cluster().view();
   if (connection.node >= view.nodes.size()) return {};
   const NodeView& node = view.nodes[connection.node];
   connection.server_incarnation = node.incarnation;

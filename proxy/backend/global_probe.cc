@@ -51,7 +51,7 @@ Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
   }
   if (probe_.state(ticket) != WriterProbe::State::kAnswered) co_return std::nullopt;
   // The answer is the former writer's, whose positions may mean nothing now.
-  if (answered_by_ != shard_.view().writer_epoch) co_return std::nullopt;
+  if (answered_by_ != shard_.cluster().view().writer_epoch) co_return std::nullopt;
   co_return probe_.position();
 }
 
@@ -82,7 +82,7 @@ Awaitable<void> GlobalProbe::gather() {
 Awaitable<void> GlobalProbe::ask() {
   while (probe_.should_send()) {
     if (!probe_.worth_sending(reads_under_way_)) co_await gather();
-    const uint64_t writer_epoch = shard_.view().writer_epoch;
+    const uint64_t writer_epoch = shard_.cluster().view().writer_epoch;
     const uint64_t epoch = probe_.sent();
     shard_.metrics().consistency.probes_sent.add();
     asked_at_ = Clock::now();
@@ -93,7 +93,7 @@ Awaitable<void> GlobalProbe::ask() {
       answered_by_ = 0;
       answer.reset();
     }
-    if (answer && shard_.view().writer_epoch == writer_epoch) {
+    if (answer && shard_.cluster().view().writer_epoch == writer_epoch) {
       answered_by_ = writer_epoch;
       probe_.completed(epoch, std::move(*answer));
     } else {
@@ -109,7 +109,7 @@ Awaitable<void> GlobalProbe::ask() {
 Position GlobalProbe::with_owner(Position position, size_t node) {
   const auto* coordinates = position.binlog_coordinates();
   if (coordinates == nullptr) return position;
-  const ServerIdentity& writer = shard_.view().nodes[node].identity;
+  const ServerIdentity& writer = shard_.cluster().view().nodes[node].identity;
   auto owned = consistency::BinlogCoordinates::make(coordinates->file(), coordinates->offset(),
                                                     binlog_owner(writer.uuid, writer.server_id));
   return owned ? Position(std::move(*owned)) : Position();
@@ -118,7 +118,7 @@ Position GlobalProbe::with_owner(Position position, size_t node) {
 // The writer's log was reset, and the monitor has not noticed yet: what is known of replicas is more by the
 // numbers. (MariaDB's polls tell of other domains too than those in its binary log.)
 bool GlobalProbe::went_back(const Position& answer) {
-  const ClusterView& view = shard_.view();
+  const ClusterView& view = shard_.cluster().view();
   const NodeView* writer = view.writer_node();
   if (answered_by_ == view.writer_epoch && !answer.contains(probe_.position())) return true;
   return writer != nullptr && answer.kind() != PositionKind::kMariadbGtid &&
@@ -126,7 +126,7 @@ bool GlobalProbe::went_back(const Position& answer) {
 }
 
 Awaitable<bool> GlobalProbe::connect(size_t node) {
-  if (connection_ && connection_->node == node && shard_.is_current(*connection_)) co_return true;
+  if (connection_ && connection_->node == node && shard_.cluster().is_current(*connection_)) co_return true;
   connection_.reset();
   const auto key =
       std::make_shared<const PoolKey>(PoolKey{.user = shard_.config().monitor.user,
@@ -140,7 +140,7 @@ Awaitable<bool> GlobalProbe::connect(size_t node) {
     writer_is_there_ = opened.refusal.has_value();
     if (opened.access_denied) account.refused();
     shard_.logger().warning("cannot ask the writer for its position",
-                            {{"node", shard_.view().nodes[node].name}, {"reason", opened.reason}});
+                            {{"node", shard_.cluster().view().nodes[node].name}, {"reason", opened.reason}});
     co_return false;
   }
   connection_ = std::move(opened.connection);
@@ -175,13 +175,13 @@ Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
 // Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
 Awaitable<std::optional<Position>> GlobalProbe::question() {
   writer_is_there_ = false;
-  const ClusterView& view = shard_.view();
+  const ClusterView& view = shard_.cluster().view();
   if (view.writer < 0) co_return std::nullopt;
   const auto node = static_cast<size_t>(view.writer);
   const PositionKind kind = view.position_kind;
   const bool check_apart = kind == PositionKind::kBinlogCoordinates;
   const bool has_gtids = check_apart && view.flavor == ServerFlavor::kMariadb;
-  const std::string_view sql = consistency::probe_statement(kind, shard_.wait_dialect(node));
+  const std::string_view sql = consistency::probe_statement(kind, shard_.cluster().wait_dialect(node));
   if (sql.empty()) co_return std::nullopt;
   const bool connected = co_await connect(node);
   if (!connected) co_return std::nullopt;
@@ -193,8 +193,9 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
   protocol::append_command(out, protocol::Command::kQuery, sql, capabilities);
   if (check_apart) {
     const std::string_view check =
-        has_gtids ? consistency::probe_statement(PositionKind::kMariadbGtid, shard_.wait_dialect(node))
-                  : consistency::writer_check_statement();
+        has_gtids
+            ? consistency::probe_statement(PositionKind::kMariadbGtid, shard_.cluster().wait_dialect(node))
+            : consistency::writer_check_statement();
     protocol::append_command(out, protocol::Command::kQuery, check, capabilities);
   }
   ErrorCode error;

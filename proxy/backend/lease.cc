@@ -51,7 +51,7 @@ class InLine {
     if (ticket_ == 0) {
       budget_.add_waiter();
       ticket_ = line_.join(shard_.index());
-      shard_.node_metrics(node_).queue_waits.add();
+      shard_.metrics().nodes[node_].queue_waits.add();
     }
     if (line_.is_first(ticket_)) {
       for (Shard* other : shard_.services().shards) {
@@ -85,7 +85,7 @@ class InLine {
 Awaitable<void> wait_for_room(const LeaseSeeker& seeker, size_t node, Clock::time_point deadline,
                               bool of_account) {
   Shard& shard = seeker.shard;
-  shard.node_metrics(node).queue_waits.add();
+  shard.metrics().nodes[node].queue_waits.add();
   for (Shard* other : shard.services().shards) {
     if (other == &shard) continue;
     if (of_account) {
@@ -123,7 +123,7 @@ Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLea
     co_return acquired;
   }
   pool.cancel_reservation();
-  shard.node_metrics(node).open_failures.add();
+  shard.metrics().nodes[node].open_failures.add();
   acquired.reason =
       seeker.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
   acquired.refusal = std::move(opened.refusal);
@@ -145,8 +145,9 @@ bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, S
 // session that has forgotten its own sets none.
 bool can_take_over(const LeaseSeeker& seeker, size_t node) {
   // What a login does, a reset does not.
-  if (!seeker.was_reset && seeker.shard.view().nodes[node].facts.init_connect) return false;
-  return !seeker.handshake_collation_forgotten || seeker.shard.view().flavor != ServerFlavor::kMariadb;
+  if (!seeker.was_reset && seeker.shard.cluster().view().nodes[node].facts.init_connect) return false;
+  return !seeker.handshake_collation_forgotten ||
+         seeker.shard.cluster().view().flavor != ServerFlavor::kMariadb;
 }
 
 }  // namespace
@@ -154,7 +155,7 @@ bool can_take_over(const LeaseSeeker& seeker, size_t node) {
 BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive) {
   if (!lease || lease.connection->node != node || has_schema_to_leave(seeker, lease, use)) return nullptr;
-  if (!lease.connection->keep && !seeker.shard.is_current(*lease.connection)) return nullptr;
+  if (!lease.connection->keep && !seeker.shard.cluster().is_current(*lease.connection)) return nullptr;
   if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
   if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
   return seeker.shard.pool(node).take_own(lease);
@@ -175,7 +176,7 @@ Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, Backend
     if (connection == nullptr && can_take_over(seeker, node) && line.may_go())
       connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
     if (connection != nullptr) {
-      const bool is_current = state_lives_there || shard.is_current(*connection);
+      const bool is_current = state_lives_there || shard.cluster().is_current(*connection);
       if (is_current && connection->stream.is_quiet()) {
         acquired.connection = connection;
         co_return acquired;

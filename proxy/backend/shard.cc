@@ -9,11 +9,6 @@
 namespace causeway::proxy {
 namespace {
 
-// A worker whose tick is later than this stood still. It costs little to believe so in error.
-constexpr std::chrono::milliseconds kStandstill{250};
-
-// How many polls of a node may fail to come before nothing is known of its position.
-constexpr int kPollsWithoutWord = 3;
 constexpr std::chrono::seconds kIdleSweep{5};
 
 // How long an answer of a replica that does not answer the monitor either is waited for.
@@ -28,9 +23,7 @@ Shard::Shard(Services& services, size_t index, asio::io_context& io)
       client_tls_(services.client_tls),
       server_tls_(services.server_tls),
       metrics_(services.metrics->worker(index)),
-      cluster_(services.cluster),
-      known_(services.config.nodes.size()),
-      progress_(services.config.nodes.size()),
+      cluster_(services.cluster, services.config),
       refusals_(services.config.nodes.size()),
       unreachable_since_(services.config.nodes.size(), Clock::time_point::max()),
       random_(static_cast<unsigned>(index + 1)) {
@@ -41,7 +34,7 @@ Shard::Shard(Services& services, size_t index, asio::io_context& io)
 }
 
 void Shard::start() {
-  tick_ = Clock::now();
+  cluster_.begin_at(Clock::now());
   on_view_change();
 }
 
@@ -76,7 +69,7 @@ void Shard::on_view_change() {
       pools_[node]->close_idle();
     }
   }
-  if (view.writer >= 0) last_writer_ = view.writer;
+  cluster_.note_writer();
   wake_waiting();
 }
 
@@ -88,15 +81,11 @@ void Shard::set_tls(TlsContext client, TlsContext server) {
 }
 
 void Shard::note_time(Clock::time_point now) {
-  if (now - tick_ > kStandstill) {
-    heard_since_ = now;
-    ++standstills_;
-    const auto stood = std::chrono::duration_cast<std::chrono::milliseconds>(now - tick_);
-    logger().info("a worker stood still: what it knows of the servers is found out anew",
-                  {{"worker", std::to_string(index_)}, {"ms", std::to_string(stood.count())}});
-    if (services_.monitor != nullptr) services_.monitor->poll_now();
-  }
-  tick_ = std::max(tick_, now);
+  const auto stood = cluster_.note_time(now);
+  if (!stood) return;
+  logger().info("a worker stood still: what it knows of the servers is found out anew",
+                {{"worker", std::to_string(index_)}, {"ms", std::to_string(stood->count())}});
+  if (services_.monitor != nullptr) services_.monitor->poll_now();
 }
 
 // A server that only answers slowly may still finish what it was asked: reads are tried elsewhere after a
@@ -113,13 +102,6 @@ void Shard::give_up_on_dead_nodes(Clock::time_point now) {
       if (connection->in_use) connection->stream.cancel();
     }
   }
-}
-
-const consistency::Position* Shard::last_known_writer_position() {
-  if (last_writer_ < 0) return nullptr;
-  const ClusterView& current = view();
-  const consistency::Position& position = current.nodes[static_cast<size_t>(last_writer_)].executed;
-  return position.kind() == current.position_kind ? &position : nullptr;
 }
 
 void Shard::wake_waiting() {
@@ -176,85 +158,13 @@ void Shard::shed(size_t node) {
   });
 }
 
-consistency::WaitDialect Shard::wait_dialect(size_t node) {
-  const NodeView& of = view().nodes[node];
-  return {.flavor = of.facts.flavor == ServerFlavor::kMariadb ? consistency::ServerFlavor::kMariadb
-                                                              : consistency::ServerFlavor::kMysql,
-          .server_version = of.facts.server_version_number};
-}
-
-bool Shard::is_heard_of(size_t node) {
-  const Clock::time_point polled_at = view().nodes[node].polled_at;
-  const MonitorConfig& monitor = config().monitor;
-  return polled_at >= heard_since_ &&
-         tick_ - polled_at <= kPollsWithoutWord * monitor.interval + monitor.connect_timeout;
-}
-
-const consistency::Position& Shard::known_position(size_t node) {
-  if (known_[node].view_version != view().version) update_known(node);
-  return is_heard_of(node) ? known_[node].position : nothing_known_;
-}
-
-void Shard::update_known(size_t node) {
-  const ClusterView& current = view();
-  KnownPosition& known = known_[node];
-  known.view_version = current.version;
-  const NodeView& of = current.nodes[node];
-  const uint64_t era = position_era(node);
-  // What a wait has shown may be ahead of the poll, but not of one that was asked for later.
-  const bool poll_counts =
-      known.era != era || of.polled_at >= known.learned_at || !known.position.merge(of.executed);
-  if (known.era != era) progress_[node].forget();
-  known.era = era;
-  if (poll_counts) known.position = of.executed;
-  if (!of.reachable) known.position = consistency::Position();
-  note_progress(node, known.position);
-}
-
-void Shard::learned_position(const BackendConnection& connection, uint64_t era,
-                             const consistency::Position& position) {
-  known_position(connection.node);
-  KnownPosition& known = known_[connection.node];
-  if (known.era != era || position_era(connection.node) != era || !is_current(connection)) return;
-  if (!known.position.merge(position)) known.position = position;
-  known.learned_at = Clock::now();
-  progress_[connection.node].reached(position);
-}
-
-bool Shard::replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts) {
-  const NodeView& of = view().nodes[node];
-  if (!of.reachable || !of.usable_for_reads) return false;
-  if (of.role == NodeRole::kWriter && config().routing.reads_on_writer != ReadsOnWriter::kAlways)
-    return false;
-  if (config().nodes[node].weight == 0 || (trusts && !of.consistent)) return false;
-  if (!max_lag) return true;
-  // A poll that does not come when it should tells less and less.
-  const auto overdue = std::max<Clock::duration>(tick_ - of.polled_at - 2 * config().monitor.interval, {});
-  return of.lag && *of.lag + overdue <= *max_lag;
-}
-
-consistency::ReplicaProgress& Shard::progress(size_t node) {
-  known_position(node);
-  return progress_[node];
-}
-
-// What the view says of a node that was polled, and of the writer.
-void Shard::note_progress(size_t node, const consistency::Position& known) {
-  const ClusterView& current = cluster_.view();
-  const NodeView& of = current.nodes[node];
-  const NodeView* writer = current.writer_node();
-  if (!of.reachable) return progress_[node].forget();
-  if (writer == nullptr || writer->executed.kind() != of.executed.kind()) return;
-  progress_[node].polled(known, of.polled_at, writer->executed, writer->polled_at, of.lag);
-}
-
 size_t Shard::replica_with(const consistency::Position& target, std::chrono::milliseconds timeout,
                            std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except) {
   size_t promising = kNoNode;
-  for (size_t node = 0; node < std::min(view().nodes.size(), kMaxNodes); ++node) {
-    if (except[node] || !replica_usable(node, max_lag, true)) continue;
-    if (known_position(node).contains(target)) return node;
-    if (progress(node).gets_there_within(timeout)) promising = node;
+  for (size_t node = 0; node < std::min(cluster_.view().nodes.size(), kMaxNodes); ++node) {
+    if (except[node] || !cluster_.replica_usable(node, max_lag, true)) continue;
+    if (cluster_.known_position(node).contains(target)) return node;
+    if (cluster_.progress(node).gets_there_within(timeout)) promising = node;
   }
   return promising;
 }
@@ -263,9 +173,9 @@ size_t Shard::pick_replica(std::optional<std::chrono::milliseconds> max_lag, con
                            bool trusts) {
   std::array<size_t, kMaxNodes> usable{};
   size_t count = 0;
-  const size_t nodes = std::min(view().nodes.size(), kMaxNodes);
+  const size_t nodes = std::min(cluster_.view().nodes.size(), kMaxNodes);
   for (size_t node = 0; node < nodes; ++node) {
-    if (!except[node] && replica_usable(node, max_lag, trusts)) usable[count++] = node;
+    if (!except[node] && cluster_.replica_usable(node, max_lag, trusts)) usable[count++] = node;
   }
   if (count == 0) return kNoNode;
   if (count == 1) return usable[0];
@@ -281,13 +191,13 @@ size_t Shard::pick_replica(std::optional<std::chrono::milliseconds> max_lag, con
 }
 
 const ClientError* Shard::refusal(size_t node, const PoolKey& key) {
-  if (static_cast<int>(node) == view().writer) return nullptr;
+  if (static_cast<int>(node) == cluster_.view().writer) return nullptr;
   return refusals_[node].find(key.user, key.credentials_version, Clock::now());
 }
 
 void Shard::refused(size_t node, const PoolKey& key, const ClientError& error) {
   if (!refusals_[node].note(key.user, key.credentials_version, error, Clock::now())) return;
-  const bool is_writer = static_cast<int>(node) == view().writer;
+  const bool is_writer = static_cast<int>(node) == cluster_.view().writer;
   logger().warning(
       is_writer ? "the writer refuses connections" : "a replica refuses connections",
       {{"node", to_string(config().nodes[node].address)}, {"user", key.user}, {"reason", error.message}});

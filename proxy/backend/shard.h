@@ -10,12 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "consistency/replica_progress.h"
-#include "consistency/wait_statement.h"
+#include "consistency/position.h"
 #include "proxy/backend/backend_pool.h"
+#include "proxy/backend/cluster_knowledge.h"
 #include "proxy/backend/node_refusals.h"
 #include "proxy/backend/services.h"
-#include "proxy/cluster/cluster_view.h"
 #include "proxy/metrics/metrics.h"
 #include "proxy/net/buffer_pool.h"
 #include "proxy/net/io.h"
@@ -41,7 +40,6 @@ class Shard {
   const Logger& logger() const { return services_.logger; }
   WorkerMetrics& metrics() { return metrics_; }
   const WorkerMetrics& metrics() const { return metrics_; }  // any thread
-  NodeMetrics& node_metrics(size_t node) { return metrics_.nodes[node]; }
   BufferPool& buffers() { return buffers_; }
   BackendPool& pool(size_t node) { return *pools_[node]; }
   size_t index() const { return index_; }
@@ -65,48 +63,12 @@ class Shard {
   // Likewise, no room for another one of this account.
   void give_back_one_of(size_t node, const std::string& user);
 
-  // The cluster as it is known now; valid until the next call.
-  const ClusterView& view() { return cluster_.view(); }
-  consistency::WaitDialect wait_dialect(size_t node);
+  // What is known of it now.
+  ClusterKnowledge& cluster() { return cluster_; }
 
-  // Of the last server that was the writer, as of its last poll; null if none was ever known.
-  const consistency::Position* last_known_writer_position();
-
-  // What time it is, for what is about to be decided by what is known of the cluster: as long as the worker
-  // stood still (its process was stopped, or got no processor) nothing was heard of it.
+  // What time it is, for what is about to be decided by what is known of the cluster: see ClusterKnowledge.
+  // A standstill is told, and the monitor asks at once.
   void note_time(Clock::time_point now);
-
-  // When the worker looked at the clock last; at most some 50 ms ago unless it is overloaded.
-  Clock::time_point tick() const { return tick_; }
-
-  // Rises when what was learned of the node's position before means nothing any more: NodeView::position_era,
-  // or the worker stood still.
-  uint64_t position_era(size_t node) { return view().nodes[node].position_era + standstills_; }
-
-  // The monitor has heard of the node within its time, and since the worker stood still last. Else the node
-  // may have lost what it was known to have.
-  bool is_heard_of(size_t node);
-
-  // What a node is known to have executed: the monitor's poll, or what a wait on it has shown since that was
-  // asked for. Nothing while it is not heard of.
-  const consistency::Position& known_position(size_t node);
-  // A wait on this connection has shown it. `era` is position_era() when the wait was planned.
-  void learned_position(const BackendConnection& connection, uint64_t era,
-                        const consistency::Position& position);
-
-  // The connection leads to the server that the monitor sees at the node's address now.
-  bool is_current(const BackendConnection& connection) {
-    return connection.server_incarnation == view().nodes[connection.node].incarnation;
-  }
-
-  // It leads to the server that is the writer now. True as well while there is no writer.
-  bool is_to_writer(const BackendConnection& connection) {
-    const int writer = view().writer;
-    return writer < 0 || (connection.node == static_cast<size_t>(writer) && is_current(connection));
-  }
-
-  // How it keeps up with the writer.
-  consistency::ReplicaProgress& progress(size_t node);
 
   // A replica that has the position, as far as is known, or one that can be expected to get there in time.
   // kNoNode if there is none.
@@ -114,11 +76,8 @@ class Shard {
                       std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except);
 
   // The replica for a session that has none: of two taken at random the one with fewer statements under way
-  // (weights counted). kNoNode if there is none within `max_lag`. `trusts`: its position has to be one that
-  // can be trusted (NodeView::consistent). Where routing.reads_on_writer is "always" the writer is as good as
-  // a replica.
+  // (weights counted). kNoNode if there is none that is usable: see ClusterKnowledge::replica_usable().
   size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except, bool trusts);
-  bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts);
 
   // What a replica has refused a moment ago to the session's account: it is not asked again. Null: nothing.
   const ClientError* refusal(size_t node, const PoolKey& key);
@@ -154,8 +113,6 @@ class Shard {
   void wake_waiting();
   void on_free(size_t node);
   void wake_in_line(size_t node, uint64_t ticket);
-  void note_progress(size_t node, const consistency::Position& known);
-  void update_known(size_t node);
 
   Services& services_;
   uint32_t index_;
@@ -165,22 +122,12 @@ class Shard {
   WorkerMetrics& metrics_;
   BufferPool buffers_;
   GlobalProbe* probe_ = nullptr;
-  ClusterReader cluster_;
+  ClusterKnowledge cluster_;
   uint64_t seen_view_version_ = 0;
-  int last_writer_ = -1;                             // index of the last server that was the writer
-  std::vector<std::unique_ptr<BackendPool>> pools_;  // by node
-  struct KnownPosition {
-    uint64_t view_version = 0;
-    uint64_t era = 0;  // position_era()
-    Clock::time_point learned_at;
-    consistency::Position position;
-  };
-  std::vector<KnownPosition> known_;  // by node
-  const consistency::Position nothing_known_;
-  std::vector<consistency::ReplicaProgress> progress_;  // by node
-  std::vector<NodeRefusals> refusals_;                  // by node
-  std::vector<Clock::time_point> unreachable_since_;    // by node; max() while it is reachable
-  std::vector<Waiter*> waiting_;                        // in wait_for_change()
+  std::vector<std::unique_ptr<BackendPool>> pools_;   // by node
+  std::vector<NodeRefusals> refusals_;                // by node
+  std::vector<Clock::time_point> unreachable_since_;  // by node; max() while it is reachable
+  std::vector<Waiter*> waiting_;                      // in wait_for_change()
   struct InLine {
     size_t node;
     uint64_t ticket;
@@ -191,9 +138,6 @@ class Shard {
   uint64_t incarnation_ = 0;
   size_t rights_questions_ = 0;
   Clock::time_point next_idle_sweep_;
-  Clock::time_point tick_ = Clock::now();
-  Clock::time_point heard_since_;  // what is older than this was known before the worker stood still
-  uint64_t standstills_ = 0;
 };
 
 }  // namespace causeway::proxy

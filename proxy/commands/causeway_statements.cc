@@ -31,8 +31,9 @@ constexpr std::array kVariables = {CausewayVariable::kMaxConnectionsPercent, Cau
                                    CausewayVariable::kPosition};
 
 std::string server_id(ClientSession& session) {
-  if (session.history.replica() != kNoNode) return session.shard.view().nodes[session.history.replica()].name;
-  const NodeView* writer = session.shard.view().writer_node();
+  if (session.history.replica() != kNoNode)
+    return session.shard.cluster().view().nodes[session.history.replica()].name;
+  const NodeView* writer = session.shard.cluster().view().writer_node();
   return writer == nullptr ? std::string("causeway") : writer->name;
 }
 
@@ -137,7 +138,7 @@ std::optional<ClientError> check_tracker(const ClientSession& session, const Cau
       if (is_default || trackers.schema) return std::nullopt;
       break;
     default:
-      if (session.shard.view().flavor == ServerFlavor::kMariadb)
+      if (session.shard.cluster().view().flavor == ServerFlavor::kMariadb)
         return ClientError{1193, "HY000", "Unknown system variable '" + std::string(name) + "'"};
       trackers.gtids.clear();
       if (is_any_of(assignment.text, {"OWN_GTID", "1"})) trackers.gtids = "OWN_GTID";
@@ -228,7 +229,7 @@ std::string with_values(ClientSession& session, std::string_view sql, bool& lack
                                   VariableScope scope) -> std::optional<std::string> {
         const bool is_global = scope != VariableScope::kNone && scope != VariableScope::kSession;
         const bool unknown = variable == CausewayVariable::kTrackGtids &&
-                             session.shard.view().flavor == ServerFlavor::kMariadb;
+                             session.shard.cluster().view().flavor == ServerFlavor::kMariadb;
         if ((routing::is_of_servers(variable) && is_global) || unknown) return std::nullopt;
         if (!is_set(session, variable)) return "@@global." + std::string(to_string(variable));
         if (variable == CausewayVariable::kPosition && session.history.token().unknown())

@@ -41,7 +41,7 @@ constexpr int kZlibLevel = 6;
 protocol::CapabilityFlags offered_capabilities(Shard& shard) {
   protocol::CapabilityFlags common =
       passed_on_capabilities(shard.config().statements) | capability::kSessionTrack;
-  for (const NodeView& node : shard.view().nodes) {
+  for (const NodeView& node : shard.cluster().view().nodes) {
     if (node.reachable) common &= node.facts.capabilities;
   }
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
@@ -49,7 +49,7 @@ protocol::CapabilityFlags offered_capabilities(Shard& shard) {
             capability::kReserved | capability::kCompress | capability::kZstdCompression;
   if (shard.client_tls() != nullptr) common |= capability::kSsl;
   // Its absence says that there are extended ones.
-  if (shard.view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
+  if (shard.cluster().view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
   return common;
 }
 
@@ -128,7 +128,7 @@ class Login {
   // Nobody can say whether a password is right: no account was ever read, and no server answers.
   bool nobody_to_ask() const {
     return accounts_ != nullptr && !accounts_->available &&
-           std::ranges::none_of(shard_.view().nodes, &NodeView::reachable);
+           std::ranges::none_of(shard_.cluster().view().nodes, &NodeView::reachable);
   }
   std::optional<ClientError> refusal_of_account(const ClientConnectionPhase& phase);
   Awaitable<bool> finish(ClientConnectionPhase& phase);
@@ -150,7 +150,7 @@ class Login {
 };
 
 protocol::ServerIdentity Login::identity() {
-  const ClusterView& view = shard_.view();
+  const ClusterView& view = shard_.cluster().view();
   protocol::ServerIdentity identity;
   identity.server_version = kFallbackVersion;
   for (const NodeView& node : view.nodes) {
@@ -161,7 +161,7 @@ protocol::ServerIdentity Login::identity() {
   }
   // MariaDB 10 hides its version from old replicas, and clients look for this prefix.
   const bool hides =
-      shard_.view().flavor == ServerFlavor::kMariadb && identity.server_version.starts_with("10.");
+      shard_.cluster().view().flavor == ServerFlavor::kMariadb && identity.server_version.starts_with("10.");
   if (hides) identity.server_version.insert(0, "5.5.5-");
   identity.connection_id = session_.id;
   identity.nonce = protocol::make_nonce();
@@ -275,7 +275,7 @@ Awaitable<PasswordVerdict> Login::verify_password(const ClientConnectionPhase& p
                                                            .credentials_version = 0,
                                                            .requires_tls = requires_server_tls(),
                                                            .client_address = told_address()});
-  const ClusterView& view = shard_.view();
+  const ClusterView& view = shard_.cluster().view();
   const int writer = view.writer;
   std::vector<size_t> nodes;
   if (writer >= 0) nodes.push_back(static_cast<size_t>(writer));
@@ -320,7 +320,7 @@ Awaitable<void> Login::refresh_accounts() {
 void Login::take_profile(const protocol::ClientProfile& profile) {
   identity_.user = profile.user;
   session_.client.capabilities = profile.capabilities;
-  session_.state.start(shard_.view(), profile.collation);
+  session_.state.start(shard_.cluster().view(), profile.collation);
   identity_.login.key = std::make_shared<const PoolKey>(
       PoolKey{.user = profile.user,
               .capabilities = profile.capabilities & passed_on_capabilities(shard_.config().statements),
@@ -349,7 +349,7 @@ std::shared_ptr<const Credentials> Login::credentials_of(ClientConnectionPhase& 
 // What the account's owner has done right with the password and may not do all the same.
 std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase& phase) {
   if (account_ == nullptr) return std::nullopt;
-  const ServerFlavor flavor = shard_.view().flavor;
+  const ServerFlavor flavor = shard_.cluster().view().flavor;
   if (account_->locked) return account_locked(flavor, identity_.user, session_.client.host);
   if (!has_required_tls(*account_, client_tls(session_.client.stream.native_tls()))) {
     const bool unverifiable =
@@ -369,9 +369,9 @@ std::optional<ClientError> Login::refusal_of_account(const ClientConnectionPhase
 // What init_connect makes of a session (its sql_mode, no autocommit) has to be known before its first
 // statement.
 bool Login::is_subject_to_init_connect() {
-  return !session_.state.was_reset && std::ranges::any_of(shard_.view().nodes, [](const NodeView& node) {
-    return node.facts.init_connect;
-  });
+  return !session_.state.was_reset &&
+         std::ranges::any_of(shard_.cluster().view().nodes,
+                             [](const NodeView& node) { return node.facts.init_connect; });
 }
 
 // Authenticated; what remains may still end in an error, with the sequence id of the OK.

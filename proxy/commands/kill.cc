@@ -71,7 +71,7 @@ Awaitable<T> on_worker(WorkerSessions& owner, Awaitable<T> work) {
 // Of another user. What no server is there to say is not held against who may kill.
 Awaitable<bool> may_kill_others(ClientSession& killer, WorkerSessions& owner, uint32_t id) {
   const AccountRights rights = rights_in_table(killer);
-  const bool mysql = killer.shard.view().flavor == ServerFlavor::kMysql;
+  const bool mysql = killer.shard.cluster().view().flavor == ServerFlavor::kMysql;
   if (rights.kill_any && !mysql) co_return true;
   const AccountRights asked = co_await rights_on_servers(killer);
   if (!rights.kill_any && !asked.kill_any) co_return false;

@@ -115,7 +115,7 @@ std::string shown_state(const ClientSession& session) {
   if (session.activity.command == Command::kConnect) return "login";
   if (session.activity.command == Command::kSleep) return {};
   if (session.backends.in_flight == nullptr) return "executing";
-  const ClusterView& view = session.shard.view();
+  const ClusterView& view = session.shard.cluster().view();
   return "executing on " + view.nodes[session.backends.in_flight->node].name;
 }
 
@@ -134,13 +134,13 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
   process.host = shown_host(session);
   process.schema = session.state.schema;
   process.command = shown_command(session.activity.command);
-  process.time =
-      std::chrono::duration_cast<std::chrono::seconds>(session.shard.tick() - session.activity.since);
+  process.time = std::chrono::duration_cast<std::chrono::seconds>(session.shard.cluster().tick() -
+                                                                  session.activity.since);
   process.state = shown_state(session);
   process.info = cut(session.activity.statement_text, max_info_bytes);
   process.forwarded = is_forwarded(session);
   if (session.history.replica() != kNoNode)
-    process.replica = session.shard.view().nodes[session.history.replica()].name;
+    process.replica = session.shard.cluster().view().nodes[session.history.replica()].name;
   return process;
 }
 
@@ -296,7 +296,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
                        .max_info_bytes = statement.is_full ? kMaxFullInfoBytes : kMaxInfoBytes};
   const std::vector<Process> processes = co_await all_processes(session, std::move(filter));
 
-  const ServerFlavor flavor = session.shard.view().flavor;
+  const ServerFlavor flavor = session.shard.cluster().view().flavor;
   const Columns all_columns = columns_of(flavor, statement.is_full);
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
   protocol::StatusFlags flags = local_status(session);

@@ -89,15 +89,15 @@ Awaitable<bool> process_kill(ClientSession& session, Bytes payload) {
 // COM_RESET_CONNECTION puts back the character sets of the server on MySQL (9.7), those of the handshake on
 // MariaDB (10.11).
 bool forgets_handshake_collation(const ClientSession& session) {
-  return session.shard.view().flavor == ServerFlavor::kMysql;
+  return session.shard.cluster().view().flavor == ServerFlavor::kMysql;
 }
 
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
   give_back(session);
   const uint8_t collation = forgets_handshake_collation(session) ? 0 : session.identity.login.key->collation;
-  session.state =
-      SessionState::fresh(session.state, session.shard.view(), *session.listener.read_consistency, collation);
+  session.state = SessionState::fresh(session.state, session.shard.cluster().view(),
+                                      *session.listener.read_consistency, collation);
 }
 
 Awaitable<bool> reset_connection(ClientSession& session) {
@@ -118,7 +118,7 @@ void take_collation(ClientSession& session, const protocol::ComChangeUser& chang
 // A failure ends the connection on MySQL. On MariaDB it goes on with the user of before, though its state is
 // gone, and may try this a few times.
 Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
-  const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
+  const bool mariadb = session.shard.cluster().view().flavor == ServerFlavor::kMariadb;
   const auto change = protocol::parse_com_change_user(payload, session.client.capabilities);
   forget_state(session);
   if (!change || session.client.failed_changes_of_user >= kMaxFailedChangesOfUser) {

@@ -123,7 +123,8 @@ Awaitable<bool> end_wait(ClientSession& session) {
   if (own_idle_limit(session) <= idle_limit(session)) {
     // MariaDB says nothing.
     const ClientError goodbye = wait_timeout_over();
-    if (session.shard.view().flavor == ServerFlavor::kMysql) co_await answer_error(session, 0, goodbye);
+    if (session.shard.cluster().view().flavor == ServerFlavor::kMysql)
+      co_await answer_error(session, 0, goodbye);
     co_return true;
   }
   if (session.state.transaction.is_on(routing::Target::kWriter)) {
@@ -140,7 +141,7 @@ Awaitable<bool> end_wait(ClientSession& session) {
 void begin_command(ClientSession& session, Bytes payload) {
   session.activity.command =
       payload.empty() ? protocol::Command::kSleep : static_cast<protocol::Command>(payload[0]);
-  session.activity.since = session.shard.tick();
+  session.activity.since = session.shard.cluster().tick();
 }
 
 void end_command(ClientSession& session) {
@@ -152,7 +153,7 @@ void end_command(ClientSession& session) {
   if (session.reused.classified.statements.size() > kKeptStatements)
     session.reused.classified = routing::Classified();
   session.activity.command = protocol::Command::kSleep;
-  session.activity.since = session.shard.tick();
+  session.activity.since = session.shard.cluster().tick();
   session.activity.statement_text = {};
 }
 

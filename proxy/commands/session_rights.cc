@@ -58,7 +58,7 @@ Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connectio
 }
 
 std::vector<size_t> nodes_that_may_answer(Shard& shard) {
-  const ClusterView& view = shard.view();
+  const ClusterView& view = shard.cluster().view();
   std::vector<size_t> nodes;
   if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
   for (size_t node = 0; node < view.nodes.size(); ++node)

@@ -34,13 +34,13 @@ using routing::Target;
 
 // MariaDB's id of the statement prepared last is none for MySQL.
 PreparedStatement* find_statement(ClientSession& session, uint32_t id) {
-  const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
+  const bool mysql = session.shard.cluster().view().flavor == ServerFlavor::kMysql;
   return mysql && id == protocol::kMariadbLastStatementId ? nullptr : session.state.prepared.find(id);
 }
 
 Awaitable<bool> unknown_statement(ClientSession& session, uint8_t sequence_id, uint32_t id,
                                   std::string_view function) {
-  const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
+  const bool mysql = session.shard.cluster().view().flavor == ServerFlavor::kMysql;
   const ClientError error =
       unknown_prepared_statement(std::to_string(id), mysql ? "mysql_stmt_precheck" : function);
   const bool sent = co_await answer_error(session, sequence_id, error);
@@ -169,7 +169,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
       routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
   if (to_run.action == Action::kReadOnlyTransactionError) {
     const RunOutcome outcome =
-        co_await local_error(session, place, read_only_transaction(session.shard.view().flavor));
+        co_await local_error(session, place, read_only_transaction(session.shard.cluster().view().flavor));
     co_return !outcome.close;
   }
   if (decision.action == Action::kReject) {
@@ -347,7 +347,7 @@ Awaitable<bool> execute(ClientSession& session, Bytes payload, std::span<uint8_t
       protocol::parse_com_stmt_execute(payload, parameters_of(*statement), session.client.capabilities);
   if (!parsed || statement->long_data_too_long) {
     drop_long_data(*statement);
-    const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
+    const bool mysql = session.shard.cluster().view().flavor == ServerFlavor::kMysql;
     const bool with_attributes =
         protocol::has(session.client.capabilities, protocol::capability::kQueryAttributes);
     const ClientError of_packet = mysql && !with_attributes ? malformed_packet()
@@ -425,7 +425,7 @@ Awaitable<bool> fetch(ClientSession& session, Bytes payload, std::span<uint8_t> 
     co_return sent;
   }
   if (statement->cursor == Target::kNone) {
-    const bool mysql = session.shard.view().flavor == ServerFlavor::kMysql;
+    const bool mysql = session.shard.cluster().view().flavor == ServerFlavor::kMysql;
     const ClientError error = no_open_cursor(parsed->statement_id, mysql);
     const bool sent = co_await answer_error(session, 1, error);
     co_return sent;

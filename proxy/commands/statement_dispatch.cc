@@ -43,7 +43,8 @@ constexpr size_t kMaxTemporaryTables = 1000;
 constexpr size_t kMaxVariablesOfProcedure = 1000;
 
 void keep_begin(ClientSession& session, const Statement& statement) {
-  session.state.transaction.begin_later(statement, session.shard.view().flavor == ServerFlavor::kMysql);
+  session.state.transaction.begin_later(statement,
+                                        session.shard.cluster().view().flavor == ServerFlavor::kMysql);
 }
 
 Awaitable<RunOutcome> defer_begin(ClientSession& session, const Statement& statement, AnswerPlace place) {
@@ -111,7 +112,7 @@ Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statemen
   ClientError error =
       killed == KillOutcome::kUnknown ? unknown_thread(target->id) : not_owner_of_thread(target->id);
   if (killed == KillOutcome::kSelf) {
-    const bool mariadb = session.shard.view().flavor == ServerFlavor::kMariadb;
+    const bool mariadb = session.shard.cluster().view().flavor == ServerFlavor::kMariadb;
     error = mariadb && !target->query_only ? connection_killed() : query_interrupted();
   }
   RunOutcome outcome = co_await local_error(session, place, error);
@@ -239,7 +240,7 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
 Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace place) {
   const std::string node = session.history.replica() == kNoNode
                                ? std::string()
-                               : session.shard.view().nodes[session.history.replica()].name;
+                               : session.shard.cluster().view().nodes[session.history.replica()].name;
   const ClientError error = connection_to_node_lost(node, "the connection was closed");
   RunOutcome outcome = co_await local_error(session, place, error);
   outcome.close = true;
@@ -330,7 +331,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       co_return co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
     case Action::kReadOnlyError:
       session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, read_only_server(session.shard.view().flavor));
+      co_return co_await local_error(session, place, read_only_server(session.shard.cluster().view().flavor));
     case Action::kLeaveReadOnly:
       // What the transaction has read would be locked against the DDL when it gets there.
       if (session.backends.replica) co_await end_on_replica(session);
@@ -338,7 +339,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
       break;
     case Action::kReadOnlyTransactionError:
       session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, read_only_transaction(session.shard.view().flavor));
+      co_return co_await local_error(session, place,
+                                     read_only_transaction(session.shard.cluster().view().flavor));
     case Action::kCommitThenBegin:
       co_return co_await commit_then_begin(session, statement, decision.target, place);
     case Action::kDeferBegin:

@@ -101,7 +101,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   ClientChannel client;
   Identity identity;
   SessionState state;
-  // By indexes of the cluster view's nodes, and Shard::position_era().
+  // By indexes of the cluster view's nodes, and ClusterKnowledge::position_era().
   consistency::SessionHistory history;
   Backends backends;
   Activity activity;

@@ -43,7 +43,8 @@ Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more
   if (change == SessionChange::kOther) {
     if (session.state.trackers.state_change)
       protocol::append_session_track_state_change(session.client.scratch, true);
-  } else if (change != SessionChange::kNone && session.shard.view().flavor == ServerFlavor::kMysql) {
+  } else if (change != SessionChange::kNone &&
+             session.shard.cluster().view().flavor == ServerFlavor::kMysql) {
     const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
     protocol::append_session_track_transaction_state(session.client.scratch, state);
   }

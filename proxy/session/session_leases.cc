@@ -60,7 +60,7 @@ void leave_former_writer(ClientSession& session) {
   const size_t node = session.backends.writer.connection->node;
   session.shard.logger().warning(
       "a session loses what it had on a former writer",
-      {{"session", std::to_string(session.id)}, {"node", session.shard.view().nodes[node].name}});
+      {{"session", std::to_string(session.id)}, {"node", session.shard.cluster().view().nodes[node].name}});
   session.backends.former_writer = node;
   session.shard.pool(node).close(*session.backends.writer.connection);
 }

@@ -33,7 +33,7 @@ bool of_another_log(const Position& position, const Position& writer) {
 }  // namespace
 
 void check_token(ClientSession& session) {
-  const ClusterView& view = session.shard.view();
+  const ClusterView& view = session.shard.cluster().view();
   const NodeView* writer = view.writer_node();
   if (writer == nullptr) return;
   switch (session.history.on_writer(view.writer_epoch, writer->executed)) {
@@ -49,7 +49,7 @@ void check_token(ClientSession& session) {
 Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
   if (position.empty()) co_return HandedPosition::kTaken;
   Shard& shard = session.shard;
-  const ClusterView& view = shard.view();
+  const ClusterView& view = shard.cluster().view();
   // MariaDB tells the GTIDs of writes even where replicas do not use them.
   const bool gtids_beside = view.flavor == ServerFlavor::kMariadb &&
                             view.position_kind == PositionKind::kBinlogCoordinates &&
@@ -61,7 +61,7 @@ Awaitable<HandedPosition> take_position(ClientSession& session, const Position& 
     session.history.was_handed(position);
     co_return HandedPosition::kTaken;
   }
-  const Position* last_known = shard.last_known_writer_position();
+  const Position* last_known = shard.cluster().last_known_writer_position();
   if (last_known != nullptr && of_another_log(position, *last_known)) {
     session.history.was_handed_something();
     co_return HandedPosition::kTaken;

@@ -225,7 +225,7 @@ Awaitable<bool> learn_writer_variables(ClientSession& session) {
   // What is not there yet goes ahead of the next statement there.
   if (!session.state.carried.assignments.empty() || !session.state.carried.statements_to_replay.empty())
     co_return false;
-  if (session.backends.writer && !session.shard.is_to_writer(*session.backends.writer.connection))
+  if (session.backends.writer && !session.shard.cluster().is_to_writer(*session.backends.writer.connection))
     co_return false;
   BackendConnection* const connection = take_own(session, session.backends.writer);
   if (connection == nullptr) co_return false;

@@ -366,7 +366,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     connection.applied_version = 0;
     connection.user_variables_version = 0;
     connection.holds_next_transaction = false;
-    session.shard.node_metrics(connection.node).resets.add();
+    session.shard.metrics().nodes[connection.node].resets.add();
   }
   if (option_differs(session, connection)) {
     protocol::append_com_set_option(out, !connection.multi_statements);
@@ -377,7 +377,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
   if (exchange.wait_for != nullptr) {
     sql.clear();
     if (consistency::append_wait_statement(sql, *exchange.wait_for, exchange.wait_timeout,
-                                           session.shard.wait_dialect(connection.node))) {
+                                           session.shard.cluster().wait_dialect(connection.node))) {
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kWait);
     }

@@ -126,7 +126,7 @@ Awaitable<void> ExchangeRun::flush_rest(size_t bytes, size_t written) {
 Awaitable<void> ExchangeRun::break_off(ResponseScanner& scanner, size_t ready) {
   server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
   session_.shard.logger().error("a server has sent an unexpected packet",
-                                {{"node", session_.shard.view().nodes[connection_.node].name}});
+                                {{"node", session_.shard.cluster().view().nodes[connection_.node].name}});
   if (!result_.client_has_bytes && ready == 0) co_return;
   result_.client_has_bytes = true;
   if (scanner.within_packet()) co_return;

@@ -31,7 +31,7 @@ routing::SessionView session_view(const ClientSession& session) {
       session.state.last.insert_id->value != 0 || !session.state.last.insert_id->certain;
   view.auto_is_null = session.state.auto_is_null;
   view.tracks_transactions = session.state.trackers.transactions;
-  view.begin_keeps_access_mode = session.shard.view().flavor == ServerFlavor::kMysql;
+  view.begin_keeps_access_mode = session.shard.cluster().view().flavor == ServerFlavor::kMysql;
   view.last_target = session.state.last.target;
   view.warned_by = session.state.last.warned_by;
   view.counted_by = session.state.last.counted_by;

@@ -79,7 +79,7 @@ bool RunningStatement::read_only_by_causeway() const {
 size_t RunningStatement::choose_replica() {
   const size_t current = history_.replica();
   const bool stays =
-      current != kNoNode && !tried_[current] && shard_.replica_usable(current, max_lag(), trusts());
+      current != kNoNode && !tried_[current] && shard_.cluster().replica_usable(current, max_lag(), trusts());
   const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
   if (chosen != kNoNode) move_to(chosen);
   return chosen;
@@ -87,14 +87,14 @@ size_t RunningStatement::choose_replica() {
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  history_.moves_to(node, shard_.position_era(node));
+  history_.moves_to(node, shard_.cluster().position_era(node));
 }
 
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
   tried_.set(history_.replica());
   const size_t node = shard_.replica_with(
-      target, time_left(*session_.listener.read_wait_timeout, shard_.tick()), max_lag(), tried_);
+      target, time_left(*session_.listener.read_wait_timeout, shard_.cluster().tick()), max_lag(), tried_);
   if (node == kNoNode) return false;
   move_to(node);
   return true;
@@ -107,15 +107,17 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   move_to(node);
   era_ = history_.replica_era();
   request.level = level();
-  history_.fill(request, shard_.is_heard_of(node));
+  history_.fill(request, shard_.cluster().is_heard_of(node));
   request.probed_target = probed_ ? &*probed_ : nullptr;
-  request.replica_executed = &shard_.known_position(node);
-  request.can_wait = consistency::can_wait(shard_.view().position_kind, shard_.wait_dialect(node));
-  const bool in_seconds = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
-                          shard_.wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+  request.replica_executed = &shard_.cluster().known_position(node);
+  request.can_wait =
+      consistency::can_wait(shard_.cluster().view().position_kind, shard_.cluster().wait_dialect(node));
+  const bool in_seconds =
+      shard_.cluster().view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
+      shard_.cluster().wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
   const milliseconds limit = *session_.listener.read_wait_timeout;
   request.expected_in_time =
-      shard_.progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
+      shard_.cluster().progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
   request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
   request.timeout = time_left(limit, now);
   request.policy = policy();
@@ -131,7 +133,7 @@ Awaitable<void> RunningStatement::ask_writer() {
       const DeadlineScope scope(waiter_, deadline);
       probed_ = co_await shard_.probe().position(waiter_);
     }
-    const int writer = shard_.view().writer;
+    const int writer = shard_.cluster().view().writer;
     if (probed_ || writer < 0 || shard_.probe().writer_is_there() || waiter_.closing ||
         waiter_.query_killed || Clock::now() >= deadline)
       co_return;
@@ -170,15 +172,15 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
   if (plan.action == ReadAction::kWait) {
     const auto waited = duration_cast<microseconds>(Clock::now() - start_);
     shard_.metrics().consistency.read_waits.add(waited);
-    if (plan.target != nullptr) shard_.learned_position(connection, era_, *plan.target);
+    if (plan.target != nullptr) shard_.cluster().learned_position(connection, era_, *plan.target);
   } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
     shard_.metrics().consistency.reads_without_wait.add();
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
   if (consistent) history_.read_on_replica();
-  const bool same_server = era_ == shard_.position_era(connection.node) && era_ == history_.replica_era() &&
-                           shard_.is_current(connection);
+  const bool same_server = era_ == shard_.cluster().position_era(connection.node) &&
+                           era_ == history_.replica_era() && shard_.cluster().is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession))
     history_.satisfied(probed_.has_value());
   after_either(connection, result, Target::kReplica);
@@ -220,7 +222,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
                                                                ClientError error) {
   tried_.set(node);
   missed_ = true;
-  if (const int writer = shard_.view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
+  if (const int writer = shard_.cluster().view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
   facts.forwards = state_.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
@@ -258,7 +260,7 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = state_.transaction.is_on(Target::kReplica);
-  const int current_writer = shard_.view().writer;
+  const int current_writer = shard_.cluster().view().writer;
   if (state_.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
@@ -273,7 +275,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     }
     const size_t node = bound ? history_.replica() : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
-    if (!bound && static_cast<int>(node) == shard_.view().writer) co_return co_await run_on_writer();
+    if (!bound && static_cast<int>(node) == shard_.cluster().view().writer)
+      co_return co_await run_on_writer();
 
     check_token(session_);
     ReadPlan read_plan = consistency::plan_read(read_request(node));
@@ -295,7 +298,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       co_return co_await fail(error);
     }
 
-    if (!bound && backends_.replica && !shard_.is_current(*backends_.replica.connection))
+    if (!bound && backends_.replica && !shard_.cluster().is_current(*backends_.replica.connection))
       shard_.pool(backends_.replica.connection->node).close(*backends_.replica.connection);
     AcquireResult acquired;
     acquired.connection = acquire_own(session_, node, backends_.replica, schema_use(), false);
@@ -314,7 +317,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       continue;
     }
     // The plan was made by what is not known any more.
-    if (!bound && shard_.position_era(node) != era_) {
+    if (!bound && shard_.cluster().position_era(node) != era_) {
       shard_.pool(node).put_back(*acquired.connection);
       continue;
     }
@@ -343,7 +346,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       exchange.wait_for = read_plan.target;
       exchange.wait_timeout = read_plan.timeout;
     }
-    shard_.node_metrics(node).statements.add();
+    shard_.metrics().nodes[node].statements.add();
     ExchangeResult result;
     if (exchange.wait_for == nullptr) {
       result = co_await run_exchange(session_, connection, exchange);
@@ -380,12 +383,12 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         if (calls) {
           result.is_error = true;
           after_either(connection, result, Target::kReplica);
-          error = read_only_transaction(shard_.view().flavor);
+          error = read_only_transaction(shard_.cluster().view().flavor);
           co_return co_await fail(error);
         }
         leave();
         if (!forwards) {
-          error = read_only_server(shard_.view().flavor);
+          error = read_only_server(shard_.cluster().view().flavor);
           co_return co_await fail(error);
         }
         miss = ReadMiss::kWrite;
@@ -410,7 +413,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       case ExchangeOutcome::kWaitFailed: {
         leave();
         if (read_plan.reason != consistency::ReadReason::kNotInTime)
-          shard_.progress(node).missed(*exchange.wait_for, read_plan.timeout);
+          shard_.cluster().progress(node).missed(*exchange.wait_for, read_plan.timeout);
         shard_.metrics().consistency.read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
         shard_.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());

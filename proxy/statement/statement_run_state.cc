@@ -205,7 +205,8 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
   state_.carried.functions_called = true;
   state_.carried.functions_left_state |= left && !statement.has_placeholders;
   state_.pins.untrackable |= left;
-  const bool unreported = result.without_trackers && session_.shard.view().flavor == ServerFlavor::kMysql;
+  const bool unreported =
+      result.without_trackers && session_.shard.cluster().view().flavor == ServerFlavor::kMysql;
   if (statement.has_placeholders || (!left && !unreported)) return;
   std::vector<std::string>& texts =
       unreported ? state_.carried.unreported_calls : state_.carried.statements_to_replay;
@@ -337,7 +338,7 @@ void RunningStatement::follow_transaction(BackendConnection& connection, const E
       .sent = result.command_sent,
       .understood = !was_not_understood(result),
       .sent_next = sent_next_,
-      .keeps_access_mode = shard_.view().flavor == ServerFlavor::kMysql};
+      .keeps_access_mode = shard_.cluster().view().flavor == ServerFlavor::kMysql};
   if (run_.decision.beside_transaction) return state_.transaction.on_answer_beside(answer);
   const auto followed = state_.transaction.on_answer(*run_.statement, answer);
   if (followed.in_transaction) connection.status |= status::kInTransaction;

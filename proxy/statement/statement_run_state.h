@@ -79,7 +79,7 @@ class RunningStatement {
            level() == consistency::ReadConsistency::kGlobal;
   }
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
-  std::string node_name(size_t node) { return shard_.view().nodes[node].name; }
+  std::string node_name(size_t node) { return shard_.cluster().view().nodes[node].name; }
   SchemaUse schema_use() const;
   // A read that may run on the writer only while that is the writer indeed.
   bool must_see_all() const;
@@ -117,7 +117,7 @@ class RunningStatement {
   Clock::time_point start_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
-  uint64_t era_ = 0;         // Shard::position_era() when the read was planned
+  uint64_t era_ = 0;         // ClusterKnowledge::position_era() when the read was planned
   NodeSet tried_;            // replicas where it came to nothing
   bool sent_again_ = false;  // a replica that had it is gone
   std::optional<ClientError> last_miss_;

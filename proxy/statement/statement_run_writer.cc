@@ -35,7 +35,8 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
       routing::may_write(cls) || was_in_transaction || cls == StatementClass::kWriterRead || reran_;
   if (!wrote) return;
   const bool has_position = history_.token().version() != token_version_before;
-  const bool without_gtids = shard_.view().position_kind == consistency::PositionKind::kBinlogCoordinates;
+  const bool without_gtids =
+      shard_.cluster().view().position_kind == consistency::PositionKind::kBinlogCoordinates;
   // With GTIDs a write without one has written nothing to the binary log. An error tells nothing: part of the
   // statement may have been committed. And rows that end with an EOF packet leave no room to tell it.
   if (!has_position && (without_gtids || result.is_error || result.without_trackers)) {
@@ -47,7 +48,7 @@ void RunningStatement::track_write(const ExchangeResult& result, uint64_t token_
 // What was committed before the session's write is on a replica once that is: not where MariaDB's parallel
 // appliers have several domains, each with an order of its own.
 bool RunningStatement::replicas_commit_in_order() {
-  const NodeView* writer = shard_.view().writer_node();
+  const NodeView* writer = shard_.cluster().view().writer_node();
   if (writer == nullptr) return false;
   const auto* own = history_.token().position().mariadb_gtid();
   const auto* all = writer->executed.mariadb_gtid();
@@ -196,10 +197,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
-    const int writer = shard_.view().writer;
+    const int writer = shard_.cluster().view().writer;
     const bool lease_lost = !backends_.writer;
     // Once another server is the writer, what the session has on the former one is as good as gone.
-    const bool elsewhere = !lease_lost && !shard_.is_to_writer(*backends_.writer.connection);
+    const bool elsewhere = !lease_lost && !shard_.cluster().is_to_writer(*backends_.writer.connection);
     if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
       const ExchangeResult lost{.error = asio::error::connection_reset};
       if (elsewhere) leave_former_writer(session_);
@@ -260,7 +261,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     if (needs_last_insert_id && state_.last.insert_id->pending) co_await await_last_insert_id();
     BackendConnection& connection = *acquired.connection;
     // What is written now is this writer's own: only what the session had before may be missing there.
-    if (static_cast<int>(node) == shard_.view().writer) check_token(session_);
+    if (static_cast<int>(node) == shard_.cluster().view().writer) check_token(session_);
     const uint64_t token_version_before = history_.token().version();
     Exchange exchange = make_exchange();
     exchange.tell_last_insert_id = needs_last_insert_id;
@@ -274,7 +275,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
                                !run_.several && !run_.statement->uses_diagnostics &&
                                routing::only_calls(*run_.statement, state_.lex_mode);
     note_rows_counted_elsewhere();
-    shard_.node_metrics(node).statements.add();
+    shard_.metrics().nodes[node].statements.add();
     const bool begins = exchange.begin;
     const ExchangeResult result = co_await run_exchange(session_, connection, exchange);
     switch (result.outcome) {

@@ -304,7 +304,7 @@ Books Harness::books() {
   for (size_t i = 0; i < servers_.size(); ++i) {
     const proxy::BackendPool& pool = shard.pool(i);
     const proxy::ConnectionBudget& budget = services_.budgets[i];
-    const proxy::NodeMetrics& gauges = shard.node_metrics(i);
+    const proxy::NodeMetrics& gauges = shard.metrics().nodes[i];
     books.nodes.push_back(
         {.connections = pool.size(),
          .in_use = pool.in_use(),

@@ -79,37 +79,37 @@ TEST(Shard, AReplicaIsTooOldByItsLagAndTheAgeOfItsPoll) {
   Shard& shard = harness.shard();
   harness.view().nodes[1].lag = milliseconds{300};
   harness.publish();
-  EXPECT_TRUE(shard.replica_usable(1, milliseconds{300}, true));
-  EXPECT_FALSE(shard.replica_usable(1, milliseconds{299}, true));
-  EXPECT_TRUE(shard.replica_usable(1, std::nullopt, true));
+  EXPECT_TRUE(shard.cluster().replica_usable(1, milliseconds{300}, true));
+  EXPECT_FALSE(shard.cluster().replica_usable(1, milliseconds{299}, true));
+  EXPECT_TRUE(shard.cluster().replica_usable(1, std::nullopt, true));
   harness.view().nodes[1].lag = std::nullopt;
   harness.publish();
-  EXPECT_FALSE(shard.replica_usable(1, seconds{100}, true));
+  EXPECT_FALSE(shard.cluster().replica_usable(1, seconds{100}, true));
   harness.view().nodes[1].lag = milliseconds{0};
   harness.view().nodes[1].polled_at = Clock::now() - seconds{2};
   harness.publish();
-  EXPECT_FALSE(shard.replica_usable(1, milliseconds{1000}, true));  // a poll is due every 250 ms
-  EXPECT_TRUE(shard.replica_usable(1, milliseconds{1500}, true));
+  EXPECT_FALSE(shard.cluster().replica_usable(1, milliseconds{1000}, true));  // a poll is due every 250 ms
+  EXPECT_TRUE(shard.cluster().replica_usable(1, milliseconds{1500}, true));
 }
 
 TEST(Shard, KnowsWhatAWaitHasShown) {
   Harness harness;
   Shard& shard = harness.shard();
-  EXPECT_EQ(shard.known_position(1), position(100));
+  EXPECT_EQ(shard.cluster().known_position(1), position(100));
   BackendConnection connection = connection_to(harness, 1);
   connection.server_incarnation = 1;
-  shard.learned_position(connection, shard.position_era(1), position(110));
-  EXPECT_EQ(shard.known_position(1), position(110));
+  shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(110));
+  EXPECT_EQ(shard.cluster().known_position(1), position(110));
   // A connection to another server, and a wait that was planned by what meant something else.
   connection.server_incarnation = 7;
-  shard.learned_position(connection, shard.position_era(1), position(120));
-  EXPECT_EQ(shard.known_position(1), position(110));
+  shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(120));
+  EXPECT_EQ(shard.cluster().known_position(1), position(110));
   connection.server_incarnation = 1;
-  shard.learned_position(connection, shard.position_era(1) + 1, position(120));
-  EXPECT_EQ(shard.known_position(1), position(110));
+  shard.cluster().learned_position(connection, shard.cluster().position_era(1) + 1, position(120));
+  EXPECT_EQ(shard.cluster().known_position(1), position(110));
   // The next poll is of later.
   harness.advance(milliseconds{250});
-  EXPECT_EQ(shard.known_position(1), position(100));
+  EXPECT_EQ(shard.cluster().known_position(1), position(100));
 }
 
 TEST(Shard, AnotherEraForgetsWhatWasKnown) {
@@ -117,37 +117,37 @@ TEST(Shard, AnotherEraForgetsWhatWasKnown) {
   Shard& shard = harness.shard();
   BackendConnection connection = connection_to(harness, 1);
   connection.server_incarnation = 1;
-  shard.learned_position(connection, shard.position_era(1), position(110));
+  shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(110));
   ++harness.view().nodes[1].position_era;
   harness.view().nodes[1].polled_at = Clock::time_point(Clock::now()) - milliseconds{10};
   harness.publish();
-  EXPECT_EQ(shard.known_position(1), position(100));
+  EXPECT_EQ(shard.cluster().known_position(1), position(100));
 }
 
 TEST(Shard, OfANodeThatIsNotHeardOfNothingIsKnown) {
   Harness harness;
   Shard& shard = harness.shard();
-  EXPECT_TRUE(shard.is_heard_of(1));
+  EXPECT_TRUE(shard.cluster().is_heard_of(1));
   harness.view().nodes[1].polled_at = Clock::now() - seconds{2};
   harness.publish();
-  EXPECT_FALSE(shard.is_heard_of(1));
-  EXPECT_EQ(shard.known_position(1), Position());
+  EXPECT_FALSE(shard.cluster().is_heard_of(1));
+  EXPECT_EQ(shard.cluster().known_position(1), Position());
   harness.poll();
-  EXPECT_TRUE(shard.is_heard_of(1));
+  EXPECT_TRUE(shard.cluster().is_heard_of(1));
   harness.view().nodes[1].reachable = false;
   harness.publish();
-  EXPECT_EQ(shard.known_position(1), Position());
+  EXPECT_EQ(shard.cluster().known_position(1), Position());
 }
 
 TEST(Shard, AfterAStandstillEverythingIsFoundOutAnew) {
   Harness harness;
   Shard& shard = harness.shard();
-  const uint64_t era = shard.position_era(1);
+  const uint64_t era = shard.cluster().position_era(1);
   shard.note_time(Clock::now() + milliseconds{100});
-  EXPECT_EQ(shard.position_era(1), era);
+  EXPECT_EQ(shard.cluster().position_era(1), era);
   shard.note_time(Clock::now() + seconds{1});
-  EXPECT_NE(shard.position_era(1), era);
-  EXPECT_FALSE(shard.is_heard_of(1));
+  EXPECT_NE(shard.cluster().position_era(1), era);
+  EXPECT_FALSE(shard.cluster().is_heard_of(1));
   EXPECT_TRUE(harness.log_has("a worker stood still"));
 }
 
@@ -168,11 +168,11 @@ TEST(Shard, RemembersTheLastWritersPosition) {
   harness.advance(milliseconds{50});
   harness.view().writer = -1;
   harness.publish();
-  ASSERT_NE(shard.last_known_writer_position(), nullptr);
-  EXPECT_EQ(*shard.last_known_writer_position(), position(100));
+  ASSERT_NE(shard.cluster().last_known_writer_position(), nullptr);
+  EXPECT_EQ(*shard.cluster().last_known_writer_position(), position(100));
   harness.view().position_kind = PositionKind::kBinlogCoordinates;
   harness.publish();
-  EXPECT_EQ(shard.last_known_writer_position(), nullptr);
+  EXPECT_EQ(shard.cluster().last_known_writer_position(), nullptr);
 }
 
 TEST(Shard, KnowsWhichConnectionsLeadToTheWriter) {
@@ -182,15 +182,15 @@ TEST(Shard, KnowsWhichConnectionsLeadToTheWriter) {
   to_writer.server_incarnation = 1;
   BackendConnection to_replica = connection_to(harness, 1);
   to_replica.server_incarnation = 1;
-  EXPECT_TRUE(shard.is_to_writer(to_writer));
-  EXPECT_FALSE(shard.is_to_writer(to_replica));
+  EXPECT_TRUE(shard.cluster().is_to_writer(to_writer));
+  EXPECT_FALSE(shard.cluster().is_to_writer(to_replica));
   harness.view().writer = -1;
   harness.publish();
-  EXPECT_TRUE(shard.is_to_writer(to_replica));
+  EXPECT_TRUE(shard.cluster().is_to_writer(to_replica));
   harness.view().writer = 0;
   ++harness.view().nodes[0].incarnation;
   harness.publish();
-  EXPECT_FALSE(shard.is_to_writer(to_writer));
+  EXPECT_FALSE(shard.cluster().is_to_writer(to_writer));
 }
 
 TEST(Shard, RefusalsAreOfReplicasOnly) {

@@ -187,7 +187,7 @@ TEST_F(SingleReplica, AReadOnlyTransactionThatLosesItsReplicaIsLost) {
 TEST_F(SingleReplica, AFullReplicaGivesItsReadToTheWriter) {
   harness_.services().budgets[1].set_limit(0);
   EXPECT_EQ(ask("SELECT a FROM t"), "[writer]");
-  EXPECT_EQ(harness_.shard().node_metrics(1).queue_waits.value(), 1U);
+  EXPECT_EQ(harness_.shard().metrics().nodes[1].queue_waits.value(), 1U);
 }
 
 class WithoutWriterReads : public SessionTest {
