@@ -396,9 +396,6 @@ struct ClusterMonitor::Impl {
   NodeView make_node_view(size_t i, ElectedNode elected) const {
     NodeView node;
     node.name = records[i].name;
-    node.host = records[i].host;
-    node.port = records[i].port;
-    node.unix_socket = options.nodes[i].unix_socket;
     node.reachable = in_service(records[i].health);
     node.monitor_refused = records[i].access.refuses();
     node.role = elected.role;

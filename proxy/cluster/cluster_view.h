@@ -59,10 +59,6 @@ struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): order
 // One configured node. Facts are of its last good poll; a node that is out keeps them.
 struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers
   std::string name;  // "host:port", or the path of its Unix socket
-  std::string host;
-  uint16_t port = 0;
-  std::string unix_socket;
-
   ServerFacts facts;
 
   bool reachable = false;  // in service: it answers, or has missed one poll only

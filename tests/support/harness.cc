@@ -168,7 +168,6 @@ void Harness::describe_cluster() {
     const ScriptedServer& server = *servers_[i];
     proxy::NodeView node;
     node.name = to_string(config_.nodes[i].address);
-    node.unix_socket = server.path();
     node.reachable = true;
     node.role = i == 0 ? proxy::NodeRole::kWriter : proxy::NodeRole::kReplica;
     node.usable_for_reads = true;
