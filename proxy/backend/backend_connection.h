@@ -60,6 +60,47 @@ struct ConnectionBaseline {
   SessionDefaults defaults;  // autocommit is in the status flags
 };
 
+// What the server said when the connection was set up. No statement changes it.
+struct ConnectedServer {
+  uint32_t thread_id = 0;
+  bool mariadb = false;
+  bool ran_init_connect = false;  // perhaps: its login did, and no reset does it again. For nobody else, then
+  uint64_t incarnation = 0;       // of the node (NodeView) that it was opened to
+  ConnectionBaseline baseline;    // of its present owner's collation
+};
+
+// What is on the connection for its present owner, as far as Causeway knows. Statements and what goes ahead
+// of them change it.
+struct ConnectionState {
+  // Of the last OK or EOF; behind an ERR a transaction counts as open if one may be.
+  protocol::StatusFlags status = 0;
+  std::string schema;                            // the current one, empty for none
+  std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
+  std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
+  uint64_t applied_version = 0;                         // of the owner's SessionVariables
+  uint64_t user_variables_version = 0;                  // of the owner's WriterVariables; replicas only
+  bool tracks_state_change = false;                     // session_track_state_change is on
+  bool needs_reset = false;                             // somebody else's session lived in it
+  bool may_hold_locks = false;          // since the last reset, for all that the texts of its statements tell
+  bool read_only_leg = false;           // transaction_read_only is on there, whatever the session's own is
+  bool holds_next_transaction = false;  // a SET TRANSACTION may be unspent there, and is tracked
+  bool multi_statements = false;        // as the handshake or COM_SET_OPTION said last
+};
+
+// The statements that are prepared on the connection.
+struct ConnectionStatements {
+  uint64_t incarnation = 0;  // another number after every reset: they live as long as it stays the same
+  size_t count = 0;
+  std::vector<uint32_t> to_close;  // told to the server ahead of the next command
+};
+
+// Where the pool has the connection; only the pool changes it.
+struct PoolPlace {
+  size_t index = 0;
+  PoolGroup* group = nullptr;
+  SchemaGroup* schema_group = nullptr;
+};
+
 // Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.
 struct BackendConnection {
   BackendConnection(Socket socket, size_t node_index, std::shared_ptr<const PoolKey> pool_key)
@@ -67,7 +108,7 @@ struct BackendConnection {
 
   // What only the connection knew is lost with it: the guess has to do.
   ~BackendConnection() {
-    for (const auto& lost : {last_insert_id, former_last_insert_id}) {
+    for (const auto& lost : {state.last_insert_id, state.former_last_insert_id}) {
       if (lost == nullptr) continue;
       lost->certain = true;
       lost->pending = false;
@@ -83,38 +124,15 @@ struct BackendConnection {
   size_t node;  // index in Config::nodes
   std::shared_ptr<const PoolKey> key;
   protocol::CapabilityFlags capabilities = 0;  // negotiated
-  uint32_t thread_id = 0;
-  bool mariadb = false;
-  bool ran_init_connect = false;  // perhaps: its login did, and no reset does it again. For nobody else, then
-  bool multi_statements = false;  // as the handshake or COM_SET_OPTION said last
-  ConnectionBaseline baseline;
-  uint64_t server_incarnation = 0;  // of the node (NodeView) that it was opened to
-
-  // Of the last OK or EOF; behind an ERR a transaction counts as open if one may be.
-  protocol::StatusFlags status = 0;
-  std::string schema;                            // the current one, empty for none
-  std::shared_ptr<LastInsertId> last_insert_id;  // whose value LAST_INSERT_ID() has there; null for nobody's
-  std::shared_ptr<LastInsertId> former_last_insert_id;  // to be asked for before the reset
-  uint64_t applied_version = 0;                         // of the owner's SessionVariables
-  uint64_t user_variables_version = 0;                  // of the owner's WriterVariables; replicas only
-  bool tracks_state_change = false;                     // session_track_state_change is on
-  bool needs_reset = false;                             // somebody else's session lived in it
-  bool may_hold_locks = false;          // since the last reset, for all that the texts of its statements tell
-  bool read_only_leg = false;           // transaction_read_only is on there, whatever the session's own is
-  bool holds_next_transaction = false;  // a SET TRANSACTION may be unspent there, and is tracked
-
-  // Another number after every reset: prepared statements live as long as it stays the same.
-  uint64_t incarnation = 0;
-  size_t statements = 0;                      // prepared on it
-  std::vector<uint32_t> statements_to_close;  // told to the server ahead of the next command
+  ConnectedServer server;
+  ConnectionState state;
+  ConnectionStatements prepared;
 
   BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
   bool in_use = false;            // a statement is under way on it
   bool keep = false;              // idle, but something of its session lives in it: not to be given away
-  // Of the pool: where it is, and who else may have it. In the lists while it is idle and may be given away.
-  size_t index = 0;
-  PoolGroup* group = nullptr;
-  SchemaGroup* schema_group = nullptr;
+  PoolPlace place;
+  // In the pool's lists while it is idle and may be given away.
   PoolHook idle_hook;
   PoolHook schema_hook;
   PoolHook any_schema_hook;

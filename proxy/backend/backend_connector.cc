@@ -173,9 +173,9 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
       "SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode, "
       "@@server_id, CONCAT(@@hostname, ':', @@port), @@init_connect <> '', @@sql_auto_is_null, "
       "@@completion_type, @@session_track_transaction_info, @@session_track_state_change, ");
-  sql.append(connection.mariadb ? "@@tx_read_only, ''" : "@@transaction_read_only, @@server_uuid");
+  sql.append(connection.server.mariadb ? "@@tx_read_only, ''" : "@@transaction_read_only, @@server_uuid");
   append_command(out, Command::kQuery, sql, connection.capabilities);
-  append_command(out, Command::kQuery, start_time_sql(connection.mariadb), connection.capabilities);
+  append_command(out, Command::kQuery, start_time_sql(connection.server.mariadb), connection.capabilities);
   co_await connection.stream.write_all(out, {}, error);
   if (error) co_return error.message();
 
@@ -194,7 +194,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
     refuse(result, variables.refusal);
     co_return "the server refuses its variables: " + result.reason;
   }
-  connection.baseline = {
+  connection.server.baseline = {
       .character_set_client = std::move(variables.values[0]),
       .character_set_results = std::move(variables.values[1]),
       .collation_connection = std::move(variables.values[2]),
@@ -206,7 +206,7 @@ Awaitable<std::string> set_up(BackendConnection& connection, ConnectResult& resu
                    .completion_type = routing::parse_completion_type(variables.values[8])}};
   identity.server_id = number<uint64_t>(variables.values[4]);
   identity.host_name = std::move(variables.values[5]);
-  connection.ran_init_connect = variables.values[6] == "1";
+  connection.server.ran_init_connect = variables.values[6] == "1";
   identity.uuid = std::move(variables.values[12]);
   const OneRow started_at = co_await read_one_row(connection, 1);
   if (!started_at.failure.empty()) co_return started_at.failure;
@@ -220,7 +220,7 @@ std::string check_identity(Shard& shard, BackendConnection& connection, const Se
   const ClusterView& view = shard.cluster().view();
   if (connection.node >= view.nodes.size()) return {};
   const NodeView& node = view.nodes[connection.node];
-  connection.server_incarnation = node.incarnation;
+  connection.server.incarnation = node.incarnation;
   if (node.incarnation == 0 || same_server(node.identity, identity)) return {};
   shard.look_anew(connection.node);
   return "the address leads to another server than the monitor's: " +
@@ -310,10 +310,10 @@ Awaitable<ConnectResult> connect_backend(Shard& shard, size_t node, std::shared_
     co_return result;
   }
   connection->capabilities = phase.profile().capabilities;
-  connection->thread_id = phase.profile().thread_id;
-  connection->status = phase.profile().status;
-  connection->mariadb = phase.profile().mariadb;
-  connection->multi_statements =
+  connection->server.thread_id = phase.profile().thread_id;
+  connection->state.status = phase.profile().status;
+  connection->server.mariadb = phase.profile().mariadb;
+  connection->state.multi_statements =
       protocol::has(connection->capabilities, protocol::capability::kMultiStatements);
   ServerIdentity identity;
   result.reason = co_await set_up(*connection, result, identity);

@@ -72,9 +72,9 @@ void BackendPool::take(BackendConnection& connection, BackendLease& lease) {
 void BackendPool::offer(BackendConnection& connection) {
   enter_schema_group(connection);
   idle_.push_back(connection);
-  if (connection.ran_init_connect) return;
-  SchemaGroup& schema = *connection.schema_group;
-  auto& in_a_schema = connection.group->in_a_schema;
+  if (connection.server.ran_init_connect) return;
+  SchemaGroup& schema = *connection.place.schema_group;
+  auto& in_a_schema = connection.place.group->in_a_schema;
   if (connection.lease == nullptr) {
     schema.idle.push_front(connection);
     if (!schema.name->empty()) in_a_schema.push_front(connection);
@@ -88,27 +88,29 @@ void BackendPool::withdraw(BackendConnection& connection) {
   if (!connection.idle_hook.is_linked()) return;
   idle_.erase(idle_.iterator_to(connection));
   if (!connection.schema_hook.is_linked()) return;
-  auto& of_schema = connection.schema_group->idle;
+  auto& of_schema = connection.place.schema_group->idle;
   of_schema.erase(of_schema.iterator_to(connection));
   if (!connection.any_schema_hook.is_linked()) return;
-  auto& in_a_schema = connection.group->in_a_schema;
+  auto& in_a_schema = connection.place.group->in_a_schema;
   in_a_schema.erase(in_a_schema.iterator_to(connection));
 }
 
 // A group stays while a connection in use may come back to it, so that statements cost no allocation.
 void BackendPool::enter_schema_group(BackendConnection& connection) {
-  if (connection.schema_group != nullptr && *connection.schema_group->name == connection.schema) return;
+  if (connection.place.schema_group != nullptr &&
+      *connection.place.schema_group->name == connection.state.schema)
+    return;
   leave_schema_group(connection);
-  const auto [group, added] = connection.group->schemas.try_emplace(connection.schema);
+  const auto [group, added] = connection.place.group->schemas.try_emplace(connection.state.schema);
   if (added) group->second.name = &group->first;
   ++group->second.connections;
-  connection.schema_group = &group->second;
+  connection.place.schema_group = &group->second;
 }
 
 void BackendPool::leave_schema_group(BackendConnection& connection) {
-  SchemaGroup* const left = std::exchange(connection.schema_group, nullptr);
+  SchemaGroup* const left = std::exchange(connection.place.schema_group, nullptr);
   if (left != nullptr && --left->connections == 0)
-    connection.group->schemas.erase(connection.group->schemas.find(*left->name));
+    connection.place.group->schemas.erase(connection.place.group->schemas.find(*left->name));
 }
 
 BackendConnection* BackendPool::take_own(BackendLease& lease) {
@@ -129,13 +131,13 @@ BackendConnection* BackendPool::take_idle(const PoolKey& key, const std::string&
   if (connection == nullptr) return nullptr;
   if (connection->lease != nullptr) connection->lease->connection = nullptr;
   withdraw(*connection);
-  connection->needs_reset = true;
-  connection->baseline = baseline->second;
-  if (connection->last_insert_id != nullptr && !connection->last_insert_id->certain) {
-    connection->former_last_insert_id = connection->last_insert_id;
-    connection->former_last_insert_id->pending = true;
+  connection->state.needs_reset = true;
+  connection->server.baseline = baseline->second;
+  if (connection->state.last_insert_id != nullptr && !connection->state.last_insert_id->certain) {
+    connection->state.former_last_insert_id = connection->state.last_insert_id;
+    connection->state.former_last_insert_id->pending = true;
   }
-  connection->last_insert_id.reset();
+  connection->state.last_insert_id.reset();
   take(*connection, lease);
   return connection;
 }
@@ -152,13 +154,13 @@ void BackendPool::cancel_reservation() {
 
 BackendConnection* BackendPool::add(std::unique_ptr<BackendConnection> connection, BackendLease& lease) {
   BackendConnection* added = connection.get();
-  added->index = connections_.size();
+  added->place.index = connections_.size();
   connections_.push_back(std::move(connection));
-  added->group = &groups_[*added->key];
-  ++added->group->connections;
+  added->place.group = &groups_[*added->key];
+  ++added->place.group->connections;
   // After init_connect it is not what a reset leads to.
-  if (!added->ran_init_connect)
-    added->group->baselines.insert_or_assign(added->key->collation, added->baseline);
+  if (!added->server.ran_init_connect)
+    added->place.group->baselines.insert_or_assign(added->key->collation, added->server.baseline);
   metrics_.opens.add();
   metrics_.connections.add();
   take(*added, lease);
@@ -179,7 +181,7 @@ void BackendPool::put_back(BackendConnection& connection) {
 void BackendPool::abandon(BackendLease& lease) {
   BackendConnection* connection = std::exchange(lease.connection, nullptr);
   if (connection == nullptr) return;
-  if (connection->ran_init_connect) {
+  if (connection->server.ran_init_connect) {
     connection->lease = nullptr;
     return close(*connection);
   }
@@ -190,8 +192,8 @@ void BackendPool::abandon(BackendLease& lease) {
   connection->lease = nullptr;
   connection->in_use = false;
   connection->keep = false;
-  connection->needs_reset = true;
-  connection->last_insert_id.reset();
+  connection->state.needs_reset = true;
+  connection->state.last_insert_id.reset();
   connection->idle_since = Clock::now();
   offer(*connection);
   if (budget_.has_waiters()) on_free_();
@@ -203,7 +205,7 @@ void BackendPool::close(BackendConnection& connection) {
   if (connection.in_use) --in_use_;
   if (connection.in_use || connection.keep) metrics_.leases_in_use.subtract();
   leave_schema_group(connection);
-  if (--connection.group->connections == 0) groups_.erase(groups_.find(*connection.key));
+  if (--connection.place.group->connections == 0) groups_.erase(groups_.find(*connection.key));
   if (connection.in_use) {
     connection.stream.close();
   } else {
@@ -211,9 +213,9 @@ void BackendPool::close(BackendConnection& connection) {
   }
   metrics_.closes.add();
   metrics_.connections.subtract();
-  const size_t index = connection.index;
+  const size_t index = connection.place.index;
   std::swap(connections_[index], connections_.back());
-  connections_[index]->index = index;
+  connections_[index]->place.index = index;
   connections_.pop_back();
   cancel_reservation();
 }
@@ -237,7 +239,7 @@ void BackendPool::close_idle_since(Clock::time_point before) {
 void BackendPool::close_idle_of_other(uint64_t incarnation) {
   for (auto at = idle_.begin(); at != idle_.end();) {
     BackendConnection& connection = *at++;
-    if (!connection.keep && connection.server_incarnation != incarnation) close(connection);
+    if (!connection.keep && connection.server.incarnation != incarnation) close(connection);
   }
 }
 

@@ -61,7 +61,7 @@ class ClusterKnowledge {
 
   // The connection leads to the server that the monitor sees at the node's address now.
   bool is_current(const BackendConnection& connection) {
-    return connection.server_incarnation == view().nodes[connection.node].incarnation;
+    return connection.server.incarnation == view().nodes[connection.node].incarnation;
   }
 
   // It leads to the server that is the writer now. True as well while there is no writer.

@@ -114,12 +114,12 @@ Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLea
   }
   seeker.in_flight = nullptr;
   if (opened.connection) {
-    opened.connection->incarnation = shard.next_incarnation();
+    opened.connection->prepared.incarnation = shard.next_incarnation();
     acquired.connection = pool.add(std::move(opened.connection), lease);
-    const bool forgets_login = seeker.was_reset && (acquired.connection->ran_init_connect ||
+    const bool forgets_login = seeker.was_reset && (acquired.connection->server.ran_init_connect ||
                                                     protocol::has(acquired.connection->capabilities,
                                                                   protocol::capability::kIgnoreSpace));
-    if (seeker.handshake_collation_forgotten || forgets_login) acquired.connection->needs_reset = true;
+    if (seeker.handshake_collation_forgotten || forgets_login) acquired.connection->state.needs_reset = true;
     co_return acquired;
   }
   pool.cancel_reservation();
@@ -138,7 +138,7 @@ namespace {
 // A schema cannot be left, only changed for another.
 bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, SchemaUse use) {
   const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && seeker.schema.empty());
-  return runs_in_none && !lease.connection->schema.empty() && !lease.connection->keep;
+  return runs_in_none && !lease.connection->state.schema.empty() && !lease.connection->keep;
 }
 
 // COM_RESET_CONNECTION brings back the character sets of a connection's own handshake on MariaDB, and a

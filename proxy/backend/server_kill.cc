@@ -47,7 +47,7 @@ Awaitable<std::optional<std::string>> try_kill(Shard& shard, ServerThread thread
     if (opened.access_denied && as_monitor) shard.services().monitor_account->refused();
     co_return opened.reason;
   }
-  if (opened.connection->server_incarnation != thread.server_incarnation) co_return std::nullopt;
+  if (opened.connection->server.incarnation != thread.server_incarnation) co_return std::nullopt;
   watch.connection() = opened.connection.get();
   std::optional<std::string> failure = co_await send_kill(*opened.connection, sql);
   watch.connection() = nullptr;
@@ -73,8 +73,8 @@ Awaitable<void> kill_on_server(Shard& shard, ServerThread thread, KillScope scop
 
 ServerThread thread_of(const BackendConnection& connection) {
   return {.node = connection.node,
-          .server_incarnation = connection.server_incarnation,
-          .id = connection.thread_id};
+          .server_incarnation = connection.server.incarnation,
+          .id = connection.server.thread_id};
 }
 
 void abort_statement(Shard& shard, const BackendConnection& connection, AccountLogin own) {

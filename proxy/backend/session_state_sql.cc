@@ -28,7 +28,7 @@ bool is_of_one_collation(const ConnectionBaseline& baseline) {
 }  // namespace
 
 void append_charsets_sql(std::string& sql, const BackendConnection& connection) {
-  const ConnectionBaseline& baseline = connection.baseline;
+  const ConnectionBaseline& baseline = connection.server.baseline;
   if (is_of_one_collation(baseline)) {
     sql.append(", NAMES '").append(baseline.character_set_client);
     sql.append("' COLLATE '").append(baseline.collation_connection).append("'");
@@ -41,9 +41,9 @@ void append_charsets_sql(std::string& sql, const BackendConnection& connection) 
 
 void append_trackers_sql(std::string& sql, const BackendConnection& connection) {
   sql.append("SET session_track_system_variables=_utf8mb4'*', session_track_schema=1");
-  if (!connection.mariadb) sql.append(", session_track_gtids=_utf8mb4'OWN_GTID'");
+  if (!connection.server.mariadb) sql.append(", session_track_gtids=_utf8mb4'OWN_GTID'");
   // MariaDB's COM_RESET_CONNECTION forgets it.
-  if (connection.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
+  if (connection.server.mariadb && protocol::has(connection.capabilities, protocol::capability::kInteractive))
     sql.append(", wait_timeout=@@interactive_timeout");
 }
 

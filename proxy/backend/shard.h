@@ -91,7 +91,7 @@ class Shard {
   // free, or its deadline is over.
   Awaitable<void> wait_for_place(Waiter& waiter, uint64_t ticket, size_t node);
 
-  // For BackendConnection::incarnation: never the same twice.
+  // For BackendConnection::prepared: never the same twice.
   uint64_t next_incarnation() { return ++incarnation_; }
 
   // A connection failed or could not be opened: the monitor looks at once.

@@ -216,9 +216,10 @@ void close_on_servers(ClientSession& session, PreparedStatement& statement) {
     const BackendLease& lease =
         target == Target::kWriter ? session.backends.writer : session.backends.replica;
     PreparedThere& there = statement.there[PreparedStatements::side(target)];
-    if (lease && !lease.connection->needs_reset && lease.connection->incarnation == there.incarnation) {
-      lease.connection->statements_to_close.push_back(there.id);
-      --lease.connection->statements;
+    if (lease && !lease.connection->state.needs_reset &&
+        lease.connection->prepared.incarnation == there.incarnation) {
+      lease.connection->prepared.to_close.push_back(there.id);
+      --lease.connection->prepared.count;
     }
     there.incarnation = 0;
     there.unlink();

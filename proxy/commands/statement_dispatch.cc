@@ -275,7 +275,7 @@ Awaitable<void> end_on_replica(ClientSession& session) {
     pool.close(*connection);
     co_return;
   }
-  connection->status = ok->status_flags;
+  connection->state.status = ok->status_flags;
   connection->keep = true;
   pool.put_back(*connection);
 }

@@ -29,7 +29,7 @@ struct PreparedStatement;
 struct PreparedThere
     : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   PreparedStatement* statement = nullptr;
-  uint64_t incarnation = 0;  // BackendConnection::incarnation where it is prepared; 0 for nowhere
+  uint64_t incarnation = 0;  // BackendConnection::prepared where it is prepared; 0 for nowhere
   uint32_t id = 0;           // the server's
   bool knows_types = false;  // the server has seen the parameter types of the last execute
 };

@@ -46,9 +46,9 @@ void give_back(ClientSession& session) {
     if (!*lease) continue;
     BackendConnection& connection = *lease->connection;
     BackendPool& pool = shard.pool(connection.node);
-    const bool locks =
-        (connection.status & protocol::status::kInTransaction) != 0 || session.state.pins.whole_session();
-    if (connection.in_use || locks || connection.may_hold_locks) {
+    const bool locks = (connection.state.status & protocol::status::kInTransaction) != 0 ||
+                       session.state.pins.whole_session();
+    if (connection.in_use || locks || connection.state.may_hold_locks) {
       pool.close(connection);
     } else {
       pool.abandon(*lease);

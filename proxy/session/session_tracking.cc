@@ -49,10 +49,10 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
 
 void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
                    std::string_view value) {
-  const bool was_current = connection.applied_version == session.state.variables.version();
+  const bool was_current = connection.state.applied_version == session.state.variables.version();
   switch (session.state.variables.set(name, value)) {
     case routing::SessionVariables::Change::kChanged:
-      if (was_current) connection.applied_version = session.state.variables.version();
+      if (was_current) connection.state.applied_version = session.state.variables.version();
       break;
     case routing::SessionVariables::Change::kUntrackable:
       session.state.pins.untrackable = true;
@@ -70,7 +70,7 @@ void set_last_insert_id(ClientSession& session, BackendConnection& connection, s
   std::from_chars(value.data(), value.data() + value.size(), id->value);
   session.state.last.insert_id = id;
   if (session.backends.target_of(connection) == routing::Target::kWriter)
-    connection.last_insert_id = std::move(id);
+    connection.state.last_insert_id = std::move(id);
 }
 
 void apply_variable(ClientSession& session, BackendConnection& connection, const SessionTrackItem& item) {
@@ -80,7 +80,7 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
   }
   if (item.name == "transaction_read_only" || item.name == "tx_read_only") {
     session.state.transaction.set_read_only_variable(is_on(item.value));
-    connection.read_only_leg = false;
+    connection.state.read_only_leg = false;
   } else if (item.name == "last_insert_id" || item.name == "identity") {
     set_last_insert_id(session, connection, item.value);
   } else if (item.name == "autocommit") {
@@ -98,7 +98,7 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
     session.state.trackers.transactions = item.value != "OFF";
   } else if (item.name == "session_track_state_change") {
     session.state.trackers.state_change = is_on(item.value);
-    connection.tracks_state_change = session.state.trackers.state_change;
+    connection.state.tracks_state_change = session.state.trackers.state_change;
   } else if (item.name == "sql_mode") {
     take_sql_mode(session.state.lex_mode, item.value);
   } else if (item.name == "character_set_client") {
@@ -148,7 +148,7 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
         break;
       case SessionTrackType::kSchema:
         session.state.schema.assign(item->value);
-        connection.schema.assign(item->value);
+        connection.state.schema.assign(item->value);
         break;
       case SessionTrackType::kGtids:
         observe_write(session, PositionKind::kGtidSet, item->value);

@@ -132,7 +132,7 @@ void carry(ClientSession& session, std::string_view assignment) {
 
 // The session's connection, if its variables are there.
 BackendConnection* take_own(ClientSession& session, BackendLease& lease) {
-  if (!lease || lease.connection->needs_reset) return nullptr;
+  if (!lease || lease.connection->state.needs_reset) return nullptr;
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
@@ -167,7 +167,7 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
   const bool keep = session.backends.replica && session.backends.replica.connection->keep;
   // One that was never told them has not run what may have changed them.
   if (session.backends.replica &&
-      session.backends.replica.connection->user_variables_version == variables.version())
+      session.backends.replica.connection->state.user_variables_version == variables.version())
     std::ranges::move(suspected, std::back_inserter(all));
   if (all.empty()) co_return;
   BackendConnection* const connection = take_own(session, session.backends.replica);

@@ -20,22 +20,22 @@ namespace {
 using protocol::append_command;
 
 void append_closes(protocol::Buffer& out, BackendConnection& connection) {
-  for (const uint32_t id : connection.statements_to_close) {
+  for (const uint32_t id : connection.prepared.to_close) {
     const size_t start = protocol::begin_packet(out, 0);
     protocol::append_statement_command(out, protocol::Command::kStmtClose, id);
     protocol::finish_packet(out, start);
   }
-  connection.statements_to_close.clear();
+  connection.prepared.to_close.clear();
 }
 
 // One more statement is going to be prepared: another one may have to make room for it.
 void make_room_for_statement(ClientSession& session, BackendConnection& connection) {
-  if (connection.statements < PreparedStatements::kMaxPerConnection) return;
+  if (connection.prepared.count < PreparedStatements::kMaxPerConnection) return;
   PreparedThere* oldest = session.state.prepared.least_recently_used(session.backends.target_of(connection),
-                                                                     connection.incarnation);
+                                                                     connection.prepared.incarnation);
   if (oldest == nullptr) return;
-  connection.statements_to_close.push_back(oldest->id);
-  --connection.statements;
+  connection.prepared.to_close.push_back(oldest->id);
+  --connection.prepared.count;
   oldest->incarnation = 0;
   oldest->unlink();
 }
@@ -52,7 +52,7 @@ void append_long_data(protocol::Buffer& out, const PreparedStatement& statement,
 
 bool option_differs(const ClientSession& session, const BackendConnection& connection) {
   return protocol::has(session.client.capabilities, protocol::capability::kMultiStatements) !=
-         connection.multi_statements;
+         connection.state.multi_statements;
 }
 
 bool must_prepare(const ClientSession& session, const BackendConnection& connection,
@@ -64,17 +64,18 @@ bool must_prepare_text(const ClientSession& session, const BackendConnection& co
                        const Exchange& exchange) {
   if (exchange.text_execute == nullptr) return false;
   const size_t side = PreparedStatements::side(session.backends.target_of(connection));
-  return connection.needs_reset || exchange.text_execute->incarnations[side] != connection.incarnation;
+  return connection.state.needs_reset ||
+         exchange.text_execute->incarnations[side] != connection.prepared.incarnation;
 }
 
 bool schema_differs(const ClientSession& session, const BackendConnection& connection) {
-  return !session.state.schema.empty() && session.state.schema != connection.schema;
+  return !session.state.schema.empty() && session.state.schema != connection.state.schema;
 }
 
 // MariaDB's COM_RESET_CONNECTION takes away what CLIENT_IGNORE_SPACE has set in sql_mode (10.11); MySQL's
 // does not (9.7).
 bool forgets_ignore_space(const ClientSession& session, const BackendConnection& connection) {
-  return connection.mariadb && !session.state.was_reset &&
+  return connection.server.mariadb && !session.state.was_reset &&
          protocol::has(connection.capabilities, protocol::capability::kIgnoreSpace);
 }
 
@@ -84,7 +85,7 @@ std::string_view client_charset(const ClientSession& session, const BackendConne
     return *value;
   return session.state.handshake_collation_forgotten
              ? std::string_view{}
-             : std::string_view{connection.baseline.character_set_client};
+             : std::string_view{connection.server.baseline.character_set_client};
 }
 
 bool is_ascii(std::string_view text) {
@@ -145,7 +146,7 @@ class FormerContext {
   void append_variables(Prefix& prefix, PrefixStep step, const ParseContext& context,
                         protocol::Buffer& out) const {
     std::string sql;
-    append_parse_variables_sql(sql, context, connection_.baseline);
+    append_parse_variables_sql(sql, context, connection_.server.baseline);
     append_command(out, protocol::Command::kQuery, sql, connection_.capabilities);
     prefix.push_back(step);
   }
@@ -161,13 +162,13 @@ bool tells_last_insert_id(const ClientSession& session, const BackendConnection&
   if (!exchange.tell_last_insert_id) return false;
   const bool is_set = session.state.last.insert_id->value != 0;
   if (session.backends.target_of(connection) != routing::Target::kWriter) return is_set;
-  return (is_set || connection.last_insert_id != nullptr) &&
-         session.state.last.insert_id != connection.last_insert_id;
+  return (is_set || connection.state.last_insert_id != nullptr) &&
+         session.state.last.insert_id != connection.state.last_insert_id;
 }
 
 bool must_track_state_change(const BackendConnection& connection, const Exchange& exchange) {
   const bool leaves = routing::is_opaque(*exchange.statement) || exchange.track_functions;
-  return leaves && (connection.needs_reset || !connection.tracks_state_change);
+  return leaves && (connection.state.needs_reset || !connection.state.tracks_state_change);
 }
 
 // A statement ahead of these would be the one that they speak of.
@@ -190,7 +191,8 @@ bool tells_writer_variables(const ClientSession& session, const BackendConnectio
   return variables.any() && variables.known() && session.state.level != consistency::ReadConsistency::kOff &&
          session.backends.target_of(connection) == routing::Target::kReplica &&
          !session.state.transaction.is_on(routing::Target::kReplica) &&
-         !speaks_of_the_last_statement(exchange) && connection.user_variables_version != variables.version();
+         !speaks_of_the_last_statement(exchange) &&
+         connection.state.user_variables_version != variables.version();
 }
 
 bool replays_statements(const ClientSession& session, const BackendConnection& connection,
@@ -257,19 +259,19 @@ bool access_mode_differs(const ClientSession& session, const BackendConnection& 
   if (exchange.statement->cls == routing::StatementClass::kDiagnostics) return false;
   const bool read_only = session.backends.target_of(connection) == routing::Target::kReplica &&
                          exchange.access == AccessOnReplica::kReadOnly;
-  return read_only != connection.read_only_leg;
+  return read_only != connection.state.read_only_leg;
 }
 
 // The session's own transaction_read_only is among what is replayed.
 bool replays_access_mode(const ClientSession& session, const BackendConnection& connection) {
-  return session.state.variables.replays("transaction_read_only", connection.applied_version) ||
-         session.state.variables.replays("tx_read_only", connection.applied_version);
+  return session.state.variables.replays("transaction_read_only", connection.state.applied_version) ||
+         session.state.variables.replays("tx_read_only", connection.state.applied_version);
 }
 
 // Not before it is known what of it is left.
 bool must_forget_transaction(const ClientSession& session, const BackendConnection& connection,
                              const Exchange& exchange) {
-  return connection.holds_next_transaction && !speaks_of_the_last_statement(exchange) &&
+  return connection.state.holds_next_transaction && !speaks_of_the_last_statement(exchange) &&
          session.state.transaction.next_sent_to() != session.backends.target_of(connection);
 }
 
@@ -283,7 +285,7 @@ void append_user_variables(Prefix& prefix, const ClientSession& session, const B
 void append_access_mode_sql(std::string& sql, const ClientSession& session,
                             const BackendConnection& connection) {
   sql.append("SET SESSION ").append(access_mode_variable(connection)).append("=");
-  if (!connection.read_only_leg) {
+  if (!connection.state.read_only_leg) {
     sql += '1';
     return;
   }
@@ -294,10 +296,10 @@ void append_access_mode_sql(std::string& sql, const ClientSession& session,
 
 PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,
                               const Exchange& exchange) {
-  if (exchange.prepared == nullptr || connection.needs_reset) return nullptr;
+  if (exchange.prepared == nullptr || connection.state.needs_reset) return nullptr;
   PreparedThere& there =
       exchange.prepared->statement->there[PreparedStatements::side(session.backends.target_of(connection))];
-  return there.incarnation == connection.incarnation ? &there : nullptr;
+  return there.incarnation == connection.prepared.incarnation ? &there : nullptr;
 }
 
 void append_long_data_ahead(const ClientSession& session, const BackendConnection& connection,
@@ -309,12 +311,12 @@ void append_long_data_ahead(const ClientSession& session, const BackendConnectio
 bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
                   const Exchange& exchange) {
   const bool is_full =
-      exchange.prepare != nullptr && connection.statements >= PreparedStatements::kMaxPerConnection;
-  return connection.needs_reset || is_full || !connection.statements_to_close.empty() ||
+      exchange.prepare != nullptr && connection.prepared.count >= PreparedStatements::kMaxPerConnection;
+  return connection.state.needs_reset || is_full || !connection.prepared.to_close.empty() ||
          must_prepare(session, connection, exchange) || must_prepare_text(session, connection, exchange) ||
          option_differs(session, connection) || exchange.wait_for != nullptr || exchange.check_writer ||
          exchange.begin || exchange.set_transaction ||
-         connection.applied_version != session.state.variables.version() ||
+         connection.state.applied_version != session.state.variables.version() ||
          brings_user_variables(session, connection, exchange) ||
          tells_writer_variables(session, connection, exchange) ||
          replays_statements(session, connection, exchange) ||
@@ -334,18 +336,18 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
 
   const bool will_prepare_text = must_prepare_text(session, connection, exchange);
   const bool will_prepare = exchange.prepare != nullptr || must_prepare(session, connection, exchange);
-  if (connection.needs_reset) {
-    connection.incarnation = session.shard.next_incarnation();
-    connection.statements = 0;
-    connection.statements_to_close.clear();
+  if (connection.state.needs_reset) {
+    connection.prepared.incarnation = session.shard.next_incarnation();
+    connection.prepared.count = 0;
+    connection.prepared.to_close.clear();
   }
   if (will_prepare) make_room_for_statement(session, connection);
   append_closes(out, connection);
-  if (connection.former_last_insert_id != nullptr) {
+  if (connection.state.former_last_insert_id != nullptr) {
     append_command(out, Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1", capabilities);
     prefix.push_back(PrefixStep::kFormerLastInsertId);
   }
-  if (connection.needs_reset) {
+  if (connection.state.needs_reset) {
     append_command(out, Command::kResetConnection, {}, capabilities);
     prefix.push_back(PrefixStep::kReset);
     sql.clear();
@@ -356,20 +358,20 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     }
     if (forgets_ignore_space(session, connection))
       sql.append(", sql_mode=CONCAT(@@sql_mode,',IGNORE_SPACE')");
-    connection.read_only_leg = false;
+    connection.state.read_only_leg = false;
     if (access_mode_differs(session, connection, exchange)) {
       sql.append(", SESSION ").append(access_mode_variable(connection)).append("=1");
-      connection.read_only_leg = true;
+      connection.state.read_only_leg = true;
     }
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kBaseline);
-    connection.applied_version = 0;
-    connection.user_variables_version = 0;
-    connection.holds_next_transaction = false;
+    connection.state.applied_version = 0;
+    connection.state.user_variables_version = 0;
+    connection.state.holds_next_transaction = false;
     session.shard.metrics().nodes[connection.node].resets.add();
   }
   if (option_differs(session, connection)) {
-    protocol::append_com_set_option(out, !connection.multi_statements);
+    protocol::append_com_set_option(out, !connection.state.multi_statements);
     prefix.push_back(PrefixStep::kOption);
   }
   // The wait comes before the session's state, which may name what it brings (a schema, a collation); before
@@ -382,16 +384,16 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
       prefix.push_back(PrefixStep::kWait);
     }
   }
-  if (connection.applied_version != session.state.variables.version()) {
+  if (connection.state.applied_version != session.state.variables.version()) {
     sql.clear();
-    if (session.state.variables.append_replay_sql(sql, connection.applied_version)) {
+    if (session.state.variables.append_replay_sql(sql, connection.state.applied_version)) {
       append_command(out, Command::kQuery, sql, capabilities);
       prefix.push_back(PrefixStep::kVariables);
       prefix.must_succeed_first = true;
-      if (replays_access_mode(session, connection)) connection.read_only_leg = false;
+      if (replays_access_mode(session, connection)) connection.state.read_only_leg = false;
       metrics.replay(ReplayedState::kVariables);
     } else {
-      connection.applied_version = session.state.variables.version();
+      connection.state.applied_version = session.state.variables.version();
     }
   }
   if (schema_differs(session, connection)) {
@@ -439,7 +441,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_forget_next_transaction_sql(sql, session, connection);
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kForgetTransaction);
-    connection.holds_next_transaction = false;
+    connection.state.holds_next_transaction = false;
   }
   if (exchange.check_writer) {
     append_command(out, Command::kQuery, consistency::writer_check_statement(), capabilities);
@@ -459,7 +461,7 @@ Prefix append_prefix(ClientSession& session, BackendConnection& connection, cons
     append_track_next_transaction_sql(sql, connection);
     append_command(out, Command::kQuery, sql, capabilities);
     prefix.push_back(PrefixStep::kTrackTransaction);
-    connection.holds_next_transaction = true;
+    connection.state.holds_next_transaction = true;
   }
   if (next.any()) {
     sql.clear();

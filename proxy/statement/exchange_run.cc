@@ -70,7 +70,7 @@ bool ExchangeRun::on_read(size_t got, ErrorCode error) {
 
 bool ExchangeRun::may_go_without_schema() const {
   return exchange_.goes_without_schema &&
-         (connection_.schema.empty() || exchange_.statement->cls == routing::StatementClass::kUse);
+         (connection_.state.schema.empty() || exchange_.statement->cls == routing::StatementClass::kUse);
 }
 
 bool ExchangeRun::is_of_missing_schema(Bytes payload) const {
@@ -240,7 +240,7 @@ Awaitable<void> ExchangeRun::discard() {
     discarded += bytes;
     if (scan.response_done) {
       if (scan.event == ScanEvent::kOk || scan.event == ScanEvent::kResultSetEnd)
-        connection_.status = scan.status_flags;
+        connection_.state.status = scan.status_flags;
       co_return;
     }
     if (scan.event == ScanEvent::kMalformed || discarded > kMaxDiscardedBytes) {

@@ -22,8 +22,8 @@ BackendConnection* holder(ClientSession& session) {
   const routing::TransactionState& transaction = session.state.transaction;
   BackendLease& lease =
       transaction.next_sent_to() == Target::kWriter ? session.backends.writer : session.backends.replica;
-  if (!lease || lease.connection->needs_reset ||
-      lease.connection->incarnation != transaction.next_sent_incarnation())
+  if (!lease || lease.connection->state.needs_reset ||
+      lease.connection->prepared.incarnation != transaction.next_sent_incarnation())
     return nullptr;
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
@@ -42,7 +42,7 @@ std::optional<NextTransaction> reported(const protocol::OkPacket& ok) {
 
 // Setting the session's values, to what they are, ends those of the next transaction.
 void append_session_characteristics(std::string& sql, const BackendConnection& connection) {
-  const std::string_view isolation = connection.mariadb ? "tx_isolation" : "transaction_isolation";
+  const std::string_view isolation = connection.server.mariadb ? "tx_isolation" : "transaction_isolation";
   for (const std::string_view variable : {isolation, access_mode_variable(connection)})
     sql.append(", SESSION ").append(variable).append("=@@SESSION.").append(variable);
 }
@@ -54,7 +54,7 @@ bool is_ok(protocol::Bytes payload) {
 }  // namespace
 
 std::string_view access_mode_variable(const BackendConnection& connection) {
-  return connection.mariadb ? "tx_read_only" : "transaction_read_only";
+  return connection.server.mariadb ? "tx_read_only" : "transaction_read_only";
 }
 
 void append_track_next_transaction_sql(std::string& sql, const BackendConnection& connection) {
@@ -104,7 +104,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
           left = reported(*ok);
           session.state.transaction.on_status(asked,
                                               (ok->status_flags & protocol::status::kInTransaction) != 0);
-          connection->status = ok->status_flags;
+          connection->state.status = ok->status_flags;
         }
       }
     }
@@ -118,7 +118,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
     pool.close(*connection);
     co_return;
   }
-  connection->holds_next_transaction = false;
+  connection->state.holds_next_transaction = false;
   pool.put_back(*connection);
 }
 

@@ -74,52 +74,52 @@ bool is_of_preparing(PrefixStep step) {
 }  // namespace
 
 void ExchangeRun::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
-  connection_.status = scan.status_flags;
+  connection_.state.status = scan.status_flags;
   if (session_.state.pins.unreported) on_late_report(scan.packet_payload);
   switch (step) {
     case PrefixStep::kReset:
-      connection_.needs_reset = false;
-      connection_.tracks_state_change = false;
-      connection_.may_hold_locks = false;
+      connection_.state.needs_reset = false;
+      connection_.state.tracks_state_change = false;
+      connection_.state.may_hold_locks = false;
       break;
     case PrefixStep::kOption:
-      connection_.multi_statements =
+      connection_.state.multi_statements =
           protocol::has(session_.client.capabilities, protocol::capability::kMultiStatements);
       break;
     case PrefixStep::kSchema:
-      connection_.schema = session_.state.schema;
+      connection_.state.schema = session_.state.schema;
       break;
     case PrefixStep::kVariables:
-      connection_.applied_version = session_.state.variables.version();
+      connection_.state.applied_version = session_.state.variables.version();
       break;
     case PrefixStep::kReplayedStatement:
       on_statement_replayed();
       break;
     case PrefixStep::kLastInsertId:
       // A replica is told each time.
-      if (on_writer()) connection_.last_insert_id = session_.state.last.insert_id;
+      if (on_writer()) connection_.state.last_insert_id = session_.state.last.insert_id;
       break;
     case PrefixStep::kUserVariables:
       result_.carried_variables = true;
       session_.state.pins.user_variables = true;
       break;
     case PrefixStep::kWriterVariables:
-      connection_.user_variables_version = session_.state.carried.writer_variables.version();
+      connection_.state.user_variables_version = session_.state.carried.writer_variables.version();
       break;
     case PrefixStep::kTrackStateChange:
-      connection_.tracks_state_change = true;
+      connection_.state.tracks_state_change = true;
       break;
     case PrefixStep::kAccessMode:
-      connection_.read_only_leg = !connection_.read_only_leg;
+      connection_.state.read_only_leg = !connection_.state.read_only_leg;
       break;
     case PrefixStep::kFormerSchema:
-      connection_.schema = former_schema();
+      connection_.state.schema = former_schema();
       break;
     case PrefixStep::kTextPrepare:
       if (!prepare_error_.empty()) break;
       exchange_.text_execute
           ->incarnations[PreparedStatements::side(session_.backends.target_of(connection_))] =
-          connection_.incarnation;
+          connection_.prepared.incarnation;
       break;
     case PrefixStep::kBaseline:
     case PrefixStep::kSchemaCharset:
@@ -148,7 +148,7 @@ void ExchangeRun::on_statement_replayed() {
 // MySQL says with the next OK what a statement has changed that failed.
 void ExchangeRun::on_late_report(Bytes payload) {
   const auto ok = protocol::parse_ok_packet(payload, connection_.capabilities);
-  if (!ok || connection_.mariadb) return;
+  if (!ok || connection_.server.mariadb) return;
   session_.state.pins.untrackable |= reports_state_change(*ok);
   session_.state.pins.unreported = false;
 }
@@ -165,11 +165,11 @@ void ExchangeRun::on_prefix_value(PrefixStep step, std::optional<std::string_vie
   }
   if (step == PrefixStep::kWriterCheck) not_the_writer_ = !consistency::is_writable(value);
   if (step == PrefixStep::kFormerLastInsertId) {
-    LastInsertId& of_former = *connection_.former_last_insert_id;
+    LastInsertId& of_former = *connection_.state.former_last_insert_id;
     if (value) std::from_chars(value->data(), value->data() + value->size(), of_former.value);
     of_former.certain = true;
     of_former.pending = false;
-    connection_.former_last_insert_id.reset();
+    connection_.state.former_last_insert_id.reset();
   }
 }
 

@@ -13,10 +13,10 @@ void ExchangeRun::on_prepared(Bytes payload, PreparedStatement& statement) {
   if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
   const routing::Target target = session_.backends.target_of(connection_);
   PreparedThere& there = statement.there[PreparedStatements::side(target)];
-  there.incarnation = connection_.incarnation;
+  there.incarnation = connection_.prepared.incarnation;
   there.id = ok->statement_id;
   there.knows_types = false;
-  ++connection_.statements;
+  ++connection_.prepared.count;
   session_.state.prepared.used(there, target);
   if (exchange_.prepare == nullptr) return;
   statement.parameters = ok->parameters;
@@ -35,7 +35,7 @@ void ExchangeRun::on_prepared_ahead(PrefixStep step, Bytes payload) {
   // A stand-in, or what was to go ahead of it was refused: prepared it is, and in the wrong schema.
   const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
   if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
-  connection_.statements_to_close.push_back(ok->statement_id);
+  connection_.prepared.to_close.push_back(ok->statement_id);
 }
 
 // The command's packets as this connection is to get them. A prepared statement is prepared there by now.
@@ -75,8 +75,8 @@ void ExchangeRun::after_prepared_command() {
     return;
   }
   const bool open = exchange_.kind != protocol::ResponseKind::kExecute &&
-                    (connection_.status & protocol::status::kCursorExists) != 0 &&
-                    (connection_.status & protocol::status::kLastRowSent) == 0;
+                    (connection_.state.status & protocol::status::kCursorExists) != 0 &&
+                    (connection_.state.status & protocol::status::kLastRowSent) == 0;
   session_.state.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
 }
 

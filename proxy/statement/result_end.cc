@@ -56,13 +56,13 @@ void ExchangeRun::note_last_insert_id(const ScanStep& scan, uint64_t last_insert
       (statement.uses_last_insert_id || statement.calls_procedure || statement.compound || returning);
   if (!inserted && !may_have_set) return;
   id.certain = false;
-  connection_.last_insert_id = session_.state.last.insert_id;
+  connection_.state.last_insert_id = session_.state.last.insert_id;
 }
 
 // What it says of the session is taken over; it is rewritten in place where the client must see something
 // else.
 void ExchangeRun::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
-  connection_.status = scan.status_flags;
+  connection_.state.status = scan.status_flags;
   const bool ends_rows = scan.packet_payload[0] == protocol::kResultSetEndHeader;
   const auto parsed = ends_rows
                           ? protocol::parse_result_set_end(scan.packet_payload, connection_.capabilities)
@@ -78,10 +78,10 @@ void ExchangeRun::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   // An EOF packet has no room for more than the flag, which speaks of what only Causeway has asked to be
   // told.
   const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
-  result_.state_changed |= is_eof ? state_changed && connection_.mariadb : reports_state_change(ok);
+  result_.state_changed |= is_eof ? state_changed && connection_.server.mariadb : reports_state_change(ok);
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
   if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
-  if (!is_eof) session_.state.pins.unreported &= connection_.mariadb;
+  if (!is_eof) session_.state.pins.unreported &= connection_.server.mariadb;
 
   protocol::StatusFlags added = scan.response_done ? exchange_.add_status : protocol::StatusFlags{0};
   if (scan.response_done && exchange_.more_results_follow) added |= protocol::status::kMoreResultsExist;

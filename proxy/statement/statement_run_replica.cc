@@ -357,7 +357,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
 
     // What was sent has perhaps begun a transaction there.
     const auto leave = [&] {
-      const bool began = exchange.begin || (connection.status & protocol::status::kInTransaction) != 0;
+      const bool began = exchange.begin || (connection.state.status & protocol::status::kInTransaction) != 0;
       if (began) {
         shard_.pool(node).close(connection);
       } else {

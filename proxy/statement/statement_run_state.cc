@@ -280,7 +280,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
                                     Target target) {
   if (!run_.auxiliary) after_statement(connection, result, target);
   if (run_.text_prepare != nullptr && !result.is_error)
-    run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.incarnation;
+    run_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.prepared.incarnation;
   if (!result.is_error)
     state_.last.answered = routing::may_write(run_.statement->cls) ? 0 : hash_of(run_.request);
   // What was prepared somewhere is the last statement, though not the one that counted rows: as if it had
@@ -289,10 +289,10 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
     state_.last.target = target;  // SHOW WARNINGS speaks of a failed PREPARE, too
     state_.last.was_ok = result.ended_with_ok && !result.is_error;
     // What a replica has refused has left its warning there.
-    const bool keeps_warnings = connection.mariadb && !result.is_error && !missed_ &&
+    const bool keeps_warnings = connection.server.mariadb && !result.is_error && !missed_ &&
                                 state_.last.warnings == 0 && routing::keeps_warnings(*run_.statement);
     if (!keeps_warnings) state_.last.warned_by = target;
-    if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.mariadb))
+    if (!result.is_error && !routing::keeps_found_rows(*run_.statement, connection.server.mariadb))
       state_.last.counted_by = target;
     state_.last.local = {};
   } else if (run_.text_prepare != nullptr) {
@@ -308,10 +308,10 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   const routing::Statement* const prepared = run_.text_prepare != nullptr ? &run_.text_prepare->statement
                                              : run_.prepare != nullptr    ? &run_.prepare->statement
                                                                           : nullptr;
-  if (prepared != nullptr && connection.mariadb && !routing::keeps_warnings(*prepared))
+  if (prepared != nullptr && connection.server.mariadb && !routing::keeps_warnings(*prepared))
     state_.last.warned_by = target;
   // After a USE that failed the connection may be in a schema that is not the session's.
-  const bool in_foreign_schema = state_.schema.empty() && !connection.schema.empty();
+  const bool in_foreign_schema = state_.schema.empty() && !connection.state.schema.empty();
   connection.keep = bound_to(target) || (state_.last.warnings > 0 && !in_foreign_schema) ||
                     (target == Target::kWriter && state_.pins.user_variables);
   if (state_.transaction.next_sent_to() == target) {
@@ -331,9 +331,9 @@ void RunningStatement::follow_transaction(BackendConnection& connection, const E
   namespace status = protocol::status;
   const routing::TransactionState::Answer answer{
       .target = target,
-      .incarnation = connection.incarnation,
-      .in_transaction = (connection.status & status::kInTransaction) != 0,
-      .autocommit = (connection.status & status::kAutocommit) != 0,
+      .incarnation = connection.prepared.incarnation,
+      .in_transaction = (connection.state.status & status::kInTransaction) != 0,
+      .autocommit = (connection.state.status & status::kAutocommit) != 0,
       .is_error = result.is_error,
       .sent = result.command_sent,
       .understood = !was_not_understood(result),
@@ -341,9 +341,9 @@ void RunningStatement::follow_transaction(BackendConnection& connection, const E
       .keeps_access_mode = shard_.cluster().view().flavor == ServerFlavor::kMysql};
   if (run_.decision.beside_transaction) return state_.transaction.on_answer_beside(answer);
   const auto followed = state_.transaction.on_answer(*run_.statement, answer);
-  if (followed.in_transaction) connection.status |= status::kInTransaction;
+  if (followed.in_transaction) connection.state.status |= status::kInTransaction;
   if (followed.begun) state_.carried.set_beside = false;
-  if (followed.holds_next) connection.holds_next_transaction = true;
+  if (followed.holds_next) connection.state.holds_next_transaction = true;
 }
 
 void RunningStatement::after_statement(BackendConnection& connection, const ExchangeResult& result,
@@ -352,19 +352,19 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   if (!state_.initial_sql_mode_known) {
     state_.initial_sql_mode_known = true;
     if (state_.variables.find("sql_mode") == nullptr)
-      take_sql_mode(state_.lex_mode, connection.baseline.sql_mode);
-    if (connection.ran_init_connect && state_.variables.find("character_set_client") == nullptr) {
+      take_sql_mode(state_.lex_mode, connection.server.baseline.sql_mode);
+    if (connection.server.ran_init_connect && state_.variables.find("character_set_client") == nullptr) {
       state_.lex_mode.multibyte_backslash =
-          routing::multibyte_backslash_of(connection.baseline.character_set_client);
+          routing::multibyte_backslash_of(connection.server.baseline.character_set_client);
     }
-    if (connection.ran_init_connect && state_.variables.empty())
-      state_.take_defaults(connection.baseline.defaults);
+    if (connection.server.ran_init_connect && state_.variables.empty())
+      state_.take_defaults(connection.server.baseline.defaults);
   }
   // Nothing of a statement that could not be prepared was sent.
   const bool failed = result.is_error && result.command_sent;
   const bool may_lock = routing::is_opaque(*run_.statement) || run_.statement->uses_handler ||
                         routing::only_calls(*run_.statement, state_.lex_mode);
-  if (may_lock) connection.may_hold_locks = true;
+  if (may_lock) connection.state.may_hold_locks = true;
   follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.

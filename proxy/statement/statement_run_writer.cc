@@ -130,8 +130,8 @@ Awaitable<void> RunningStatement::await_last_insert_id() {
 Awaitable<void> RunningStatement::learn_last_insert_id() {
   if (state_.last.insert_id->pending) co_await await_last_insert_id();
   LastInsertId& id = *state_.last.insert_id;
-  if (id.certain || !backends_.writer || backends_.writer.connection->needs_reset ||
-      backends_.writer.connection->last_insert_id != state_.last.insert_id)
+  if (id.certain || !backends_.writer || backends_.writer.connection->state.needs_reset ||
+      backends_.writer.connection->state.last_insert_id != state_.last.insert_id)
     co_return;
   BackendPool& pool = shard_.pool(backends_.writer.connection->node);
   BackendConnection* const connection = pool.take_own(backends_.writer);

@@ -14,7 +14,7 @@ namespace {
 // COM_SET_OPTION with what is set already. COM_PING would change ROW_COUNT(), and so would any statement.
 Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, BackendConnection& connection) {
   connection.out.clear();
-  protocol::append_com_set_option(connection.out, connection.multi_statements);
+  protocol::append_com_set_option(connection.out, connection.state.multi_statements);
   ErrorCode error;
   co_await connection.stream.write_all(connection.out, {}, error);
   if (error) co_return std::nullopt;
@@ -27,7 +27,7 @@ Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, Back
   const protocol::ScanStep step = scanner.scan(packet);
   if (step.event != protocol::ScanEvent::kOk) co_return std::nullopt;
   const auto ok = protocol::parse_ok_packet(step.packet_payload, connection.capabilities);
-  if (ok && session.state.pins.unreported && !connection.mariadb) {
+  if (ok && session.state.pins.unreported && !connection.server.mariadb) {
     session.state.pins.untrackable |= reports_state_change(*ok);
     session.state.pins.unreported = false;
   }
@@ -52,7 +52,7 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
     pool.close(*connection);
     co_return;
   }
-  connection->status = *status;
+  connection->state.status = *status;
   session.state.transaction.flag_says_autocommit((*status & protocol::status::kAutocommit) != 0);
   session.state.transaction.on_status(routing::Target::kWriter,
                                       (*status & protocol::status::kInTransaction) != 0);

@@ -34,16 +34,16 @@ TEST(BackendConnector, LearnsWhatAConnectionBeginsWith) {
   ASSERT_NE(opened.connection, nullptr) << opened.reason;
   const BackendConnection& connection = *opened.connection;
   EXPECT_EQ(connection.node, 0U);
-  EXPECT_EQ(connection.thread_id, 100U);
-  EXPECT_FALSE(connection.mariadb);
-  EXPECT_FALSE(connection.multi_statements);
-  EXPECT_FALSE(connection.ran_init_connect);
-  EXPECT_EQ(connection.server_incarnation, 1U);
-  EXPECT_EQ(connection.status, protocol::status::kAutocommit);
-  EXPECT_EQ(connection.baseline.character_set_client, "utf8mb4");
-  EXPECT_EQ(connection.baseline.collation_connection, "utf8mb4_general_ci");
-  EXPECT_EQ(connection.baseline.sql_mode, "STRICT_TRANS_TABLES");
-  EXPECT_FALSE(connection.baseline.defaults.transaction_read_only);
+  EXPECT_EQ(connection.server.thread_id, 100U);
+  EXPECT_FALSE(connection.server.mariadb);
+  EXPECT_FALSE(connection.state.multi_statements);
+  EXPECT_FALSE(connection.server.ran_init_connect);
+  EXPECT_EQ(connection.server.incarnation, 1U);
+  EXPECT_EQ(connection.state.status, protocol::status::kAutocommit);
+  EXPECT_EQ(connection.server.baseline.character_set_client, "utf8mb4");
+  EXPECT_EQ(connection.server.baseline.collation_connection, "utf8mb4_general_ci");
+  EXPECT_EQ(connection.server.baseline.sql_mode, "STRICT_TRANS_TABLES");
+  EXPECT_FALSE(connection.server.baseline.defaults.transaction_read_only);
   // All questions behind the login are one write.
   EXPECT_EQ(harness.writer().round_trips(), 1U);
   const auto& received = harness.writer().received();
@@ -58,7 +58,7 @@ TEST(BackendConnector, AsksMariadbInItsOwnWords) {
   const ConnectResult opened =
       connect(harness, 1, "secret", key_of("app", protocol::capability::kInteractive));
   ASSERT_NE(opened.connection, nullptr) << opened.reason;
-  EXPECT_TRUE(opened.connection->mariadb);
+  EXPECT_TRUE(opened.connection->server.mariadb);
   const auto& received = harness.replica().received();
   EXPECT_EQ(received[0].text,
             "SET session_track_system_variables=_utf8mb4'*', session_track_schema=1, "
@@ -75,10 +75,10 @@ TEST(BackendConnector, TakesWhatTheServersVariablesSay) {
   });
   const ConnectResult opened = connect(harness, 0);
   ASSERT_NE(opened.connection, nullptr) << opened.reason;
-  const ConnectionBaseline& baseline = opened.connection->baseline;
+  const ConnectionBaseline& baseline = opened.connection->server.baseline;
   EXPECT_EQ(baseline.character_set_client, "latin1");
   EXPECT_EQ(baseline.character_set_results, "NULL");
-  EXPECT_TRUE(opened.connection->ran_init_connect);
+  EXPECT_TRUE(opened.connection->server.ran_init_connect);
   EXPECT_TRUE(baseline.defaults.auto_is_null);
   EXPECT_TRUE(baseline.defaults.tracks_transactions);
   EXPECT_TRUE(baseline.defaults.tracks_state_change);

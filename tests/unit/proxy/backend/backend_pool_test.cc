@@ -35,7 +35,7 @@ class BackendPoolTest : public testing::Test {
     socket.assign(asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), sockets[0]);
     EXPECT_TRUE(pool_.reserve());
     auto connection = std::make_unique<BackendConnection>(std::move(socket), 0, of);
-    connection->schema = schema;
+    connection->state.schema = schema;
     return pool_.add(std::move(connection), lease);
   }
 
@@ -65,7 +65,7 @@ TEST_F(BackendPoolTest, AnIdleConnectionStaysItsLeases) {
   EXPECT_EQ(pool_.in_use(), 0U);
   EXPECT_EQ(metrics_.leases_in_use.value(), 0);
   EXPECT_EQ(pool_.take_own(mine_), connection);
-  EXPECT_FALSE(connection->needs_reset);
+  EXPECT_FALSE(connection->state.needs_reset);
   EXPECT_EQ(pool_.take_own(yours_), nullptr);
 }
 
@@ -74,7 +74,7 @@ TEST_F(BackendPoolTest, WhoeverNeedsAnIdleConnectionTakesItOverAndResetsIt) {
   EXPECT_EQ(take(yours_), nullptr);  // in use
   pool_.put_back(*connection);
   EXPECT_EQ(take(yours_), connection);
-  EXPECT_TRUE(connection->needs_reset);
+  EXPECT_TRUE(connection->state.needs_reset);
   EXPECT_FALSE(mine_);
   EXPECT_EQ(pool_.take_own(mine_), nullptr);
 }
@@ -146,7 +146,7 @@ TEST_F(BackendPoolTest, AConnectionWithSomethingOfItsSessionIsKept) {
 
 TEST_F(BackendPoolTest, WhatInitConnectHasRunOnIsForNobodyElse) {
   BackendConnection* const connection = open(mine_);
-  connection->ran_init_connect = true;
+  connection->server.ran_init_connect = true;
   pool_.put_back(*connection);
   EXPECT_EQ(take(yours_), nullptr);
   pool_.abandon(mine_);
@@ -197,8 +197,8 @@ TEST_F(BackendPoolTest, ClosesWhatWasIdleForTooLong) {
 TEST_F(BackendPoolTest, ClosesIdleConnectionsToAnotherServer) {
   BackendConnection* const former = open(mine_);
   BackendConnection* const current = open(yours_);
-  former->server_incarnation = 1;
-  current->server_incarnation = 2;
+  former->server.incarnation = 1;
+  current->server.incarnation = 2;
   pool_.put_back(*former);
   pool_.put_back(*current);
   pool_.close_idle_of_other(2);

@@ -54,7 +54,7 @@ class ClusterKnowledgeTest : public testing::Test {
   // A wait on a connection to the replica, planned in the present era, has shown it.
   void learn(unsigned last) {
     BackendConnection connection(Socket(io_.get_executor()), 1, nullptr);
-    connection.server_incarnation = 1;
+    connection.server.incarnation = 1;
     knowledge_.learned_position(connection, knowledge_.position_era(1), position(last));
   }
 

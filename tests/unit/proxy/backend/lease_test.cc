@@ -277,12 +277,12 @@ TEST(Lease, WhereLoginsRunInitConnectNobodysConnectionIsTaken) {
     node.facts.init_connect = true;
   harness.publish();
   Seeker seeker(harness);
-  EXPECT_FALSE(seeker.acquire().connection->needs_reset);
+  EXPECT_FALSE(seeker.acquire().connection->state.needs_reset);
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
   // Behind a reset the login has no part in the session's state.
   Seeker after_reset(harness);
   after_reset.was_reset_ = true;
-  EXPECT_TRUE(after_reset.acquire().connection->needs_reset);
+  EXPECT_TRUE(after_reset.acquire().connection->state.needs_reset);
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
 }
 
@@ -294,7 +294,7 @@ TEST(Lease, ASessionThatForgotItsCollationTakesNoConnectionOfMariadb) {
   before.pool().abandon(before.lease_);
   Seeker seeker(harness);
   seeker.forgot_collation_ = true;
-  EXPECT_TRUE(seeker.acquire().connection->needs_reset);
+  EXPECT_TRUE(seeker.acquire().connection->state.needs_reset);
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
 }
 
@@ -302,10 +302,10 @@ TEST(Lease, ASchemaCannotBeLeftOnlyChanged) {
   Harness harness;
   Seeker seeker(harness);
   seeker.acquire();
-  seeker.lease_.connection->schema = "shop";
+  seeker.lease_.connection->state.schema = "shop";
   seeker.put_back();
   EXPECT_EQ(seeker.acquire_own(), nullptr);
-  EXPECT_EQ(seeker.acquire().connection->schema, "");
+  EXPECT_EQ(seeker.acquire().connection->state.schema, "");
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
 }
 

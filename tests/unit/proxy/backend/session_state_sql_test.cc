@@ -34,7 +34,7 @@ TEST(SessionStateSql, CharacterSetsAreThoseOfTheHandshake) {
   asio::io_context io;
   for (const Case& one : cases) {
     BackendConnection connection = connection_of(io);
-    connection.baseline = one.baseline;
+    connection.server.baseline = one.baseline;
     std::string sql;
     append_charsets_sql(sql, connection);
     EXPECT_EQ(sql, one.sql);
@@ -50,7 +50,7 @@ TEST(SessionStateSql, TrackersAreThoseThatTheServerHas) {
   EXPECT_EQ(mysql,
             "SET session_track_system_variables=_utf8mb4'*', session_track_schema=1, "
             "session_track_gtids=_utf8mb4'OWN_GTID'");
-  connection.mariadb = true;
+  connection.server.mariadb = true;
   std::string mariadb;
   append_trackers_sql(mariadb, connection);
   EXPECT_EQ(mariadb,

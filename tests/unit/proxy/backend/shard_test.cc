@@ -97,14 +97,14 @@ TEST(Shard, KnowsWhatAWaitHasShown) {
   Shard& shard = harness.shard();
   EXPECT_EQ(shard.cluster().known_position(1), position(100));
   BackendConnection connection = connection_to(harness, 1);
-  connection.server_incarnation = 1;
+  connection.server.incarnation = 1;
   shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(110));
   EXPECT_EQ(shard.cluster().known_position(1), position(110));
   // A connection to another server, and a wait that was planned by what meant something else.
-  connection.server_incarnation = 7;
+  connection.server.incarnation = 7;
   shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(120));
   EXPECT_EQ(shard.cluster().known_position(1), position(110));
-  connection.server_incarnation = 1;
+  connection.server.incarnation = 1;
   shard.cluster().learned_position(connection, shard.cluster().position_era(1) + 1, position(120));
   EXPECT_EQ(shard.cluster().known_position(1), position(110));
   // The next poll is of later.
@@ -116,7 +116,7 @@ TEST(Shard, AnotherEraForgetsWhatWasKnown) {
   Harness harness;
   Shard& shard = harness.shard();
   BackendConnection connection = connection_to(harness, 1);
-  connection.server_incarnation = 1;
+  connection.server.incarnation = 1;
   shard.cluster().learned_position(connection, shard.cluster().position_era(1), position(110));
   ++harness.view().nodes[1].position_era;
   harness.view().nodes[1].polled_at = Clock::time_point(Clock::now()) - milliseconds{10};
@@ -179,9 +179,9 @@ TEST(Shard, KnowsWhichConnectionsLeadToTheWriter) {
   Harness harness;
   Shard& shard = harness.shard();
   BackendConnection to_writer = connection_to(harness, 0);
-  to_writer.server_incarnation = 1;
+  to_writer.server.incarnation = 1;
   BackendConnection to_replica = connection_to(harness, 1);
-  to_replica.server_incarnation = 1;
+  to_replica.server.incarnation = 1;
   EXPECT_TRUE(shard.cluster().is_to_writer(to_writer));
   EXPECT_FALSE(shard.cluster().is_to_writer(to_replica));
   harness.view().writer = -1;
