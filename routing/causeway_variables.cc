@@ -21,15 +21,6 @@ constexpr std::array<std::string_view, kCausewayVariables> kNames = {
     "session_track_gtids",
 };
 
-size_t count_placeholders(std::string_view sql, const LexMode& mode) {
-  size_t count = 0;
-  SqlLexer lexer(sql, mode);
-  for (Token token = lexer.next(); token.kind != TokenKind::kEnd; token = lexer.next()) {
-    if (token.kind == TokenKind::kPlaceholder) ++count;
-  }
-  return count;
-}
-
 // `first_placeholder` is the number of the first ? in the value.
 CausewayAssignment make_assignment(CausewayVariable variable, const SetAssignment& source,
                                    const LexMode& mode, size_t first_placeholder) {
@@ -162,7 +153,7 @@ std::optional<CausewaySet> extract_causeway_assignments(std::string_view set_sql
     } else {
       append_remaining(result.remaining_sql, *assignment);
     }
-    result.placeholders += count_placeholders(assignment->value, mode);
+    result.placeholders += assignment->placeholders;
   }
   if (result.assignments.empty()) return {};
   return result;

@@ -22,8 +22,8 @@ std::string_view drop_last_terminators(std::string_view sql) {
 // What a read turns out to be by what its text mentions.
 StatementClass refine(const Statement& statement) {
   if (statement.cls != StatementClass::kRead) return statement.cls;
-  if (statement.has_locking_clause) return StatementClass::kLockingRead;
-  if (statement.calls_writer_function) return StatementClass::kWriterRead;
+  if (statement.mentions.locking_clause) return StatementClass::kLockingRead;
+  if (statement.mentions.writer_functions) return StatementClass::kWriterRead;
   return StatementClass::kRead;
 }
 
@@ -47,15 +47,15 @@ void classify_statement(StatementScanner& scanner, Statement& statement) {
   scanner.skip_to_end();
   // MariaDB's BEGIN NOT ATOMIC SET @@a = 1; END
   if (statement.compound && statement.cls == StatementClass::kDml && scanner.has_set_bare_variable())
-    statement.sets_connection_bound = true;
+    statement.set.connection_bound = true;
   statement.cls = refine(statement);
   // SET @a = 1 in a body is an assignment too.
   if (statement.compound && statement.cls == StatementClass::kDml)
-    statement.assigns_user_variables = statement.uses_user_variables;
+    statement.mentions.assigned_user_variables = statement.mentions.user_variables;
 }
 
-// SET STATEMENT a = 1 FOR ...: the class is that of the statement behind FOR; what its words mean was noted
-// already.
+// SET STATEMENT a = 1 FOR ...: the class is that of the statement behind FOR. Its words were noted already,
+// but not what they mean for such a class.
 void classify_statement_after_for(std::string_view text, const LexMode& mode, Statement& statement) {
   Statement inner;
   StatementScanner scanner(text, mode);
@@ -67,30 +67,24 @@ void classify_statement_after_for(std::string_view text, const LexMode& mode, St
   statement.cls = allowed ? inner.cls : StatementClass::kUnknown;
   statement.operation = inner.operation;
   statement.name = inner.name;
-  statement.read_only = inner.read_only;
-  statement.read_write = inner.read_write;
-  statement.consistent_snapshot = inner.consistent_snapshot;
-  statement.chain = inner.chain;
-  statement.release = inner.release;
-  statement.has_locking_clause = inner.has_locking_clause;
+  statement.transaction = inner.transaction;
+  statement.mentions |= inner.mentions;
+  // The FOR of SET STATEMENT ... FOR UPDATE t is no part of such a clause.
+  statement.mentions.locking_clause = inner.mentions.locking_clause;
   statement.shows_variables = inner.shows_variables;
-  statement.uses_diagnostics = inner.uses_diagnostics;
-  statement.uses_last_insert_id = inner.uses_last_insert_id;
   statement.calls_procedure = inner.calls_procedure;
   statement.compound = inner.compound;
-  statement.sets_connection_bound = inner.sets_connection_bound;
-  statement.uses_user_variables |= inner.uses_user_variables;
-  statement.assigns_user_variables |= inner.assigns_user_variables;
+  statement.set.connection_bound = inner.set.connection_bound;
 }
 
 void finish_set(const LexMode& mode, Statement& statement) {
   std::string_view after_for;
   statement.cls = classify_set(statement.text, mode, statement, after_for);
-  statement.is_set_statement = !after_for.empty();
-  if (!statement.is_set_statement) return;
+  statement.set.for_one_statement = !after_for.empty();
+  if (!statement.set.for_one_statement) return;
   // Its assignments are taken back.
-  statement.sets_connection_bound = false;
-  statement.needs_reported_form = false;
+  statement.set.connection_bound = false;
+  statement.set.needs_reported_form = false;
   classify_statement_after_for(after_for, mode, statement);
 }
 

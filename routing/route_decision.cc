@@ -33,11 +33,11 @@ Decision decide_without_forwarding(const Statement& statement, const SessionView
   const bool own_affair = session.pinned_to_replica && statement.cls != StatementClass::kAdmin &&
                           statement.cls != StatementClass::kPlugin;
   // Read-only servers refuse START TRANSACTION READ WRITE, too.
-  const bool begins_to_write = statement.cls == StatementClass::kBegin && statement.read_write;
+  const bool begins_to_write = statement.cls == StatementClass::kBegin && statement.transaction.read_write;
   if ((writes(statement.cls) && !own_affair) || begins_to_write) {
     return {.action = Action::kReadOnlyError, .reason = "write in a session that does not forward"};
   }
-  const bool for_next = statement.cls == StatementClass::kSetTransaction && statement.next_transaction_only;
+  const bool for_next = statement.cls == StatementClass::kSetTransaction && statement.transaction.next_only;
   if (for_next && session.transaction == Target::kNone)
     return {.action = Action::kRememberNextTransaction, .reason = "for the next transaction"};
   return run_on_replica("session does not forward", false);
@@ -52,11 +52,11 @@ bool refused_when_read_only(const Statement& statement) {
 }
 
 bool speaks_of_the_last_insert(const Statement& statement, const SessionView& session) {
-  return (statement.uses_last_insert_id || session.auto_is_null) && session.has_last_insert_id;
+  return (statement.mentions.last_insert_id || session.auto_is_null) && session.has_last_insert_id;
 }
 
 bool uses_user_variables_of(const SessionView& session, const Statement& statement) {
-  return statement.uses_user_variables && (session.has_user_variables || session.may_have_user_variables);
+  return statement.mentions.user_variables && (session.has_user_variables || session.may_have_user_variables);
 }
 
 // What the session has on the writer and on no replica, or is to have there: user variables, locks, temporary
@@ -77,21 +77,22 @@ bool belongs_on_writer(const Statement& statement, const SessionView& session) {
     default:
       return false;
   }
-  const bool variables = statement.assigns_user_variables || uses_user_variables_of(session, statement);
-  const bool state = statement.sets_connection_bound || statement.sets_role || statement.uses_handler ||
-                     statement.calls_writer_function || is_opaque(statement);
+  const bool variables =
+      statement.mentions.assigned_user_variables || uses_user_variables_of(session, statement);
+  const bool state = statement.set.connection_bound || statement.set.role || statement.uses_handler ||
+                     statement.mentions.writer_functions || is_opaque(statement);
   return variables || state || speaks_of_the_last_insert(statement, session);
 }
 
 bool speaks_of_the_last_statement(const Statement& statement) {
   return statement.cls == StatementClass::kDiagnostics ||
-         (statement.cls == StatementClass::kRead && statement.uses_diagnostics);
+         (statement.cls == StatementClass::kRead && statement.mentions.diagnostics);
 }
 
 // The server that has the answer to a question about the last statement; kNone: any.
 Target server_of_the_last(const Statement& statement, const SessionView& session) {
-  if (statement.asks_for_row_count) return session.last_target;
-  if (statement.asks_for_found_rows) return session.counted_by;
+  if (statement.mentions.row_count) return session.last_target;
+  if (statement.mentions.found_rows) return session.counted_by;
   return session.warned_by;
 }
 
@@ -101,7 +102,7 @@ Decision run_beside(Target target, std::string_view reason) {
 
 // SET GLOBAL and its like commit nothing; FLUSH, RESET and the rest of that class do.
 bool is_set(const Statement& statement) {
-  return statement.cls == StatementClass::kAdmin && statement.sets_globally;
+  return statement.cls == StatementClass::kAdmin && statement.set.globally;
 }
 
 // DDL and LOCK TABLES commit implicitly, a READ ONLY transaction too, and then run.
@@ -145,8 +146,8 @@ Decision decide_for_writer(const Statement& statement, const SessionView& sessio
     decision.takes_transaction_along = true;
     return decision;
   }
-  const bool last_insert_id = statement.uses_last_insert_id && statement.calls_writer_function;
-  const bool of_the_writer = statement.uses_user_lock || last_insert_id ||
+  const bool last_insert_id = statement.mentions.last_insert_id && statement.mentions.writer_functions;
+  const bool of_the_writer = statement.mentions.user_locks || last_insert_id ||
                              uses_user_variables_of(session, statement) ||
                              speaks_of_the_last_insert(statement, session);
   if (of_the_writer && reads_no_table(statement)) return run_beside(Target::kWriter, "of the writer");
@@ -187,7 +188,7 @@ Decision decide_in_deferred_transaction(const Statement& statement, const Sessio
       break;
     case StatementClass::kCommit:
     case StatementClass::kRollback:
-      return {.action = statement.chain ? Action::kDeferBegin : Action::kEndDeferred,
+      return {.action = statement.transaction.chain ? Action::kDeferBegin : Action::kEndDeferred,
               .reason = "nothing was sent"};
     default:
       return decide_first_in_transaction(statement, session);
@@ -204,7 +205,7 @@ bool may_be_answered_here(const SessionView& session) {
 }
 
 Decision decide_begin(const Statement& statement, const SessionView& session) {
-  if (!statement.consistent_snapshot && may_be_answered_here(session))
+  if (!statement.transaction.consistent_snapshot && may_be_answered_here(session))
     return {.action = Action::kDeferBegin, .reason = "begin"};
   if (starts_read_only(statement, session) && target_of_read_only(session) == Target::kReplica)
     return run_on_replica("read-only transaction", true);
@@ -227,10 +228,10 @@ Decision decide_implicit_transaction(const Statement& statement, const SessionVi
 
 Decision decide_read(const Statement& statement, const SessionView& session) {
   if (session.pinned_to_writer) return run_on_writer("session is pinned");
-  if (statement.assigns_user_variables) return run_on_writer("assigns a user variable");
+  if (statement.mentions.assigned_user_variables) return run_on_writer("assigns a user variable");
   if (uses_user_variables_of(session, statement)) return run_on_writer("uses user variables");
   if (speaks_of_the_last_insert(statement, session)) return run_on_writer("speaks of the last insert");
-  if (statement.calls_sql_calc_found_rows || !statement.uses_diagnostics) {
+  if (statement.mentions.sql_calc_found_rows || !statement.mentions.diagnostics) {
     Decision decision = run_on_replica("read", true);
     decision.may_rerun_on_writer = true;
     return decision;
@@ -255,12 +256,13 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
     case StatementClass::kCommit:
     case StatementClass::kRollback:
       // AND CHAIN begins a transaction even where none was open.
-      if (statement.chain && !may_be_answered_here(session)) return decide_begin(statement, session);
-      if (statement.chain) return {.action = Action::kDeferBegin, .reason = "begin"};
+      if (statement.transaction.chain && !may_be_answered_here(session))
+        return decide_begin(statement, session);
+      if (statement.transaction.chain) return {.action = Action::kDeferBegin, .reason = "begin"};
       if (!may_be_answered_here(session)) return run_on_writer("end of a transaction");
       return {.action = Action::kNothingOpen, .reason = "no transaction is open"};
     case StatementClass::kSetTransaction:
-      if (statement.next_transaction_only) {
+      if (statement.transaction.next_only) {
         return {.action = Action::kRememberNextTransaction, .reason = "for the next transaction"};
       }
       break;
@@ -269,13 +271,13 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       if (session.pinned_to_writer) return run_on_writer("session is pinned");
       // It ran as things were.
       if (session.moves_to_writer) return run_on_writer("session moves to the writer");
-      if (statement.assigns_user_variables || uses_user_variables_of(session, statement)) {
+      if (statement.mentions.assigned_user_variables || uses_user_variables_of(session, statement)) {
         return run_on_writer("user variables");
       }
-      if (statement.calls_writer_function || statement.has_locking_clause)
+      if (statement.mentions.writer_functions || statement.mentions.locking_clause)
         return run_on_writer("calls a writer's function");
-      if (statement.sets_connection_bound) return run_on_writer("sets what pins the session");
-      if (statement.sets_role) return run_on_writer("sets a role, which pins the session");
+      if (statement.set.connection_bound) return run_on_writer("sets what pins the session");
+      if (statement.set.role) return run_on_writer("sets a role, which pins the session");
       // USE of a schema that was created a moment ago needs the wait; SET may hold a subquery.
       return run_set_on_replica(statement);
     case StatementClass::kDiagnostics:
@@ -319,8 +321,8 @@ bool is_rejected(const Statement& statement, const RoutingPolicy& policy) {
 }
 
 bool starts_read_only(const Statement& statement, const SessionView& session) {
-  if (statement.read_only) return true;
-  if (statement.read_write) return false;
+  if (statement.transaction.read_only) return true;
+  if (statement.transaction.read_write) return false;
   const bool in_transaction = session.transaction != Target::kNone || session.begin_deferred;
   if (in_transaction && session.begin_keeps_access_mode)
     return session.transaction == Target::kReplica || (session.begin_deferred && session.deferred_read_only);

@@ -97,6 +97,7 @@ void SetReader::read_value(SetAssignment& assignment, bool commas_too) {
     if (depth <= 0 && set_statement_ && keyword_of(token_) == "FOR"_kw) break;
     if (is_operator(token_, "(")) ++depth;
     if (is_operator(token_, ")")) --depth;
+    if (token_.kind == TokenKind::kPlaceholder) ++assignment.placeholders;
     end = end_of(token_.text);
     advance();
   }

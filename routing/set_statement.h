@@ -32,9 +32,10 @@ struct SetAssignment {
       VariableScope::kNone;  // as written, or taken over from the last GLOBAL / SESSION before it
   std::string_view
       name;  // of variables: unquoted, case as written, with its component ("hot.key_buffer_size")
-  std::string_view value;  // right of the = or behind the keywords, trimmed, quotes kept
-  std::string_view span;   // the whole assignment, with its scope word, without the comma
-  bool at_form = false;    // a system variable written with @@, and nothing before it
+  std::string_view value;     // right of the = or behind the keywords, trimmed, quotes kept
+  std::string_view span;      // the whole assignment, with its scope word, without the comma
+  uint32_t placeholders = 0;  // number of ? in the value
+  bool at_form = false;       // a system variable written with @@, and nothing before it
 };
 
 // @@x = v, with no scope: MariaDB reports nothing of it, and of the transaction's characteristics both

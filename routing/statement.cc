@@ -1,6 +1,19 @@
 #include "routing/statement.h"
 
+#include <array>
+#include <bit>
+#include <cstddef>
+
 namespace causeway::routing {
+
+Mentions& Mentions::operator|=(const Mentions& others) {
+  using Flags = std::array<unsigned char, sizeof(Mentions)>;
+  auto all = std::bit_cast<Flags>(*this);
+  const auto more = std::bit_cast<Flags>(others);
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] |= more[i];
+  return *this = std::bit_cast<Mentions>(all);
+}
 
 std::string_view to_string(StatementClass cls) {
   switch (cls) {
@@ -77,8 +90,9 @@ CompletionType parse_completion_type(std::string_view value) {
 
 void complete(Statement& statement, CompletionType type) {
   if (statement.cls != StatementClass::kCommit && statement.cls != StatementClass::kRollback) return;
-  if (type == CompletionType::kChain && !statement.no_chain) statement.chain = true;
-  if (type == CompletionType::kRelease && !statement.no_release) statement.release = true;
+  if (type == CompletionType::kChain && !statement.transaction.no_chain) statement.transaction.chain = true;
+  if (type == CompletionType::kRelease && !statement.transaction.no_release)
+    statement.transaction.release = true;
 }
 
 }  // namespace causeway::routing

@@ -68,46 +68,48 @@ enum class LockKind : uint8_t {
   kBackup,     // LOCK INSTANCE FOR BACKUP, BACKUP STAGE, BACKUP LOCK: only their own end releases them
 };
 
-// What words mean wherever they stand in a statement.
+// What words mean wherever they stand in a statement. Nothing but flags: see operator|=.
 struct Mentions {
-  bool uses_user_variables = false;     // mentions @name at all
-  bool assigns_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
-  bool uses_diagnostics = false;        // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
-  bool asks_for_row_count = false;      // ... the first
-  bool asks_for_found_rows = false;     // ... the second
-  bool uses_last_insert_id = false;     // LAST_INSERT_ID(), @@last_insert_id, @@identity
+  bool user_variables = false;           // @name at all
+  bool assigned_user_variables = false;  // SET @a = ..., @a := ..., INTO @a
+  bool diagnostics = false;              // ROW_COUNT(), FOUND_ROWS(), @@warning_count, @@error_count
+  bool row_count = false;                // ... the first
+  bool found_rows = false;               // ... the second
+  bool last_insert_id = false;           // LAST_INSERT_ID(), @@last_insert_id, @@identity
   // @@aurora_..., @@causeway_...: an assignment or a use (see causeway_variables.h)
-  bool uses_causeway_variables = false;
-  bool uses_connection_id = false;           // CONNECTION_ID(), @@pseudo_thread_id
-  bool uses_forwarding_processlist = false;  // names aurora_forwarding_processlist
+  bool causeway_variables = false;
+  bool connection_id = false;           // CONNECTION_ID(), @@pseudo_thread_id
+  bool forwarding_processlist = false;  // aurora_forwarding_processlist
   // @@transaction_read_only, @@session_track_transaction_info, tables of session variables: what Causeway may
   // have set on the connection for itself.
-  bool shows_access_mode = false;
-  bool takes_user_lock = false;  // GET_LOCK()
-  bool uses_user_lock = false;   // that, RELEASE_LOCK(), RELEASE_ALL_LOCKS(), IS_FREE_LOCK(), IS_USED_LOCK()
+  bool access_mode = false;
+  bool get_lock = false;    // GET_LOCK()
+  bool user_locks = false;  // that, RELEASE_LOCK(), RELEASE_ALL_LOCKS(), IS_FREE_LOCK(), IS_USED_LOCK()
   // GET_LOCK & co., NEXTVAL & co., MASTER_POS_WAIT & co., LAST_INSERT_ID(n), @@last_gtid
-  bool calls_writer_function = false;
-  bool calls_sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
-  bool has_locking_clause = false;         // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
-  bool has_select = false;                 // SELECT somewhere: tells SET @a = (SELECT ...) from other SETs
-  bool has_from = false;                   // the word FROM stands somewhere: it may read a table
-  bool has_placeholders = false;           // ?
-  bool mentions_kill = false;              // the word KILL, which is reserved, stands somewhere
+  bool writer_functions = false;
+  bool sql_calc_found_rows = false;  // SELECT SQL_CALC_FOUND_ROWS
+  bool locking_clause = false;       // FOR UPDATE, FOR SHARE, LOCK IN SHARE MODE
+  bool select = false;               // tells SET @a = (SELECT ...) from other SETs
+  bool from = false;                 // it may read a table
+  bool kill = false;                 // the word, which is reserved
+
+  // What a part of the text mentions, or another statement of the same command, beside this.
+  Mentions& operator|=(const Mentions& others);
 
   friend bool operator==(const Mentions&, const Mentions&) = default;
 };
 
 // What a SET sets, user variables and Causeway's own excepted.
 struct SetFlags {
-  bool is_set_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
-  bool sets_globally = false;     // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
-  bool sets_role = false;         // SET ROLE
-  bool sets_autocommit = false;   // SET autocommit, or a SET of which a part is not understood
-  bool sets_connection_bound = false;     // SET timestamp, insert_id, ... (is_connection_bound_variable())
-  bool sets_unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
-  bool needs_reported_form = false;       // a SET of which servers do not report all (reported_form())
+  bool for_one_statement = false;  // MariaDB's SET STATEMENT ... FOR: cls is that of the statement behind FOR
+  bool globally = false;           // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
+  bool role = false;               // SET ROLE
+  bool autocommit = false;         // SET autocommit, or a SET of which a part is not understood
+  bool connection_bound = false;   // SET timestamp, insert_id, ... (is_connection_bound_variable())
+  bool unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
+  bool needs_reported_form = false;  // a SET of which servers do not report all (reported_form())
   // SET @@transaction_read_only = ... and its like, without SESSION: for the next transaction too
-  bool assigns_next_transaction = false;
+  bool next_transaction = false;
 
   friend bool operator==(const SetFlags&, const SetFlags&) = default;
 };
@@ -115,11 +117,11 @@ struct SetFlags {
 // What BEGIN, COMMIT, ROLLBACK and SET TRANSACTION say.
 struct TransactionClauses {
   // kBegin, kSetTransaction
-  bool read_only = false;              // ... READ ONLY
-  bool read_write = false;             // ... READ WRITE, said explicitly
-  bool consistent_snapshot = false;    // WITH CONSISTENT SNAPSHOT
-  bool next_transaction_only = false;  // SET TRANSACTION without SESSION
-  NextTransaction characteristics;     // kSetTransaction: all that it says
+  bool read_only = false;            // ... READ ONLY
+  bool read_write = false;           // ... READ WRITE, said explicitly
+  bool consistent_snapshot = false;  // WITH CONSISTENT SNAPSHOT
+  bool next_only = false;            // SET TRANSACTION without SESSION
+  NextTransaction characteristics;   // kSetTransaction: all that it says
   // kCommit, kRollback; completion_type decides where neither is said
   bool chain = false;       // AND CHAIN
   bool no_chain = false;    // AND NO CHAIN
@@ -130,7 +132,7 @@ struct TransactionClauses {
 };
 
 // Views point into the classified text.
-struct Statement : Mentions, SetFlags, TransactionClauses {
+struct Statement {
   StatementClass cls = StatementClass::kEmpty;
 
   // The statement without its terminator and the white space around it, comments kept.
@@ -151,6 +153,11 @@ struct Statement : Mentions, SetFlags, TransactionClauses {
   std::string_view prepared_text;
   std::string_view prepared_literal;
 
+  Mentions mentions;
+  SetFlags set;
+  TransactionClauses transaction;
+
+  uint32_t placeholders = 0;         // how many ? there are
   bool shows_variables = false;      // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
   bool shows_processlist = false;    // SHOW [FULL] PROCESSLIST and nothing behind it
   bool is_full = false;              // ... with FULL

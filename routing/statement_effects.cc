@@ -228,6 +228,29 @@ bool is_opaque(const Statement& statement) {
   }
 }
 
+Statement together(std::span<const Statement> statements) {
+  const Statement& first = statements.front();
+  Statement all = first;
+  bool unexplained = false;
+  for (const Statement& statement : statements) {
+    if (statement.cls == StatementClass::kDml) all.cls = StatementClass::kDml;
+    all.mentions |= statement.mentions;
+    all.calls_procedure |= statement.calls_procedure;
+    all.compound |= statement.compound;
+    all.uses_handler |= statement.uses_handler;
+    unexplained |= is_opaque(statement) && !statement.mentions.user_variables;
+  }
+  // What a procedure changes is explained by what its own CALL names.
+  all.mentions.user_variables &= !unexplained;
+  // What went before all of them, or goes ahead of them, only the first one meets.
+  all.mentions.diagnostics = first.mentions.diagnostics;
+  all.mentions.row_count = first.mentions.row_count;
+  all.mentions.found_rows = first.mentions.found_rows;
+  all.mentions.access_mode = first.mentions.access_mode;
+  all.mentions.from = first.mentions.from;
+  return all;
+}
+
 bool uses_named_variables_only(const Statement& statement, const LexMode& mode) {
   return reads_no_table(statement) && !may_call_stored_function(statement, mode);
 }
@@ -239,11 +262,11 @@ bool only_calls(const Statement& statement, const LexMode& mode) {
 
 bool reads_no_table(const Statement& statement) {
   if (statement.cls == StatementClass::kPrepare) return true;
-  if (is_opaque(statement) || statement.uses_handler || statement.has_from) return false;
+  if (is_opaque(statement) || statement.uses_handler || statement.mentions.from) return false;
   switch (statement.cls) {
     case StatementClass::kRead:
     case StatementClass::kWriterRead:
-      return statement.has_select && !statement.shows_variables;
+      return statement.mentions.select && !statement.shows_variables;
     case StatementClass::kDml:
       return statement.only_evaluates;
     case StatementClass::kSet:
@@ -256,9 +279,9 @@ bool reads_no_table(const Statement& statement) {
 
 bool can_be_replayed(const Statement& statement) {
   const bool leaves_something =
-      statement.sets_connection_bound || statement.sets_role || statement.cls == StatementClass::kPrepare;
-  return leaves_something && reads_no_table(statement) && !statement.has_placeholders &&
-         !statement.calls_writer_function;
+      statement.set.connection_bound || statement.set.role || statement.cls == StatementClass::kPrepare;
+  return leaves_something && reads_no_table(statement) && statement.placeholders == 0 &&
+         !statement.mentions.writer_functions;
 }
 
 bool keeps_warnings(const Statement& statement) {
@@ -277,7 +300,7 @@ bool keeps_warnings(const Statement& statement) {
 }
 
 bool keeps_found_rows(const Statement& statement, bool mariadb) {
-  if (statement.has_select || statement.calls_procedure) return false;
+  if (statement.mentions.select || statement.calls_procedure) return false;
   switch (statement.cls) {
     case StatementClass::kBegin:
     case StatementClass::kCommit:
@@ -321,7 +344,7 @@ bool may_commit(const Statement& statement) {
     case StatementClass::kDml:
       return is_opaque(statement);
     case StatementClass::kSet:
-      return statement.sets_autocommit;
+      return statement.set.autocommit;
     case StatementClass::kExecute:
     case StatementClass::kBegin:
     case StatementClass::kCommit:

@@ -2,6 +2,8 @@
 // "nothing of it was committed" repeats its transaction.
 #pragma once
 
+#include <span>
+
 #include "routing/sql_lexer.h"
 #include "routing/statement.h"
 
@@ -12,6 +14,10 @@ namespace causeway::routing {
 // not looked into. So whatever a statement can do it may have done: begin and end transactions, take locks,
 // make temporary tables, set variables.
 bool is_opaque(const Statement& statement);
+
+// One statement for several, at least one, that a server gets as one text: for what has to be there ahead of
+// them, and for what they leave behind.
+Statement together(std::span<const Statement> statements);
 
 // What may read no table, nor anything else that a transaction's snapshot has.
 bool reads_no_table(const Statement& statement);

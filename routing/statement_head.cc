@@ -78,7 +78,7 @@ Class classify_explain(StatementScanner& scanner, Statement& statement, bool run
   }
   const Class cls = classify_query(scanner).value_or(Class::kRead);
   scanner.skip_to_end();
-  if (!runs) statement.has_locking_clause = false;
+  if (!runs) statement.mentions.locking_clause = false;
   return cls == Class::kDml && !runs ? Class::kWriterRead : cls;
 }
 
@@ -130,7 +130,7 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
       return Class::kRead;
     case "STATUS"_kw:  // Last_query_cost is the last statement's, counters are the connection's
       statement.shows_variables = true;
-      statement.uses_diagnostics = !global;
+      statement.mentions.diagnostics = !global;
       return Class::kRead;
     case "PROCESSLIST"_kw:
       scanner.advance();
@@ -233,19 +233,19 @@ Class read_begin_options(StatementScanner& scanner, Statement& statement) {
   do {
     if (scanner.accept("WITH"_kw)) {
       if (!scanner.accept("CONSISTENT"_kw) || !scanner.accept("SNAPSHOT"_kw)) return Class::kUnknown;
-      statement.consistent_snapshot = true;
+      statement.transaction.consistent_snapshot = true;
       continue;
     }
     if (!scanner.accept("READ"_kw)) return Class::kUnknown;
     if (scanner.accept("ONLY"_kw)) {
-      statement.read_only = true;
+      statement.transaction.read_only = true;
     } else if (scanner.accept("WRITE"_kw)) {
-      statement.read_write = true;
+      statement.transaction.read_write = true;
     } else {
       return Class::kUnknown;
     }
   } while (scanner.accept_operator(','));
-  const bool contradicts_itself = statement.read_only && statement.read_write;
+  const bool contradicts_itself = statement.transaction.read_only && statement.transaction.read_write;
   return scanner.at_end() && !contradicts_itself ? Class::kBegin : Class::kUnknown;
 }
 
@@ -285,17 +285,17 @@ Class classify_end_of_transaction(StatementScanner& scanner, Statement& statemen
   if (scanner.accept("AND"_kw)) {
     const bool no = scanner.accept("NO"_kw);
     if (!scanner.accept("CHAIN"_kw)) return Class::kUnknown;
-    statement.chain = !no;
-    statement.no_chain = no;
+    statement.transaction.chain = !no;
+    statement.transaction.no_chain = no;
   }
   const bool no = scanner.accept("NO"_kw);
   if (scanner.accept("RELEASE"_kw)) {
-    statement.release = !no;
-    statement.no_release = no;
+    statement.transaction.release = !no;
+    statement.transaction.no_release = no;
   } else if (no) {
     return Class::kUnknown;
   }
-  const bool contradicts_itself = statement.chain && statement.release;
+  const bool contradicts_itself = statement.transaction.chain && statement.transaction.release;
   return scanner.at_end() && !contradicts_itself ? cls : Class::kUnknown;
 }
 
@@ -329,7 +329,7 @@ Class classify_flush(StatementScanner& scanner, Statement& statement) {
   if (scanner.keyword() != "TABLE"_kw && scanner.keyword() != "TABLES"_kw) {
     // The session's own counters begin anew: it wants to read those of what it runs next.
     for (; !scanner.at_end(); scanner.advance())
-      if (scanner.keyword() == "STATUS"_kw) statement.sets_connection_bound = true;
+      if (scanner.keyword() == "STATUS"_kw) statement.set.connection_bound = true;
     return Class::kAdmin;
   }
   scanner.advance();
@@ -357,7 +357,7 @@ Class classify_load(StatementScanner& scanner, Statement& statement) {
       statement.operation = scanner.keyword() == "DATA"_kw ? "LOAD DATA" : "LOAD XML";
       scanner.skip_to_end();
       // (column, @variable)
-      statement.assigns_user_variables = statement.uses_user_variables;
+      statement.mentions.assigned_user_variables = statement.mentions.user_variables;
       return Class::kLoadData;
     case "INDEX"_kw:
       return Class::kAdmin;
@@ -392,7 +392,7 @@ Class classify_execute(StatementScanner& scanner, Statement& statement) {
     }
     // It may be a SET @@a = 1, of which MariaDB reports nothing.
     const bool sets = text.text.find("@@") != std::string_view::npos;
-    if (!is_literal || sets) statement.sets_connection_bound = true;
+    if (!is_literal || sets) statement.set.connection_bound = true;
     return Class::kDml;
   }
   statement.name = scanner.token().name;
@@ -419,15 +419,15 @@ Class classify_use(StatementScanner& scanner, Statement& statement) {
 // A procedure may assign the user variables that it is given.
 Class classify_call(StatementScanner& scanner, Statement& statement) {
   scanner.skip_to_end();
-  statement.assigns_user_variables = statement.uses_user_variables;
+  statement.mentions.assigned_user_variables = statement.mentions.user_variables;
   statement.calls_procedure = true;
   return Class::kDml;
 }
 
 Class classify_diagnostics(StatementScanner& scanner, Statement& statement) {
   scanner.skip_to_end();
-  statement.uses_diagnostics = true;
-  statement.assigns_user_variables = statement.uses_user_variables;
+  statement.mentions.diagnostics = true;
+  statement.mentions.assigned_user_variables = statement.mentions.user_variables;
   return Class::kDiagnostics;
 }
 
@@ -568,10 +568,10 @@ namespace {
 
 bool read_transaction_characteristics(const SetAssignment& assignment, const LexMode& mode,
                                       Statement& statement) {
-  if (!parse_characteristics(assignment.value, mode, statement.characteristics)) return false;
-  statement.read_only = statement.characteristics.access == AccessMode::kReadOnly;
-  statement.read_write = statement.characteristics.access == AccessMode::kReadWrite;
-  statement.next_transaction_only = assignment.scope == VariableScope::kNone;
+  if (!parse_characteristics(assignment.value, mode, statement.transaction.characteristics)) return false;
+  statement.transaction.read_only = statement.transaction.characteristics.access == AccessMode::kReadOnly;
+  statement.transaction.read_write = statement.transaction.characteristics.access == AccessMode::kReadWrite;
+  statement.transaction.next_only = assignment.scope == VariableScope::kNone;
   return true;
 }
 
@@ -585,7 +585,7 @@ bool read_next_transaction(const SetAssignment& assignment, const LexMode& mode,
   const Token token = lexer.next();
   if (lexer.next().kind != TokenKind::kEnd) return false;
   const std::string_view value = token.name;
-  NextTransaction& next = statement.characteristics;
+  NextTransaction& next = statement.transaction.characteristics;
   if (equals_ignoring_case(assignment.name, "transaction_isolation") ||
       equals_ignoring_case(assignment.name, "tx_isolation")) {
     if (equals_ignoring_case(value, "READ-UNCOMMITTED")) next.isolation = Isolation::kReadUncommitted;
@@ -594,10 +594,10 @@ bool read_next_transaction(const SetAssignment& assignment, const LexMode& mode,
     if (equals_ignoring_case(value, "SERIALIZABLE")) next.isolation = Isolation::kSerializable;
     return next.any();
   }
-  statement.read_only = is_any_of(value, {"1", "ON", "TRUE"});
-  statement.read_write = is_any_of(value, {"0", "OFF", "FALSE"});
-  if (statement.read_only) next.access = AccessMode::kReadOnly;
-  if (statement.read_write) next.access = AccessMode::kReadWrite;
+  statement.transaction.read_only = is_any_of(value, {"1", "ON", "TRUE"});
+  statement.transaction.read_write = is_any_of(value, {"0", "OFF", "FALSE"});
+  if (statement.transaction.read_only) next.access = AccessMode::kReadOnly;
+  if (statement.transaction.read_write) next.access = AccessMode::kReadWrite;
   return next.any();
 }
 
@@ -621,15 +621,15 @@ struct SetContents {
 
 void note_session_variable(const SetAssignment& assignment, const LexMode& mode, SetContents& contents,
                            Statement& statement) {
-  if (causeway_variable(assignment.name)) statement.uses_causeway_variables = true;
-  if (is_connection_bound_variable(assignment.name)) statement.sets_connection_bound = true;
-  if (equals_ignoring_case(assignment.name, "autocommit")) statement.sets_autocommit = true;
-  if (is_unreplicated_write_variable(assignment.name)) statement.sets_unreplicated_writes = true;
+  if (causeway_variable(assignment.name)) statement.mentions.causeway_variables = true;
+  if (is_connection_bound_variable(assignment.name)) statement.set.connection_bound = true;
+  if (equals_ignoring_case(assignment.name, "autocommit")) statement.set.autocommit = true;
+  if (is_unreplicated_write_variable(assignment.name)) statement.set.unreplicated_writes = true;
   if (!is_bare(assignment)) return;
   if (is_transaction_characteristic(assignment.name)) {
     contents.next_transaction = assignment;
   } else if (mode.mariadb) {
-    statement.needs_reported_form = true;
+    statement.set.needs_reported_form = true;
   }
 }
 
@@ -638,17 +638,17 @@ bool note_assignment(const SetAssignment& assignment, const LexMode& mode, SetCo
                      Statement& statement) {
   ++contents.assignments;
   (assignment.kind == SetKind::kUnknown ? contents.in_doubt : contents.understood) = true;
-  if (sets_default_collation(assignment)) statement.sets_connection_bound = true;
+  if (sets_default_collation(assignment)) statement.set.connection_bound = true;
   switch (assignment.kind) {
     case SetKind::kSessionVariable:
       note_session_variable(assignment, mode, contents, statement);
       break;
     case SetKind::kGlobalVariable:
-      if (causeway_variable(assignment.name)) statement.uses_causeway_variables = true;
+      if (causeway_variable(assignment.name)) statement.mentions.causeway_variables = true;
       contents.admin = true;
       break;
     case SetKind::kUserVariable:
-      statement.assigns_user_variables = true;
+      statement.mentions.assigned_user_variables = true;
       break;
     case SetKind::kTransaction:
       if (!read_transaction_characteristics(assignment, mode, statement)) return false;
@@ -663,10 +663,10 @@ bool note_assignment(const SetAssignment& assignment, const LexMode& mode, SetCo
       contents.admin = true;
       break;
     case SetKind::kRole:
-      statement.sets_role = true;
+      statement.set.role = true;
       break;
     case SetKind::kCharset:
-      statement.needs_reported_form = true;
+      statement.set.needs_reported_form = true;
       break;
     case SetKind::kNames:
     case SetKind::kUnknown:
@@ -684,16 +684,16 @@ StatementClass classify_set(std::string_view text, const LexMode& mode, Statemen
   for (std::optional<SetAssignment> assignment = reader.next(); assignment; assignment = reader.next()) {
     if (!note_assignment(*assignment, mode, contents, statement)) return Class::kUnknown;
   }
-  if (contents.understood && contents.in_doubt) statement.sets_autocommit = true;
+  if (contents.understood && contents.in_doubt) statement.set.autocommit = true;
   after_for = reader.statement_after_for();
   if (contents.next_transaction) {
     if (contents.assignments == 1 && read_next_transaction(*contents.next_transaction, mode, statement)) {
-      statement.next_transaction_only = true;
+      statement.transaction.next_only = true;
       return Class::kSetTransaction;
     }
-    statement.assigns_next_transaction = true;
+    statement.set.next_transaction = true;
   }
-  statement.sets_globally = contents.admin;
+  statement.set.globally = contents.admin;
   if (contents.admin) return Class::kAdmin;
   return contents.understood ? contents.cls : Class::kUnknown;
 }

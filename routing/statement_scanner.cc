@@ -76,7 +76,8 @@ void StatementScanner::fetch() {
   lexer_.next(token_);
   keyword_ = kNoKeyword;
   // With one it sets what the function has from then on.
-  if (std::exchange(awaits_argument_, false) && !is_operator(')')) statement_->calls_writer_function = true;
+  if (std::exchange(awaits_argument_, false) && !is_operator(')'))
+    statement_->mentions.writer_functions = true;
   switch (token_.kind) {
     case TokenKind::kWord:
       keyword_ = keyword_of(token_);
@@ -84,7 +85,7 @@ void StatementScanner::fetch() {
       break;
     case TokenKind::kQuotedIdentifier:
       if (token_.name.size() == kForwardingProcesslist.size()) note_word();
-      if (is_variables_table(token_.name)) statement_->shows_access_mode = true;
+      if (is_variables_table(token_.name)) statement_->mentions.access_mode = true;
       break;
     case TokenKind::kOperator:
       note_operator();
@@ -96,7 +97,7 @@ void StatementScanner::fetch() {
       note_system_variable();
       break;
     case TokenKind::kPlaceholder:
-      statement_->has_placeholders = true;
+      ++statement_->placeholders;
       break;
     case TokenKind::kEnd:
     case TokenKind::kString:
@@ -111,39 +112,39 @@ void StatementScanner::note_word() {
     case kNoKeyword:
       if (token_.name.size() == kForwardingProcesslist.size() &&
           equals_ignoring_case(token_.name, kForwardingProcesslist)) {
-        statement_->uses_forwarding_processlist = true;
+        statement_->mentions.forwarding_processlist = true;
       }
-      if (is_variables_table(token_.name)) statement_->shows_access_mode = true;
+      if (is_variables_table(token_.name)) statement_->mentions.access_mode = true;
       break;
     case "FROM"_kw:
-      statement_->has_from = true;
+      statement_->mentions.from = true;
       break;
     case "UPDATE"_kw:
     case "SHARE"_kw:  // SELECT ... FOR UPDATE
-      if (previous_[0] == "FOR"_kw) statement_->has_locking_clause = true;
+      if (previous_[0] == "FOR"_kw) statement_->mentions.locking_clause = true;
       break;
     case "MODE"_kw:  // LOCK IN SHARE MODE
       if (previous_[0] == "SHARE"_kw && previous_[1] == "IN"_kw && previous_[2] == "LOCK"_kw) {
-        statement_->has_locking_clause = true;
+        statement_->mentions.locking_clause = true;
       }
       break;
     case "FOR"_kw:  // NEXT VALUE FOR sequence
       if (previous_[0] == "VALUE"_kw && (previous_[1] == "NEXT"_kw || previous_[1] == "PREVIOUS"_kw)) {
-        statement_->calls_writer_function = true;
+        statement_->mentions.writer_functions = true;
       }
       break;
     case "OUTFILE"_kw:
     case "DUMPFILE"_kw:
-      if (previous_[0] == "INTO"_kw) statement_->calls_writer_function = true;
+      if (previous_[0] == "INTO"_kw) statement_->mentions.writer_functions = true;
       break;
     case "KILL"_kw:
-      statement_->mentions_kill = true;
+      statement_->mentions.kill = true;
       break;
     case "SELECT"_kw:
-      statement_->has_select = true;
+      statement_->mentions.select = true;
       break;
     case "SQL_CALC_FOUND_ROWS"_kw:
-      statement_->calls_sql_calc_found_rows = true;
+      statement_->mentions.sql_calc_found_rows = true;
       break;
     default:
       break;
@@ -165,7 +166,7 @@ void StatementScanner::note_operator() {
       break;
     case ':':
       if (token_.text.size() == 2 && previous_kind_ == TokenKind::kUserVariable) {
-        statement_->assigns_user_variables = true;
+        statement_->mentions.assigned_user_variables = true;
       }
       break;
     default:
@@ -176,16 +177,16 @@ void StatementScanner::note_operator() {
 void StatementScanner::note_call(Keyword function) {
   switch (function) {
     case "GET_LOCK"_kw:
-      statement_->takes_user_lock = true;
-      statement_->uses_user_lock = true;
-      statement_->calls_writer_function = true;
+      statement_->mentions.get_lock = true;
+      statement_->mentions.user_locks = true;
+      statement_->mentions.writer_functions = true;
       break;
     case "RELEASE_LOCK"_kw:
     case "RELEASE_ALL_LOCKS"_kw:
     case "IS_FREE_LOCK"_kw:
     case "IS_USED_LOCK"_kw:
-      statement_->uses_user_lock = true;
-      statement_->calls_writer_function = true;
+      statement_->mentions.user_locks = true;
+      statement_->mentions.writer_functions = true;
       break;
     case "NEXTVAL"_kw:
     case "SETVAL"_kw:
@@ -196,26 +197,26 @@ void StatementScanner::note_call(Keyword function) {
     case "WAIT_FOR_EXECUTED_GTID_SET"_kw:
     case "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"_kw:
     case "BINLOG_GTID_POS"_kw:  // its argument is a position in the writer's binary log
-      statement_->calls_writer_function = true;
+      statement_->mentions.writer_functions = true;
       break;
     case "LAST_INSERT_ID"_kw:
-      statement_->uses_last_insert_id = true;
+      statement_->mentions.last_insert_id = true;
       awaits_argument_ = true;
       break;
     case "ROW_COUNT"_kw:
-      statement_->uses_diagnostics = true;
-      statement_->asks_for_row_count = true;
+      statement_->mentions.diagnostics = true;
+      statement_->mentions.row_count = true;
       break;
     case "FOUND_ROWS"_kw:
-      statement_->uses_diagnostics = true;
-      statement_->asks_for_found_rows = true;
+      statement_->mentions.diagnostics = true;
+      statement_->mentions.found_rows = true;
       break;
     case "EXTRACTVALUE"_kw:
     case "UPDATEXML"_kw:  // an XPath may name a user variable, $@a
-      statement_->uses_user_variables = true;
+      statement_->mentions.user_variables = true;
       break;
     case "CONNECTION_ID"_kw:
-      statement_->uses_connection_id = true;
+      statement_->mentions.connection_id = true;
       break;
     default:
       break;
@@ -227,8 +228,8 @@ void StatementScanner::note_user_variable() {
   const bool is_host = !token_.space_before && (previous_kind_ == TokenKind::kString ||
                                                 previous_kind_ == TokenKind::kQuotedIdentifier);
   if (is_host) return;
-  statement_->uses_user_variables = true;
-  if (previous_[0] == "INTO"_kw) statement_->assigns_user_variables = true;
+  statement_->mentions.user_variables = true;
+  if (previous_[0] == "INTO"_kw) statement_->mentions.assigned_user_variables = true;
 }
 
 void StatementScanner::note_system_variable() {
@@ -236,17 +237,17 @@ void StatementScanner::note_system_variable() {
   if (token_.scope == VariableScope::kNone && in_list) has_set_bare_variable_ = true;
   const std::string_view name = token_.name;
   if (equals_ignoring_case(name, "identity") || equals_ignoring_case(name, "last_insert_id")) {
-    statement_->uses_last_insert_id = true;
+    statement_->mentions.last_insert_id = true;
   } else if (equals_ignoring_case(name, "last_gtid")) {
-    statement_->calls_writer_function = true;
+    statement_->mentions.writer_functions = true;
   } else if (equals_ignoring_case(name, "warning_count") || equals_ignoring_case(name, "error_count")) {
-    statement_->uses_diagnostics = true;
+    statement_->mentions.diagnostics = true;
   } else if (equals_ignoring_case(name, "pseudo_thread_id")) {
-    statement_->uses_connection_id = true;
+    statement_->mentions.connection_id = true;
   } else if (is_access_mode(token_) || equals_ignoring_case(name, "session_track_transaction_info")) {
-    statement_->shows_access_mode = true;
+    statement_->mentions.access_mode = true;
   } else if (causeway_variable(name)) {
-    statement_->uses_causeway_variables = true;
+    statement_->mentions.causeway_variables = true;
   }
 }
 

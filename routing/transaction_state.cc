@@ -71,7 +71,7 @@ void TransactionState::begin_later(const Statement& statement, bool keeps_access
   view.begin_keeps_access_mode = keeps_access_mode;
   deferred_read_only_ = starts_read_only(statement, view);
   // Of two the first may be the one that says READ ONLY.
-  const bool same_again = was_read_only && deferred_read_only_ && !statement.read_only;
+  const bool same_again = was_read_only && deferred_read_only_ && !statement.transaction.read_only;
   if (statement.cls != StatementClass::kBegin) {
     begin_sql_ = "BEGIN";
   } else if (!same_again) {
@@ -98,9 +98,9 @@ void TransactionState::begin_again() {
 
 bool TransactionState::sends_next_with(const Statement& statement) const {
   if (!next_.any() || next_sent_to_ != Target::kNone) return false;
-  const bool shows_variables = statement.shows_access_mode || statement.shows_variables;
+  const bool shows_variables = statement.mentions.access_mode || statement.shows_variables;
   const bool begins_none = !is_begun() && statement.cls == StatementClass::kRead && shows_variables &&
-                           (autocommit_ || !statement.has_from);
+                           (autocommit_ || !statement.mentions.from);
   return !begins_none;
 }
 
@@ -128,10 +128,10 @@ bool TransactionState::takes_snapshot(const Statement& statement) const {
   const bool had = where_ == Target::kReplica && !snapshot_due_;
   switch (statement.cls) {
     case StatementClass::kBegin:
-      return statement.consistent_snapshot;
+      return statement.transaction.consistent_snapshot;
     case StatementClass::kCommit:
     case StatementClass::kRollback:
-      return had && !statement.chain;
+      return had && !statement.transaction.chain;
     case StatementClass::kEmpty:
     case StatementClass::kDiagnostics:
     case StatementClass::kSet:
@@ -150,8 +150,8 @@ NextTransaction TransactionState::characteristics_behind(const Statement& statem
   // MySQL: BEGIN in a transaction begins another of the same kind.
   NextTransaction all = was_open && answer.keeps_access_mode ? characteristics_ : NextTransaction{};
   if (answer.sent_next) add_characteristics(all, next_);
-  const bool read_only = begin_deferred_ ? deferred_read_only_ : statement.read_only;
-  const bool read_write = begin_deferred_ ? !read_only && read_only_ : statement.read_write;
+  const bool read_only = begin_deferred_ ? deferred_read_only_ : statement.transaction.read_only;
+  const bool read_write = begin_deferred_ ? !read_only && read_only_ : statement.transaction.read_write;
   if (read_only) all.access = AccessMode::kReadOnly;
   if (read_write) all.access = AccessMode::kReadWrite;
   return all;
@@ -177,7 +177,7 @@ TransactionState::Followed TransactionState::on_answer(const Statement& statemen
     left = characteristics_;
     close();
   }
-  const bool sent_next = answer.sent_next || statement.assigns_next_transaction;
+  const bool sent_next = answer.sent_next || statement.set.next_transaction;
   // Behind an error it only may have begun.
   const bool in_doubt = !begin_deferred_ && !was_open && doubt_ != TransactionDoubt::kNone;
   if (begin_deferred_ || (in_transaction && !in_doubt)) {
@@ -187,7 +187,7 @@ TransactionState::Followed TransactionState::on_answer(const Statement& statemen
   } else if (sent_next) {
     next_sent_to_ = answer.target;
     next_sent_incarnation_ = answer.incarnation;
-  } else if (left.any() && statement.sets_autocommit && !answer.is_error) {
+  } else if (left.any() && statement.set.autocommit && !answer.is_error) {
     // What ended so leaves them to the next one.
     next_ = left;
     followed.holds_next = true;

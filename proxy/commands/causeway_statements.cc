@@ -290,7 +290,7 @@ Awaitable<void> resolve_position(ClientSession& session) {
 OwnStatement apply(ClientSession& session, const routing::Statement& statement,
                    std::string_view processlist) {
   OwnStatement own;
-  if (statement.shows_variables && !statement.uses_causeway_variables) {
+  if (statement.shows_variables && !statement.mentions.causeway_variables) {
     const auto filter = routing::parse_show_filter(statement.text, session.state.lex_mode);
     if (filter) return show(session, statement, *filter);
   }
@@ -298,7 +298,7 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
   bool lacks_position = false;
   own.sql = with_values(session, statement.text, lacks_position);
   if (lacks_position) return refused(position_not_known());
-  if (statement.uses_forwarding_processlist) {
+  if (statement.mentions.forwarding_processlist) {
     const bool in_information_schema =
         routing::equals_ignoring_case(session.state.schema, "information_schema");
     own.sql = routing::replace_forwarding_processlist(own.sql, session.state.lex_mode, in_information_schema,
@@ -310,9 +310,9 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
 }  // namespace
 
 bool is_own_statement(const routing::Statement& statement) {
-  if (statement.uses_causeway_variables || statement.shows_variables) return true;
+  if (statement.mentions.causeway_variables || statement.shows_variables) return true;
   // What a stored routine or a view has in it is meant for whoever calls it.
-  return (statement.uses_connection_id || statement.uses_forwarding_processlist) &&
+  return (statement.mentions.connection_id || statement.mentions.forwarding_processlist) &&
          statement.cls != StatementClass::kDdl;
 }
 
@@ -327,7 +327,7 @@ Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routin
     co_return lacks_position ? refused(position_not_known()) : own;
   }
   std::string processlist;
-  if (statement.uses_forwarding_processlist) processlist = co_await forwarding_processlist(session);
+  if (statement.mentions.forwarding_processlist) processlist = co_await forwarding_processlist(session);
   co_return apply(session, statement, processlist);
 }
 

@@ -88,9 +88,9 @@ std::optional<Decision> common_decision(ClientSession& session) {
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.reused.classified.statements) {
     // What it sets is set for itself alone.
-    if (statement.is_set_statement) return std::nullopt;
+    if (statement.set.for_one_statement) return std::nullopt;
     const bool answered_here = is_own_statement(statement) || statement.shows_processlist ||
-                               statement.mentions_kill || !statement.prepared_literal.empty();
+                               statement.mentions.kill || !statement.prepared_literal.empty();
     if (answered_here) return std::nullopt;
     const Decision decision = routing::decide(statement, view, policy);
     const bool plain = statement.cls == StatementClass::kRead || statement.cls == StatementClass::kDml ||
@@ -150,22 +150,7 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
   if (!session.state.carried.unreported_calls.empty()) co_await ask_for_unreported_state(session);
   for (const Statement& statement : session.reused.classified.statements)
     co_await bring_what_functions_left(session, statement, {});
-  // For what happens afterwards the most consequential statement stands for all.
-  Statement together = session.reused.classified.statements.front();
-  bool unexplained = false;
-  for (const Statement& statement : session.reused.classified.statements) {
-    if (statement.cls == StatementClass::kDml) together.cls = StatementClass::kDml;
-    together.takes_user_lock |= statement.takes_user_lock;
-    together.assigns_user_variables |= statement.assigns_user_variables;
-    together.uses_last_insert_id |= statement.uses_last_insert_id;
-    together.calls_procedure |= statement.calls_procedure;
-    together.compound |= statement.compound;
-    together.uses_handler |= statement.uses_handler;
-    together.uses_user_variables |= statement.uses_user_variables;
-    unexplained |= routing::is_opaque(statement) && !statement.uses_user_variables;
-  }
-  // What a procedure changes is explained by what its own CALL names.
-  together.uses_user_variables &= !unexplained;
+  const Statement together = routing::together(session.reused.classified.statements.view());
   StatementRun run;
   run.statement = &together;
   run.several = true;

@@ -51,14 +51,6 @@ routing::SqlLexer lexer_of(const ClientSession& session, std::string_view sql) {
   return {sql, session.state.lex_mode};
 }
 
-size_t count_placeholders(const ClientSession& session, std::string_view sql) {
-  routing::SqlLexer lexer = lexer_of(session, sql);
-  size_t count = 0;
-  for (routing::Token token = lexer.next(); token.kind != routing::TokenKind::kEnd; token = lexer.next())
-    count += token.kind == routing::TokenKind::kPlaceholder ? 1 : 0;
-  return count;
-}
-
 // A parameter as an SQL literal; nothing for a type that Causeway's own variables never have.
 std::optional<std::string> literal(const protocol::ExecuteParameter& parameter) {
   if (parameter.is_long_data) return std::nullopt;
@@ -158,7 +150,7 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const routing::Statement& statement = prepared->statement;
   const bool own = is_own_statement(statement);
   if (own ? statement.cls == StatementClass::kSet : statement.shows_processlist) {
-    prepared->parameters = static_cast<uint16_t>(count_placeholders(session, prepared->client_sql));
+    prepared->parameters = static_cast<uint16_t>(statement.placeholders);
     const bool sent = co_await answer_prepared(session, *prepared, place.sequence_id);
     session.state.prepared.keep(std::move(prepared));
     co_return sent;
@@ -182,10 +174,10 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   if (own) {
     const OwnStatement as_now = co_await apply_own_statement(session, statement);
     if (as_now.kind == OwnStatement::Kind::kRewritten) prepared->server_sql = as_now.sql;
-  } else if (statement.needs_reported_form) {
+  } else if (statement.set.needs_reported_form) {
     prepared->server_sql = routing::reported_form(prepared->client_sql, session.state.lex_mode);
   }
-  const bool is_rewritten = own || statement.needs_reported_form;
+  const bool is_rewritten = own || statement.set.needs_reported_form;
   if (is_rewritten) {
     protocol::Buffer command;
     protocol::ByteWriter writer(command);

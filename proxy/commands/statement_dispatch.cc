@@ -75,13 +75,13 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
   session.state.transaction.forget_deferred();
   RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
-  outcome.close = outcome.close || statement.release;
+  outcome.close = outcome.close || statement.transaction.release;
   co_return outcome;
 }
 
 Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const Statement& statement,
                                                 AnswerPlace place) {
-  session.state.transaction.set_next(statement.characteristics);
+  session.state.transaction.set_next(statement.transaction.characteristics);
   return local_ok(session, statement, place);
 }
 
@@ -126,14 +126,14 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
                                          const routing::RoutingPolicy& policy) {
   constexpr Decision kKill{.action = Action::kReject, .operation = "KILL in another statement"};
   if (statement.cls != StatementClass::kDml) return std::nullopt;
-  if (statement.compound && statement.mentions_kill) return kKill;
+  if (statement.compound && statement.mentions.kill) return kKill;
   if (!statement.calls_procedure || statement.prepared_literal.empty()) return std::nullopt;
   routing::SqlLexer lexer(statement.prepared_literal, session.state.lex_mode);
   const std::string sql = routing::unquote(lexer.next(), session.state.lex_mode);
   routing::Classified inner;
   routing::classify(sql, session.state.lex_mode, inner);
   for (const Statement& hidden : inner.statements) {
-    if (hidden.cls == StatementClass::kKill || hidden.mentions_kill) return kKill;
+    if (hidden.cls == StatementClass::kKill || hidden.mentions.kill) return kKill;
     if (routing::is_rejected(hidden, policy))
       return Decision{.action = Action::kReject, .operation = hidden.operation};
   }
@@ -142,8 +142,8 @@ std::optional<Decision> hidden_rejection(const ClientSession& session, const Sta
 
 // Most statements to the writer use nothing of it, and need no coroutine to find that out.
 bool may_use_what_functions_left(const ClientSession& session, const Statement& statement) {
-  return session.state.carried.functions_called || statement.uses_user_variables ||
-         statement.assigns_user_variables || routing::is_opaque(statement);
+  return session.state.carried.functions_called || statement.mentions.user_variables ||
+         statement.mentions.assigned_user_variables || routing::is_opaque(statement);
 }
 
 }  // namespace
@@ -156,9 +156,10 @@ Awaitable<void> bring_what_functions_left(ClientSession& session, const Statemen
   if (session.state.carried.functions_left_state && session.state.pins.whole_session_on(Target::kWriter))
     co_return;
   // A question would be the last statement.
-  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  const bool speaks_of_the_last =
+      statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   routing::WriterVariables& variables = session.state.carried.writer_variables;
-  const bool names = statement.uses_user_variables || statement.assigns_user_variables;
+  const bool names = statement.mentions.user_variables || statement.mentions.assigned_user_variables;
   const bool uses_others = routing::is_opaque(statement) || session.state.carried.functions_called;
   if (!names && !(uses_others && variables.any_suspected())) co_return;
   routing::NamedVariables named = routing::named_variables(statement.text, session.state.lex_mode);
@@ -198,11 +199,12 @@ void warn_of_mistaken_hint(ClientSession& session, const routing::Hints& hints) 
 // What a procedure may have set on the replica, and a statement to the writer names for the first time.
 void note_variables_of_procedure(ClientSession& session, const Statement& statement,
                                  const Decision& decision) {
-  if (!session.state.carried.procedure_on_replica || !statement.uses_user_variables ||
+  if (!session.state.carried.procedure_on_replica || !statement.mentions.user_variables ||
       session.state.carried.set_beside)
     return;
   if (session.state.transaction.is_on(Target::kReplica) || decision.target != Target::kWriter) return;
-  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  const bool speaks_of_the_last =
+      statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   std::vector<std::string>& named = session.state.carried.named_since_procedure;
   for (std::string& name : routing::user_variables_of(statement.text, session.state.lex_mode)) {
     const bool is_known = std::ranges::any_of(
@@ -216,7 +218,8 @@ void note_variables_of_procedure(ClientSession& session, const Statement& statem
 // The next OK of the replica tells it: not one that others have a share in.
 bool asks_for_unreported_state(const ClientSession& session, const Statement& statement,
                                const Decision& decision) {
-  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  const bool speaks_of_the_last =
+      statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   if (session.state.carried.unreported_calls.empty() || speaks_of_the_last) return false;
   const bool has_no_ok = decision.target == Target::kReplica && statement.cls == StatementClass::kRead;
   return !has_no_ok || !session.state.carried.has_room_to_replay() ||
@@ -231,8 +234,9 @@ bool needs_replica_variables(const ClientSession& session, const Statement& stat
   if (session.state.transaction.is_on(Target::kReplica))
     return decision.takes_transaction_along ||
            (decision.beside_transaction && decision.target == Target::kWriter &&
-            statement.uses_user_variables);
-  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+            statement.mentions.user_variables);
+  const bool speaks_of_the_last =
+      statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   return !speaks_of_the_last && session.state.level != consistency::ReadConsistency::kOff;
 }
 
@@ -301,7 +305,8 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
   if (is_text_prepared(statement.cls) && !dispatch.as_it_is)
     co_return co_await run_text_prepared(session, dispatch);
-  const bool speaks_of_the_last = statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics;
+  const bool speaks_of_the_last =
+      statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   if (!speaks_of_the_last) co_await settle_next_transaction(session);
   if (statement.cls == StatementClass::kKill) {
     const RunOutcome outcome = co_await run_kill(session, statement, place);
@@ -350,7 +355,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     case Action::kNothingOpen: {
       session.state.transaction.spend_next();
       RunOutcome outcome = co_await local_ok(session, statement, place);
-      outcome.close = outcome.close || statement.release;
+      outcome.close = outcome.close || statement.transaction.release;
       co_return outcome;
     }
     case Action::kRememberNextTransaction:
@@ -366,7 +371,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   Dispatch reported = dispatch;
   protocol::Buffer reported_wire;
   const bool is_text = dispatch.prepared == nullptr && dispatch.text_execute == nullptr;
-  if (statement.needs_reported_form && is_text) {
+  if (statement.set.needs_reported_form && is_text) {
     make_query_packet(session, routing::reported_form(statement.text, session.state.lex_mode), reported_wire);
     reported.wire = reported_wire;
   }
@@ -374,7 +379,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
   run.statement = &statement;
   run.decision = decision;
   RunOutcome outcome = co_await run_statement(session, run);
-  if (statement.release && !outcome.is_error) outcome.close = true;
+  if (statement.transaction.release && !outcome.is_error) outcome.close = true;
   if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)
     note_temporary_table(session, statement);
   co_return outcome;

@@ -125,7 +125,7 @@ Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) 
     prepared->prepare_sql = std::move(text.prepare_sql);
     make_query_packet(session, prepared->prepare_sql, wire);
     rewritten.wire = wire;
-  } else if (prepared->statement.needs_reported_form) {
+  } else if (prepared->statement.set.needs_reported_form) {
     prepared->prepare_sql =
         prepare_of(statement.name, routing::reported_form(prepared->sql, session.state.lex_mode),
                    session.state.lex_mode);
@@ -185,7 +185,7 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
     if (!own.rows.empty()) as_it_is.extra_rows = &own.rows;
   }
   Statement executed = prepared.statement;
-  executed.uses_user_variables |= statement.uses_user_variables;
+  executed.mentions |= statement.mentions;
   executed.hints = statement.hints;
   as_it_is.statement = &executed;
   as_it_is.text_execute = &prepared;

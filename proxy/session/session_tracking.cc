@@ -142,7 +142,7 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
       case SessionTrackType::kSystemVariable:
         if (routing::is_reported_with_others(item->name)) {
           with_others = true;
-        } else if (!statement.is_set_statement || !is_taken_back(session, statement, item->name)) {
+        } else if (!statement.set.for_one_statement || !is_taken_back(session, statement, item->name)) {
           apply_variable(session, connection, *item);
         }
         break;
@@ -157,7 +157,7 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
         // Of what a procedure leaves behind nothing is in the text of its CALL: temporary tables, prepared
         // statements, user variables.
         if (is_on(item->value) && (session.state.pins.unreported ||
-                                   (routing::is_opaque(statement) && !statement.uses_user_variables)))
+                                   (routing::is_opaque(statement) && !statement.mentions.user_variables)))
           session.state.pins.untrackable = true;
         break;
       case SessionTrackType::kTransactionCharacteristics:
@@ -169,7 +169,7 @@ void apply_session_state(ClientSession& session, BackendConnection& connection, 
   protocol::SessionTrackReader again(ok.session_state);
   while (const auto item = again.next()) {
     if (item->type != SessionTrackType::kSystemVariable || !routing::is_reported_with_others(item->name) ||
-        (statement.is_set_statement && is_taken_back(session, statement, item->name)))
+        (statement.set.for_one_statement && is_taken_back(session, statement, item->name)))
       continue;
     apply_variable(session, connection, *item);
   }
@@ -185,10 +185,10 @@ bool reports_state_change(const protocol::OkPacket& ok) {
 
 void apply_unreported_state(ClientSession& session, BackendConnection& connection,
                             const routing::Statement& statement) {
-  if (statement.sets_connection_bound) session.state.pins.untrackable = true;
+  if (statement.set.connection_bound) session.state.pins.untrackable = true;
   const bool sets =
       statement.cls == routing::StatementClass::kSet || statement.cls == routing::StatementClass::kAdmin;
-  if (!sets || statement.is_set_statement) return;
+  if (!sets || statement.set.for_one_statement) return;
   routing::SetReader reader(statement.text, session.state.lex_mode);
   while (const auto assignment = reader.next()) {
     if (assignment->kind == routing::SetKind::kRole) session.state.pins.untrackable = true;
@@ -203,7 +203,7 @@ void append_client_session_state(const ClientSession& session, const routing::St
   const auto is_wanted = [&](const SessionTrackItem& item) {
     switch (item.type) {
       case SessionTrackType::kSystemVariable:
-        if (statement.needs_reported_form && !reports_itself(session, statement, item.name)) return false;
+        if (statement.set.needs_reported_form && !reports_itself(session, statement, item.name)) return false;
         return is_listed(item.name, session.state.trackers.variables
                                         ? std::string_view(*session.state.trackers.variables)
                                         : kVariablesTrackedByDefault);

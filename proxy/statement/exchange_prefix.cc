@@ -174,14 +174,14 @@ bool must_track_state_change(const BackendConnection& connection, const Exchange
 // A statement ahead of these would be the one that they speak of.
 bool speaks_of_the_last_statement(const Exchange& exchange) {
   return exchange.statement->cls == routing::StatementClass::kDiagnostics ||
-         exchange.statement->uses_diagnostics;
+         exchange.statement->mentions.diagnostics;
 }
 
 bool brings_user_variables(const ClientSession& session, const BackendConnection& connection,
                            const Exchange& exchange) {
   return !session.state.carried.assignments.empty() &&
          session.backends.target_of(connection) == routing::Target::kWriter &&
-         (!speaks_of_the_last_statement(exchange) || exchange.statement->uses_user_variables);
+         (!speaks_of_the_last_statement(exchange) || exchange.statement->mentions.user_variables);
 }
 
 // A replica has them to itself as long as the connection stays the session's.

@@ -53,7 +53,7 @@ void ExchangeRun::note_last_insert_id(const ScanStep& scan, uint64_t last_insert
       scan.event == ScanEvent::kResultSetEnd && statement.cls == routing::StatementClass::kDml;
   const bool may_have_set =
       exchange_.tell_last_insert_id && on_writer() &&
-      (statement.uses_last_insert_id || statement.calls_procedure || statement.compound || returning);
+      (statement.mentions.last_insert_id || statement.calls_procedure || statement.compound || returning);
   if (!inserted && !may_have_set) return;
   id.certain = false;
   connection_.state.last_insert_id = session_.state.last.insert_id;

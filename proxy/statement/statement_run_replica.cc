@@ -56,7 +56,7 @@ std::optional<milliseconds> RunningStatement::max_lag() const {
 }
 
 AccessOnReplica RunningStatement::access_on_replica() const {
-  if (run_.statement->shows_access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
+  if (run_.statement->mentions.access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
   if (state_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
   if (run_.auxiliary) return AccessOnReplica::kOwn;
   switch (run_.statement->cls) {
@@ -329,12 +329,12 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     exchange.access = access_on_replica();
     const bool calls_functions =
         forwards && !run_.auxiliary && routing::only_calls(*run_.statement, state_.lex_mode);
-    const bool needs_last_insert_id = run_.statement->uses_last_insert_id ||
+    const bool needs_last_insert_id = run_.statement->mentions.last_insert_id ||
                                       (in_transaction && state_.auto_is_null) ||
-                                      (calls_functions && !run_.statement->uses_diagnostics);
+                                      (calls_functions && !run_.statement->mentions.diagnostics);
     if (needs_last_insert_id) co_await learn_last_insert_id();
     exchange.tell_last_insert_id = needs_last_insert_id;
-    exchange.track_functions = calls_functions && !run_.statement->uses_diagnostics;
+    exchange.track_functions = calls_functions && !run_.statement->mentions.diagnostics;
     // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
     // elsewhere.
     const bool calls = in_transaction && forwards && routing::is_opaque(*run_.statement);

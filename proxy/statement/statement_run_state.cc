@@ -86,7 +86,7 @@ bool RunningStatement::may_use_variables_of_writer() const {
   if (!state_.carried.writer_variables.any() || state_.level == ReadConsistency::kOff) return false;
   if (state_.transaction.is_on(Target::kReplica) || run_.decision.beside_transaction) return false;
   const routing::Statement& statement = *run_.statement;
-  if (statement.cls == StatementClass::kDiagnostics || statement.uses_diagnostics) return false;
+  if (statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics) return false;
   return run_.several || !routing::uses_named_variables_only(statement, state_.lex_mode);
 }
 
@@ -130,7 +130,7 @@ Exchange RunningStatement::make_exchange() {
   exchange.set_transaction = sent_next_ = state_.transaction.sends_next_with(*run_.statement);
   // A BEGIN that succeeds has spent it.
   const bool begins = exchange.begin || run_.statement->cls == StatementClass::kBegin;
-  exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->assigns_next_transaction;
+  exchange.track_next = (exchange.set_transaction && !begins) || run_.statement->set.next_transaction;
   return exchange;
 }
 
@@ -165,13 +165,13 @@ void RunningStatement::update_pins(const ExchangeResult& result, Target target) 
     default:
       break;
   }
-  if (statement.takes_user_lock) pins.user_lock = true;
+  if (statement.mentions.get_lock) pins.user_lock = true;
   if (statement.uses_handler && !result.is_error) pins.untrackable = true;
   note_variables(statement, target);
   // Of GET DIAGNOSTICS an OK with a warning says that it has failed: what it names keeps its values.
   const bool assigned_none =
       statement.cls == StatementClass::kDiagnostics && (result.is_error || state_.last.warnings > 0);
-  if (statement.assigns_user_variables && target == Target::kReplica && !assigned_none)
+  if (statement.mentions.assigned_user_variables && target == Target::kReplica && !assigned_none)
     note_replica_variables(statement);
   if (result.is_error && routing::is_opaque(statement) && !was_not_understood(result)) pins.unreported = true;
   const bool forwards = state_.level != ReadConsistency::kOff;
@@ -194,7 +194,7 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
   const bool calls = routing::only_calls(statement, state_.lex_mode);
   const bool left = calls && result.state_changed;
   if (target == Target::kWriter) {
-    state_.pins.untrackable |= left && !statement.uses_user_variables;
+    state_.pins.untrackable |= left && !statement.mentions.user_variables;
     return;
   }
   const bool may_set = is_read(statement.cls) || statement.cls == StatementClass::kSet || calls;
@@ -203,11 +203,11 @@ void RunningStatement::note_functions(const ExchangeResult& result, Target targe
     state_.carried.writer_variables.may_have_changed_on_replica();
   if (!calls) return;
   state_.carried.functions_called = true;
-  state_.carried.functions_left_state |= left && !statement.has_placeholders;
+  state_.carried.functions_left_state |= left && statement.placeholders == 0;
   state_.pins.untrackable |= left;
   const bool unreported =
       result.without_trackers && session_.shard.cluster().view().flavor == ServerFlavor::kMysql;
-  if (statement.has_placeholders || (!left && !unreported)) return;
+  if (statement.placeholders > 0 || (!left && !unreported)) return;
   std::vector<std::string>& texts =
       unreported ? state_.carried.unreported_calls : state_.carried.statements_to_replay;
   if (state_.carried.has_room_to_replay() && statement.text.size() <= kMaxReplayedBytes)
@@ -220,7 +220,7 @@ void RunningStatement::note_variables(const routing::Statement& statement, Targe
   if (target != Target::kWriter) return;
   // A large INSERT is not read once more for nothing.
   std::vector<std::string> names;
-  const bool flagged = statement.uses_user_variables || statement.assigns_user_variables;
+  const bool flagged = statement.mentions.user_variables || statement.mentions.assigned_user_variables;
   if (run_.several) {
     names = names_of_several();
   } else if (flagged) {
@@ -232,8 +232,9 @@ void RunningStatement::note_variables(const routing::Statement& statement, Targe
     return;
   }
   state_.pins.user_variables = true;
-  if (statement.assigns_user_variables) state_.carried.set_beside |= run_.decision.beside_transaction;
-  const bool set_unseen = !run_.several && !statement.assigns_user_variables &&
+  if (statement.mentions.assigned_user_variables)
+    state_.carried.set_beside |= run_.decision.beside_transaction;
+  const bool set_unseen = !run_.several && !statement.mentions.assigned_user_variables &&
                           !state_.carried.writer_variables.unknown_of(names).empty();
   state_.pins.untrackable |= set_unseen;
   state_.carried.writer_variables.note(std::move(names));
@@ -263,7 +264,7 @@ bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
 SchemaUse RunningStatement::schema_use() const {
   if (without_schema_) return SchemaUse::kNone;
   const bool begins = state_.transaction.begin_deferred() || state_.transaction.next().any();
-  if (begins || run_.statement->assigns_user_variables) return SchemaUse::kCurrent;
+  if (begins || run_.statement->mentions.assigned_user_variables) return SchemaUse::kCurrent;
   const StatementClass cls = run_.statement->cls;
   return cls == StatementClass::kUse || cls == StatementClass::kDiagnostics ? SchemaUse::kAny
                                                                             : SchemaUse::kCurrent;
@@ -368,7 +369,7 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
   follow_transaction(connection, result, target);
   if (!result.is_error) apply_unreported_state(session_, connection, *run_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.
-  if (run_.statement->sets_unreplicated_writes && target == Target::kWriter) state_.pins.untrackable = true;
+  if (run_.statement->set.unreplicated_writes && target == Target::kWriter) state_.pins.untrackable = true;
   if (!result.is_error || failed) update_pins(result, target);
   settle_pins(target);
 }

@@ -165,21 +165,21 @@ bool RunningStatement::must_see_all() const {
                      cls == StatementClass::kWriterRead || cls == StatementClass::kBegin;
   if (!reads || run_.auxiliary || state_.transaction.is_open()) return false;
   // The check would be the last statement then.
-  if (run_.statement->uses_diagnostics && !run_.statement->has_from) return false;
+  if (run_.statement->mentions.diagnostics && !run_.statement->mentions.from) return false;
   const std::string_view hint = run_.statement->hints.consistency;
   const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
   const consistency::ReadConsistency level = hinted.value_or(state_.level);
   return level == consistency::ReadConsistency::kGlobal ||
          (level == consistency::ReadConsistency::kSession &&
           (run_.decision.target == Target::kReplica ||
-           (!history_.trusts_the_writer() && !run_.statement->uses_diagnostics)));
+           (!history_.trusts_the_writer() && !run_.statement->mentions.diagnostics)));
 }
 
 // Asked together with LAST_INSERT_ID(), ROW_COUNT() is asked here, though a replica may have run the last
 // statement. There is -1 behind rows and errors, as behind SHOW VARIABLES; behind an OK of what may run
 // there, 0.
 void RunningStatement::note_rows_counted_elsewhere() {
-  const bool elsewhere = run_.statement->asks_for_row_count && state_.last.target == Target::kReplica &&
+  const bool elsewhere = run_.statement->mentions.row_count && state_.last.target == Target::kReplica &&
                          !state_.last.local.any();
   if (!elsewhere) return;
   state_.last.local.kind = state_.last.was_ok ? LocalAnswer::Kind::kOk : LocalAnswer::Kind::kVariables;
@@ -257,7 +257,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     }
 
     const bool needs_last_insert_id =
-        run_.statement->uses_last_insert_id || run_.statement->cls == StatementClass::kDml;
+        run_.statement->mentions.last_insert_id || run_.statement->cls == StatementClass::kDml;
     if (needs_last_insert_id && state_.last.insert_id->pending) co_await await_last_insert_id();
     BackendConnection& connection = *acquired.connection;
     // What is written now is this writer's own: only what the session had before may be missing there.
@@ -272,7 +272,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     exchange.check_writer = !bound && must_see_all();
     exchange.goes_without_schema = true;
     exchange.track_functions = state_.level != consistency::ReadConsistency::kOff && !run_.auxiliary &&
-                               !run_.several && !run_.statement->uses_diagnostics &&
+                               !run_.several && !run_.statement->mentions.diagnostics &&
                                routing::only_calls(*run_.statement, state_.lex_mode);
     note_rows_counted_elsewhere();
     shard_.metrics().nodes[node].statements.add();

@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(replace_causeway_variables(
       sql, mode, [](CausewayVariable, VariableScope) { return "1"; }, 1));
   // What is left alone has no such table in it.
-  if (!classified.statements.front().uses_forwarding_processlist &&
+  if (!classified.statements.front().mentions.forwarding_processlist &&
       replace_forwarding_processlist(classified.statements.front().text, mode, true, "SELECT 1") !=
           classified.statements.front().text)
     std::abort();

@@ -79,7 +79,7 @@ TEST(Classify, FlagsOfOneStatementDoNotReachTheNext) {
   Classified classified;
   classify("SELECT GET_LOCK('a', 1), @a; SELECT (1; SELECT 2", {}, classified);
   ASSERT_EQ(classified.statements.size(), 3U);
-  EXPECT_TRUE(classified.statements[0].takes_user_lock);
+  EXPECT_TRUE(classified.statements[0].mentions.get_lock);
   EXPECT_EQ(testing::flags_of(classified.statements[1]), "");
   EXPECT_EQ(testing::flags_of(classified.statements[2]), "");
 }
@@ -127,9 +127,9 @@ TEST(Classify, AnsiQuotesMakeIdentifiersOfDoubleQuotes) {
   const LexMode ansi{.ansi_quotes = true};
   EXPECT_THAT(split("SELECT \"a\\\"; SELECT 2", ansi), ElementsAre("read: SELECT \"a\\\"", "read: SELECT 2"));
   EXPECT_THAT(split("SELECT \"a\\\"; SELECT 2"), ElementsAre("read: SELECT \"a\\\"; SELECT 2"));
-  EXPECT_TRUE(classify_one("SELECT \"get_lock\"('a', 1)", ansi).takes_user_lock);
-  EXPECT_FALSE(classify_one("SELECT \"get_lock\"('a', 1)").takes_user_lock);
-  EXPECT_TRUE(classify_one("SELECT @@\"last_insert_id\"", ansi).uses_last_insert_id);
+  EXPECT_TRUE(classify_one("SELECT \"get_lock\"('a', 1)", ansi).mentions.get_lock);
+  EXPECT_FALSE(classify_one("SELECT \"get_lock\"('a', 1)").mentions.get_lock);
+  EXPECT_TRUE(classify_one("SELECT @@\"last_insert_id\"", ansi).mentions.last_insert_id);
 }
 
 TEST(Classify, NoBackslashEscapesEndsAStringAtTheQuote) {
@@ -162,7 +162,7 @@ TEST(Classify, VersionCommentsDependOnTheServer) {
   const LexMode mysql8{.server_version = 80036};
   const LexMode mariadb{.server_version = 101106, .mariadb = true};
   const auto is_locking = [](std::string_view sql, const LexMode& mode) {
-    return classify_one(sql, mode).has_locking_clause;
+    return classify_one(sql, mode).mentions.locking_clause;
   };
   EXPECT_TRUE(is_locking("SELECT 1 /*!80036 FOR UPDATE */", mysql8));
   EXPECT_FALSE(is_locking("SELECT 1 /*!80037 FOR UPDATE */", mysql8));
@@ -196,8 +196,8 @@ TEST(Classify, NamesPreparedStatements) {
 }
 
 TEST(Classify, TellsAssignmentsFromQueries) {
-  EXPECT_FALSE(classify_one("SET @a = 1").has_select);
-  EXPECT_TRUE(classify_one("SET @a = (SELECT 1)").has_select);
+  EXPECT_FALSE(classify_one("SET @a = 1").mentions.select);
+  EXPECT_TRUE(classify_one("SET @a = (SELECT 1)").mentions.select);
 }
 
 TEST(Rejection, TextIsTheServersOwn) {
@@ -209,6 +209,27 @@ TEST(Rejection, TextIsTheServersOwn) {
             "This version of MySQL doesn't yet support 'LOAD XML with write forwarding'");
   EXPECT_EQ(rejection_message(classify_one("/*!50000 INSTALL */ COMPONENT 'x'").operation),
             "This version of MySQL doesn't yet support 'INSTALL COMPONENT with write forwarding'");
+}
+
+TEST(Classifier, PlaceholdersAreCounted) {
+  EXPECT_EQ(classify_one("SELECT '?', `?`, \"?\" /* ? */").placeholders, 0U);
+  EXPECT_EQ(classify_one("SELECT ?, f(?, ?) FROM t WHERE a = ?").placeholders, 4U);
+  EXPECT_EQ(classify_one("SET @a = ?, @@causeway_position = ?").placeholders, 2U);
+  EXPECT_EQ(classify_one("SET STATEMENT max_statement_time = ? FOR SELECT ?",
+                         LexMode{.server_version = 101106, .mariadb = true})
+                .placeholders,
+            2U);
+}
+
+TEST(Classifier, WhatSetStatementAssignsIsMentionedBesideWhatItIsMadeFor) {
+  const Statement statement = classify_one("SET STATEMENT a = LAST_INSERT_ID() FOR UPDATE t SET b = @c",
+                                           LexMode{.server_version = 101106, .mariadb = true});
+  EXPECT_TRUE(statement.mentions.last_insert_id);
+  EXPECT_TRUE(statement.mentions.user_variables);
+  EXPECT_FALSE(statement.mentions.locking_clause);
+  EXPECT_TRUE(classify_one("SET STATEMENT a = 1 FOR COMMIT AND NO CHAIN",
+                           LexMode{.server_version = 101106, .mariadb = true})
+                  .transaction.no_chain);
 }
 
 }  // namespace

@@ -313,7 +313,7 @@ TEST(RouteDecision, WhatTurnsTheBinaryLogOffRunsOnTheWriter) {
   EXPECT_EQ(where("SET skip_replication = 1"), "writer");
   Classified classified;
   classify("SET STATEMENT sql_log_bin = 0 FOR INSERT INTO t VALUES (1)", {.mariadb = true}, classified);
-  EXPECT_TRUE(classified.statements.front().sets_unreplicated_writes);
+  EXPECT_TRUE(classified.statements.front().set.unreplicated_writes);
 }
 
 TEST(RouteDecision, AReadOnlyTransactionThatNeedsTheWritersConnectionBeginsThere) {

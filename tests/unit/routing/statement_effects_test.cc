@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "routing/classifier.h"
 
 namespace causeway::routing {
@@ -190,6 +192,59 @@ TEST(StatementEffects, WhatCanBeReplayedOnAnotherServer) {
                           "SET timestamp = (SELECT 1 FROM t)", "SET timestamp = ?",
                           "SET timestamp = GET_LOCK('a', 0)", "CALL p(@a)"})
     EXPECT_FALSE(can_be_replayed(first_of(sql, kMysql))) << sql;
+}
+
+TEST(StatementEffects, MentionsOfSeveralAreAllThatAnyOfThemHas) {
+  for (size_t flag = 0; flag < sizeof(Mentions); ++flag) {
+    Mentions one;
+    const bool set = true;
+    std::memcpy(reinterpret_cast<char*>(&one) + flag, &set, 1);
+    Mentions all;
+    all |= one;
+    EXPECT_EQ(all, one) << flag;
+    all |= Mentions{};
+    EXPECT_EQ(all, one) << flag;
+    all |= one;
+    EXPECT_EQ(all, one) << flag;
+  }
+  Mentions both{.user_variables = true};
+  both |= {.kill = true};
+  EXPECT_EQ(both, (Mentions{.user_variables = true, .kill = true}));
+}
+
+TEST(StatementEffects, OneStandsForAllThatAreSentTogether) {
+  const auto of = [](std::string_view sql) {
+    Classified classified;
+    classify(sql, kMariadb, classified);
+    return together(classified.statements.view());
+  };
+  EXPECT_EQ(of("SELECT 1; SELECT 2 FROM t FOR UPDATE").cls, StatementClass::kRead);
+  EXPECT_EQ(of("SELECT 1; INSERT INTO t VALUES (1); SELECT 2").cls, StatementClass::kDml);
+  EXPECT_EQ(of("INSERT INTO t VALUES (1); SELECT 2").text, "INSERT INTO t VALUES (1)");
+
+  EXPECT_TRUE(of("SELECT 1; SELECT GET_LOCK('a', 1)").mentions.get_lock);
+  EXPECT_TRUE(of("SELECT 1; SELECT @a := 2").mentions.assigned_user_variables);
+  EXPECT_TRUE(of("INSERT INTO t VALUES (1); SELECT LAST_INSERT_ID()").mentions.last_insert_id);
+  EXPECT_TRUE(of("SELECT 1; CALL p()").calls_procedure);
+  EXPECT_TRUE(of("SELECT 1; HANDLER t OPEN").uses_handler);
+  EXPECT_TRUE(of("SELECT 1; BEGIN NOT ATOMIC SELECT 1; END").compound);
+
+  // A CALL is explained by the variables that it names itself.
+  EXPECT_TRUE(of("SELECT @a; CALL p(@b)").mentions.user_variables);
+  EXPECT_FALSE(of("SELECT @a; CALL p()").mentions.user_variables);
+  EXPECT_FALSE(of("CALL p(); SELECT @a").mentions.user_variables);
+}
+
+TEST(StatementEffects, OnlyTheFirstOfThemMeetsWhatWasThereBefore) {
+  const auto of = [](std::string_view sql) {
+    Classified classified;
+    classify(sql, kMysql, classified);
+    return together(classified.statements.view()).mentions;
+  };
+  const Mentions first = of("SELECT ROW_COUNT(), FOUND_ROWS(), @@transaction_read_only FROM t; SELECT 1");
+  EXPECT_TRUE(first.diagnostics && first.row_count && first.found_rows && first.access_mode && first.from);
+  const Mentions later = of("SELECT 1; SELECT ROW_COUNT(), FOUND_ROWS(), @@transaction_read_only FROM t");
+  EXPECT_FALSE(later.diagnostics || later.row_count || later.found_rows || later.access_mode || later.from);
 }
 
 }  // namespace
