@@ -287,8 +287,8 @@ Awaitable<bool> may_see_all(ClientSession& session) {
 
 }  // namespace
 
-Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch& dispatch) {
-  const routing::Statement& statement = *dispatch.statement;
+Awaitable<RunOutcome> answer_processlist(ClientSession& session, const ClientCommand& command) {
+  const routing::Statement& statement = *command.statement;
   session.shard.metrics().count(StatementTarget::kLocal, statement_kind(statement.cls));
   const bool see_all = co_await may_see_all(session);
   ProcessFilter filter{.user = session.identity.user,
@@ -300,11 +300,11 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch&
   const Columns all_columns = columns_of(flavor, statement.is_full);
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
   protocol::StatusFlags flags = local_status(session);
-  if (dispatch.place.more_results_follow) flags |= protocol::status::kMoreResultsExist;
-  const bool binary = dispatch.prepared != nullptr;
+  if (command.place.more_results_follow) flags |= protocol::status::kMoreResultsExist;
+  const bool binary = command.prepared != nullptr;
   // Not the session's own buffer, which stays as large as it has ever been.
   protocol::Buffer answer;
-  protocol::TextResultSetWriter writer(answer, session.client.capabilities, dispatch.place.sequence_id);
+  protocol::TextResultSetWriter writer(answer, session.client.capabilities, command.place.sequence_id);
   writer.columns(columns, flags);
   for (const Process& process : processes)
     append_row(writer, columns, binary, process);

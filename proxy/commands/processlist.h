@@ -11,12 +11,12 @@
 namespace causeway::proxy {
 
 struct ClientSession;
-struct Dispatch;
+struct ClientCommand;
 
 // Answers SHOW [FULL] PROCESSLIST, as text or in the binary protocol. A user sees its own sessions, one with
 // the right PROCESS all of them. Statements are shown with 100 characters at the most, as servers do, with
 // FULL 16 KiB.
-Awaitable<RunOutcome> answer_processlist(ClientSession& session, const Dispatch& dispatch);
+Awaitable<RunOutcome> answer_processlist(ClientSession& session, const ClientCommand& command);
 
 // A SELECT of literals with the columns and rows of information_schema.aurora_forwarding_processlist: at most
 // 2000 sessions, of each statement at most 1 KiB. IS_FORWARDED are those that have work on the writer: an

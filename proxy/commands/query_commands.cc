@@ -44,12 +44,9 @@ void apply_attributes(const protocol::ComQuery& query, routing::Hints& hints) {
 // One statement; `wire` is the packet to send on if it runs on a server.
 Awaitable<RunOutcome> run_one(ClientSession& session, const Statement& statement, Bytes wire,
                               AnswerPlace place, const std::vector<NameAndValue>* extra_rows = nullptr) {
-  Dispatch dispatch;
-  dispatch.statement = &statement;
-  dispatch.wire = wire;
-  dispatch.place = place;
-  dispatch.extra_rows = extra_rows;
-  const RunOutcome outcome = co_await dispatch_statement(session, dispatch);
+  const ClientCommand command{
+      .statement = &statement, .packets = wire, .place = place, .extra_rows = extra_rows};
+  const RunOutcome outcome = co_await dispatch_statement(session, command);
   co_return outcome;
 }
 
@@ -151,14 +148,8 @@ Awaitable<RunOutcome> run_together(ClientSession& session, Bytes wire, AnswerPla
   for (const Statement& statement : session.reused.classified.statements)
     co_await bring_what_functions_left(session, statement, {});
   const Statement together = routing::together(session.reused.classified.statements.view());
-  StatementRun run;
-  run.statement = &together;
-  run.several = true;
-  run.decision = *decision;
-  run.request = wire;
-  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(wire));
-  run.more_results_follow = place.more_results_follow;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand command{.statement = &together, .packets = wire, .place = place, .several = true};
+  const RunOutcome outcome = co_await run_statement(session, command, *decision);
   co_return outcome;
 }
 
@@ -230,14 +221,13 @@ Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_se
   protocol::Buffer wire;
   protocol::append_command(wire, protocol::Command::kPing, {}, session.client.capabilities);
   Statement statement;
-  StatementRun run;
-  run.statement = &statement;
-  run.decision =
+  const ClientCommand command{.statement = &statement,
+                              .packets = wire,
+                              .kind = protocol::ResponseKind::kOk,
+                              .place = {.sequence_id = first_sequence_id}};
+  const Decision decision =
       routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
-  run.request = wire;
-  run.kind = protocol::ResponseKind::kOk;
-  run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   co_return InitDbOutcome{.close = outcome.close, .is_error = outcome.is_error};
 }
 
@@ -249,18 +239,17 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
   if (!session.state.carried.unreported_calls.empty()) co_await ask_for_unreported_state(session);
   Statement statement;
   statement.cls = StatementClass::kUse;
-  StatementRun run;
-  run.statement = &statement;
-  run.decision =
+  const ClientCommand command{.statement = &statement,
+                              .packets = wire,
+                              .kind = protocol::ResponseKind::kOk,
+                              .place = {.sequence_id = first_sequence_id}};
+  const Decision decision =
       routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
-  run.request = wire;
-  run.kind = protocol::ResponseKind::kOk;
-  run.sequence_offset = static_cast<uint8_t>(first_sequence_id - 1);
   // It is no statement: what ROW_COUNT() and the like speak of stays where it is.
   const Target last_target = session.state.last.target;
   const Target warned_by = session.state.last.warned_by;
   LocalAnswer last_local = session.state.last.local;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   if (!outcome.is_error) {
     session.state.last.target = last_target;
     session.state.last.warned_by = warned_by;

@@ -34,13 +34,13 @@ constexpr int kMaxFailedChangesOfUser = 3;
 Awaitable<bool> run_read_command(ClientSession& session, Bytes wire, protocol::ResponseKind kind) {
   routing::Statement statement;
   statement.cls = routing::StatementClass::kRead;
-  StatementRun run;
-  run.statement = &statement;
-  run.decision = routing::decide(statement, session_view(session), {});
-  run.decision.may_rerun_on_writer = false;
-  run.request = wire;
-  run.kind = kind;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand command{.statement = &statement,
+                              .packets = wire,
+                              .kind = kind,
+                              .place = {.sequence_id = protocol::count_packets(wire)}};
+  routing::Decision decision = routing::decide(statement, session_view(session), {});
+  decision.may_rerun_on_writer = false;
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   co_return !outcome.close;
 }
 
@@ -60,13 +60,14 @@ Awaitable<bool> set_option(ClientSession& session, Bytes payload) {
 Awaitable<bool> debug(ClientSession& session, Bytes wire) {
   routing::Statement statement;
   statement.cls = routing::StatementClass::kAdmin;
-  StatementRun run;
-  run.statement = &statement;
-  run.decision = {.action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "COM_DEBUG"};
-  run.request = wire;
-  run.kind = protocol::ResponseKind::kOk;
-  run.auxiliary = true;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand command{.statement = &statement,
+                              .packets = wire,
+                              .kind = protocol::ResponseKind::kOk,
+                              .place = {.sequence_id = protocol::count_packets(wire)},
+                              .auxiliary = true};
+  const routing::Decision decision{
+      .action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "COM_DEBUG"};
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   co_return !outcome.close;
 }
 
@@ -161,7 +162,7 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uin
       return run_read_command(session, wire, protocol::ResponseKind::kStatistics);
     case Command::kInitDb: {
       const auto init_db = [](ClientSession& s, Bytes packets) -> Awaitable<bool> {
-        const InitDbOutcome outcome = co_await run_init_db(s, packets, 1);
+        const InitDbOutcome outcome = co_await run_init_db(s, packets, protocol::count_packets(packets));
         co_return !outcome.close;
       };
       return init_db(session, wire);

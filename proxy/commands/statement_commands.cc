@@ -188,15 +188,13 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   routing::Statement preparing;
   preparing.cls = StatementClass::kRead;
   preparing.hints = statement.hints;
-  StatementRun run;
-  run.statement = &preparing;
-  run.decision = decision;
-  run.request = is_rewritten ? Bytes(rewritten) : wire;
-  run.kind = protocol::ResponseKind::kPrepare;
-  run.prepare = prepared.get();
-  run.auxiliary = true;
-  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - protocol::count_packets(run.request));
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand command{.statement = &preparing,
+                              .packets = is_rewritten ? Bytes(rewritten) : wire,
+                              .kind = protocol::ResponseKind::kPrepare,
+                              .place = place,
+                              .prepare = prepared.get(),
+                              .auxiliary = true};
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   const bool is_somewhere =
       std::ranges::any_of(prepared->there, [](const PreparedThere& there) { return there.incarnation != 0; });
   if (is_somewhere && !outcome.is_error && !outcome.close) session.state.prepared.keep(std::move(prepared));
@@ -287,10 +285,8 @@ Awaitable<bool> execute_kill(ClientSession& session, PreparedStatement& statemen
   }
   routing::Classified classified;
   routing::classify(*sql, session.state.lex_mode, classified);
-  Dispatch dispatch;
-  dispatch.statement = &classified.statements.front();
-  dispatch.place = place;
-  const RunOutcome outcome = co_await dispatch_statement(session, dispatch);
+  const ClientCommand command{.statement = &classified.statements.front(), .place = place};
+  const RunOutcome outcome = co_await dispatch_statement(session, command);
   co_return !outcome.close;
 }
 
@@ -312,17 +308,17 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
   if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;
   if (is_own_statement(statement)) rows = co_await refresh_own(session, prepared);
-  Dispatch dispatch;
-  dispatch.statement = &statement;
-  dispatch.wire = command.wire;
   // No server opens one for a CALL.
   const bool with_cursor =
       command.execute != nullptr && command.execute->asks_for_cursor() && !statement.calls_procedure;
-  dispatch.kind = with_cursor ? protocol::ResponseKind::kExecuteWithCursor : protocol::ResponseKind::kExecute;
-  dispatch.place = place;
-  dispatch.extra_rows = rows.empty() ? nullptr : &rows;
-  dispatch.prepared = &command;
-  const RunOutcome outcome = co_await dispatch_statement(session, dispatch);
+  const ClientCommand to_run{
+      .statement = &statement,
+      .packets = command.wire,
+      .kind = with_cursor ? protocol::ResponseKind::kExecuteWithCursor : protocol::ResponseKind::kExecute,
+      .place = place,
+      .extra_rows = rows.empty() ? nullptr : &rows,
+      .prepared = &command};
+  const RunOutcome outcome = co_await dispatch_statement(session, to_run);
   drop_long_data(prepared);
   co_return !outcome.close;
 }
@@ -398,14 +394,14 @@ Awaitable<bool> run_on_cursor(ClientSession& session, PreparedStatement& prepare
   const PreparedCommand command{.statement = &prepared, .wire = wire};
   routing::Statement statement;
   statement.cls = StatementClass::kRead;
-  StatementRun run;
-  run.statement = &statement;
-  run.decision = {.action = Action::kRun, .target = prepared.cursor, .reason = "cursor"};
-  run.request = wire;
-  run.kind = kind;
-  run.prepared = &command;
-  run.auxiliary = true;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand to_run{.statement = &statement,
+                             .packets = wire,
+                             .kind = kind,
+                             .place = {.sequence_id = protocol::count_packets(wire)},
+                             .prepared = &command,
+                             .auxiliary = true};
+  const Decision decision{.action = Action::kRun, .target = prepared.cursor, .reason = "cursor"};
+  const RunOutcome outcome = co_await run_statement(session, to_run, decision);
   co_return !outcome.close;
 }
 

@@ -60,14 +60,10 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
   commit.cls = StatementClass::kCommit;
   protocol::Buffer wire;
   make_query_packet(session, "COMMIT AND NO CHAIN NO RELEASE", wire);
-  StatementRun run;
-  run.statement = &commit;
-  run.decision = Decision{.action = Action::kRun, .target = target, .reason = "begin elsewhere"};
-  run.request = wire;
-  run.sequence_offset = static_cast<uint8_t>(place.sequence_id - 1);
-  run.add_status = protocol::status::kInTransaction;
-  run.more_results_follow = place.more_results_follow;
-  const RunOutcome outcome = co_await run_statement(session, run);
+  const ClientCommand command{
+      .statement = &commit, .packets = wire, .place = place, .add_status = protocol::status::kInTransaction};
+  const Decision decision{.action = Action::kRun, .target = target, .reason = "begin elsewhere"};
+  const RunOutcome outcome = co_await run_statement(session, command, decision);
   if (!outcome.is_error) keep_begin(session, statement);
   co_return outcome;
 }
@@ -269,7 +265,7 @@ Awaitable<void> end_on_replica(ClientSession& session) {
   PacketView answer;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-    const InFlightScope in_flight(session, *connection);
+    const InFlightScope in_flight(session.backends, *connection);
     co_await connection->stream.write_all(out, {}, error);
     answer =
         co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
@@ -297,14 +293,14 @@ const Statement& completed(const ClientSession& session, const Statement& statem
 
 }  // namespace
 
-Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch) {
-  warn_of_mistaken_hint(session, dispatch.statement->hints);
+Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCommand& command) {
+  warn_of_mistaken_hint(session, command.statement->hints);
   std::optional<Statement> changed;
-  const Statement& statement = completed(session, *dispatch.statement, changed);
-  const AnswerPlace place = dispatch.place;
+  const Statement& statement = completed(session, *command.statement, changed);
+  const AnswerPlace place = command.place;
   if (const auto error = take_pending_error(session)) co_return co_await local_error(session, place, *error);
-  if (is_text_prepared(statement.cls) && !dispatch.as_it_is)
-    co_return co_await run_text_prepared(session, dispatch);
+  if (is_text_prepared(statement.cls) && !command.as_it_is)
+    co_return co_await run_text_prepared(session, command);
   const bool speaks_of_the_last =
       statement.cls == StatementClass::kDiagnostics || statement.mentions.diagnostics;
   if (!speaks_of_the_last) co_await settle_next_transaction(session);
@@ -312,7 +308,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     const RunOutcome outcome = co_await run_kill(session, statement, place);
     co_return outcome;
   }
-  if (statement.shows_processlist) co_return co_await answer_processlist(session, dispatch);
+  if (statement.shows_processlist) co_return co_await answer_processlist(session, command);
   const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
   Decision decision = hidden_rejection(session, statement, policy)
                           .value_or(routing::decide(statement, session_view(session), policy));
@@ -327,7 +323,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     if (!taken) co_return co_await lose_replica_variables(session, place);
   }
   if (decision.target == Target::kWriter && may_use_what_functions_left(session, statement))
-    co_await bring_what_functions_left(session, statement, dispatch.execute_text);
+    co_await bring_what_functions_left(session, statement, command.execute_text);
   switch (decision.action) {
     case Action::kRun:
       break;
@@ -368,17 +364,15 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch&
     co_return co_await local_error(session, place,
                                    not_supported_with_forwarding("DML that reads a temporary table"));
   }
-  Dispatch reported = dispatch;
-  protocol::Buffer reported_wire;
-  const bool is_text = dispatch.prepared == nullptr && dispatch.text_execute == nullptr;
+  ClientCommand to_run = command;
+  to_run.statement = &statement;
+  protocol::Buffer reported;
+  const bool is_text = command.prepared == nullptr && command.text_execute == nullptr;
   if (statement.set.needs_reported_form && is_text) {
-    make_query_packet(session, routing::reported_form(statement.text, session.state.lex_mode), reported_wire);
-    reported.wire = reported_wire;
+    make_query_packet(session, routing::reported_form(statement.text, session.state.lex_mode), reported);
+    to_run.packets = reported;
   }
-  StatementRun run = statement_run_of(reported);
-  run.statement = &statement;
-  run.decision = decision;
-  RunOutcome outcome = co_await run_statement(session, run);
+  RunOutcome outcome = co_await run_statement(session, to_run, decision);
   if (statement.transaction.release && !outcome.is_error) outcome.close = true;
   if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)
     note_temporary_table(session, statement);

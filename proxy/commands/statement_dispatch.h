@@ -20,7 +20,7 @@ Awaitable<void> bring_what_functions_left(ClientSession& session, const routing:
                                           std::string_view execute_text);
 
 // Answers the client, except where the outcome says that the connection has to be closed.
-Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const Dispatch& dispatch);
+Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCommand& command);
 
 // What the next command is to be answered with instead of being run: that a transaction was rolled back
 // because it was idle for too long. Said once.

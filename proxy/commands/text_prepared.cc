@@ -81,82 +81,80 @@ bool is_own_set(const TextPrepared& prepared) {
 }
 
 // A SET with Causeway's variables: what is left of it goes to a server as it is.
-Awaitable<RunOutcome> execute_own_set(ClientSession& session, const Dispatch& dispatch,
+Awaitable<RunOutcome> execute_own_set(ClientSession& session, const ClientCommand& command,
                                       const TextPrepared& prepared) {
   OwnStatement own = co_await apply_own_statement(session, prepared.statement);
   if (own.kind == OwnStatement::Kind::kError)
-    co_return co_await local_error(session, dispatch.place, own.error);
+    co_return co_await local_error(session, command.place, own.error);
   if (own.kind == OwnStatement::Kind::kOk)
-    co_return co_await local_ok(session, prepared.statement, dispatch.place);
+    co_return co_await local_ok(session, prepared.statement, command.place);
   routing::Classified rewritten;
   routing::classify(own.sql, session.state.lex_mode, rewritten);
   protocol::Buffer wire;
   make_query_packet(session, own.sql, wire);
-  Dispatch rest = dispatch;
+  ClientCommand rest = command;
   rest.statement = &rewritten.statements.front();
-  rest.wire = wire;
+  rest.packets = wire;
   const RunOutcome outcome = co_await dispatch_statement(session, rest);
   co_return outcome;
 }
 
-Awaitable<RunOutcome> prepare(ClientSession& session, const Dispatch& dispatch) {
-  const Statement& statement = *dispatch.statement;
+Awaitable<RunOutcome> prepare(ClientSession& session, const ClientCommand& command) {
+  const Statement& statement = *command.statement;
   const std::string key = key_of(statement);
   forget(session, key);
   if (session.state.text_prepared.size() >= kMaxTextPrepared) {
     const ClientError error = too_many_prepared_statements(kMaxTextPrepared);
-    co_return co_await local_error(session, dispatch.place, error);
+    co_return co_await local_error(session, command.place, error);
   }
   std::unique_ptr<TextPrepared> prepared = make_prepared(session, statement);
   const routing::Decision decision = where_to_prepare(session, prepared->statement);
   if (decision.action == Action::kReject) {
     session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
     const ClientError error = not_supported_with_forwarding(decision.operation);
-    co_return co_await local_error(session, dispatch.place, error);
+    co_return co_await local_error(session, command.place, error);
   }
   if (is_own_set(*prepared)) {
     session.state.text_prepared.insert_or_assign(key, std::move(prepared));
-    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
+    co_return co_await local_ok(session, statement, command.place, SessionChange::kOther);
   }
-  Dispatch rewritten = dispatch;
+  ClientCommand rewritten = command;
   protocol::Buffer wire;
   if (is_own_statement(prepared->statement)) {
     OwnText text = co_await own_text(session, *prepared, statement.name);
     prepared->prepare_sql = std::move(text.prepare_sql);
     make_query_packet(session, prepared->prepare_sql, wire);
-    rewritten.wire = wire;
+    rewritten.packets = wire;
   } else if (prepared->statement.set.needs_reported_form) {
     prepared->prepare_sql =
         prepare_of(statement.name, routing::reported_form(prepared->sql, session.state.lex_mode),
                    session.state.lex_mode);
     make_query_packet(session, prepared->prepare_sql, wire);
-    rewritten.wire = wire;
+    rewritten.packets = wire;
   }
-  StatementRun run = statement_run_of(rewritten);
-  run.decision = decision;
-  run.text_prepare = prepared.get();
-  run.auxiliary = true;
-  if (session.state.transaction.begin_deferred()) run.add_status = protocol::status::kInTransaction;
+  rewritten.text_prepare = prepared.get();
+  rewritten.auxiliary = true;
+  if (session.state.transaction.begin_deferred()) rewritten.add_status = protocol::status::kInTransaction;
   if (session.state.transaction.deferred_read_only())
-    run.add_status |= protocol::status::kInTransactionReadonly;
-  const RunOutcome outcome = co_await run_statement(session, run);
+    rewritten.add_status |= protocol::status::kInTransactionReadonly;
+  const RunOutcome outcome = co_await run_statement(session, rewritten, decision);
   if (!outcome.is_error) session.state.text_prepared.insert_or_assign(key, std::move(prepared));
   co_return outcome;
 }
 
-Awaitable<RunOutcome> unknown(ClientSession& session, const Dispatch& dispatch, std::string_view where) {
-  const ClientError error = unknown_prepared_statement(dispatch.statement->name, where);
-  co_return co_await local_error(session, dispatch.place, error);
+Awaitable<RunOutcome> unknown(ClientSession& session, const ClientCommand& command, std::string_view where) {
+  const ClientError error = unknown_prepared_statement(command.statement->name, where);
+  co_return co_await local_error(session, command.place, error);
 }
 
 }  // namespace
 
-Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& dispatch) {
-  const Statement& statement = *dispatch.statement;
-  Dispatch as_it_is = dispatch;
+Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const ClientCommand& command) {
+  const Statement& statement = *command.statement;
+  ClientCommand as_it_is = command;
   as_it_is.as_it_is = true;
   if (statement.cls == StatementClass::kPrepare && !statement.prepared_literal.empty())
-    co_return co_await prepare(session, dispatch);
+    co_return co_await prepare(session, command);
   const std::string key = key_of(statement);
   if (statement.cls == StatementClass::kPrepare) {
     forget(session, key);
@@ -169,14 +167,14 @@ Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& 
         session.state.pins.prepared_text || session.state.pins.untrackable || session.state.pins.unreported;
     if (may_be_on_server) co_return co_await dispatch_statement(session, as_it_is);
     const bool execute = statement.cls == StatementClass::kExecute;
-    co_return co_await unknown(session, dispatch, execute ? "EXECUTE" : "DEALLOCATE PREPARE");
+    co_return co_await unknown(session, command, execute ? "EXECUTE" : "DEALLOCATE PREPARE");
   }
   if (statement.cls == StatementClass::kDeallocate) {
     forget(session, key);
-    co_return co_await local_ok(session, statement, dispatch.place, SessionChange::kOther);
+    co_return co_await local_ok(session, statement, command.place, SessionChange::kOther);
   }
   TextPrepared& prepared = *found->second;
-  if (is_own_set(prepared)) co_return co_await execute_own_set(session, dispatch, prepared);
+  if (is_own_set(prepared)) co_return co_await execute_own_set(session, command, prepared);
   OwnText own;
   if (is_own_statement(prepared.statement)) {
     own = co_await own_text(session, prepared, statement.name);

@@ -7,11 +7,11 @@
 namespace causeway::proxy {
 
 struct ClientSession;
-struct Dispatch;
+struct ClientCommand;
 struct RunOutcome;
 
 // Answers one of the three. Those whose text is not a literal (PREPARE s FROM @variable) run on the writer
 // and pin the session there.
-Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const Dispatch& dispatch);
+Awaitable<RunOutcome> run_text_prepared(ClientSession& session, const ClientCommand& command);
 
 }  // namespace causeway::proxy

@@ -74,7 +74,7 @@ struct Activity {
   protocol::Command command = protocol::Command::kConnect;  // kSleep between commands
   Clock::time_point since = Clock::time_point::min();
   std::string_view statement_text;  // that the command runs; empty for most
-  CountedSession counted;           // see count_session()
+  CountedSession counted;           // what the metrics' gauges have of it
   bool mistaken_hint_said = false;
 };
 
@@ -109,36 +109,56 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   StatementBuffers reused;
 };
 
+// What the run of a command reads and changes of its session. Nothing below proxy/commands/ gets more to see
+// than this: not who the client is, nor what others are shown of it. Valid as long as the session.
+struct SessionParts {
+  // A session is given where its parts are asked for.
+  SessionParts(ClientSession& session)  // NOLINT(google-explicit-constructor)
+      : shard(session.shard),
+        listener(session.listener),
+        session_id(session.id),
+        client(session.client),
+        login(session.identity.login),
+        state(session.state),
+        history(session.history),
+        backends(session.backends),
+        waiter(session.waiter),
+        reused(session.reused) {}
+
+  Shard& shard;
+  const ListenerConfig& listener;
+  const uint32_t& session_id;
+  ClientChannel& client;
+  AccountLogin& login;
+  SessionState& state;
+  consistency::SessionHistory& history;
+  Backends& backends;
+  Waiter& waiter;
+  StatementBuffers& reused;
+};
+
 // An answer is awaited on the connection: the worker's watchdog cancels it, and KILL finds it.
 class InFlightScope {
  public:
-  InFlightScope(ClientSession& session, BackendConnection& connection) : session_(session) {
-    session_.backends.in_flight = &connection;
+  InFlightScope(Backends& backends, BackendConnection& connection) : backends_(backends) {
+    backends_.in_flight = &connection;
   }
   InFlightScope(const InFlightScope&) = delete;
   InFlightScope& operator=(const InFlightScope&) = delete;
-  ~InFlightScope() { session_.backends.in_flight = nullptr; }
+  ~InFlightScope() { backends_.in_flight = nullptr; }
 
  private:
-  ClientSession& session_;
+  Backends& backends_;
 };
 
-// Which of the session's servers this connection is to.
-inline routing::Target target_of(const ClientSession& session, const BackendConnection& connection) {
-  return connection.lease == &session.backends.writer ? routing::Target::kWriter : routing::Target::kReplica;
-}
-
-// By what a server would read the text of a statement of the session as it is now.
-ParseContext parse_context(const ClientSession& session);
-
-// Whatever it waits for ends now: on its client, on a server, to be woken.
-inline void end_waits(ClientSession& session) {
+// Whatever the session waits for ends now: on its client, on a server, to be woken.
+inline void end_waits(SessionParts session) {
   session.client.stream.cancel();
   if (session.backends.in_flight != nullptr) session.backends.in_flight->stream.cancel();
   session.waiter.wake_up.set();
 }
 
-// Makes the metrics' gauges say what the session is now. Behind every command.
-void count_session(ClientSession& session);
+// What the metrics' gauges are to say of a session that is logged in, or is not yet.
+CountedSession counted_as(const SessionState& state, const Backends& backends, bool logged_in);
 
 }  // namespace causeway::proxy

@@ -17,7 +17,7 @@ StatusFlags with_more_results(StatusFlags flags, bool more_results_follow) {
   return more_results_follow ? static_cast<StatusFlags>(flags | protocol::status::kMoreResultsExist) : flags;
 }
 
-Awaitable<bool> send_answer(ClientSession& session) {
+Awaitable<bool> send_answer(SessionParts session) {
   ErrorCode error;
   session.shard.metrics().traffic.client_bytes_out.add(session.client.answer.size());
   co_await session.client.stream.write_all(session.client.answer, {}, error);
@@ -26,7 +26,7 @@ Awaitable<bool> send_answer(ClientSession& session) {
 
 }  // namespace
 
-StatusFlags local_status(const ClientSession& session) {
+StatusFlags local_status(const SessionParts& session) {
   StatusFlags flags = session.state.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
   if (session.state.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
   if (session.state.lex_mode.ansi_quotes && session.state.lex_mode.mariadb)
@@ -36,7 +36,7 @@ StatusFlags local_status(const ClientSession& session) {
   return flags;
 }
 
-Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow,
+Awaitable<bool> answer_ok(SessionParts session, uint8_t sequence_id, bool more_results_follow,
                           SessionChange change) {
   session.state.last.local.pinged = true;
   session.client.scratch.clear();
@@ -60,21 +60,21 @@ Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more
   return send_answer(session);
 }
 
-Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id) {
+Awaitable<bool> answer_eof(SessionParts session, uint8_t sequence_id) {
   session.client.answer.clear();
   protocol::append_result_set_end(session.client.answer, {.status_flags = local_status(session)}, sequence_id,
                                   session.client.capabilities);
   return send_answer(session);
 }
 
-Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error) {
+Awaitable<bool> answer_error(SessionParts session, uint8_t sequence_id, const ClientError& error) {
   session.state.last.local = {.kind = LocalAnswer::Kind::kError, .error = error};
   session.client.answer.clear();
   append_error(session.client.answer, error, sequence_id);
   return send_answer(session);
 }
 
-Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+Awaitable<std::optional<uint8_t>> answer_name_value_rows(SessionParts session, uint8_t sequence_id,
                                                          std::span<const NameAndValue> rows,
                                                          bool more_results_follow) {
   constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},

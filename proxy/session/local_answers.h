@@ -16,7 +16,7 @@
 namespace causeway::proxy {
 
 // The status flags that a server would show for the session between statements.
-protocol::StatusFlags local_status(const ClientSession& session);
+protocol::StatusFlags local_status(const SessionParts& session);
 
 // Each is the session's last answer from then on (LocalAnswer; of an OK that of a PING), and sends one
 // answer, whose first packet has this sequence id; false: the client is gone.
@@ -25,16 +25,16 @@ protocol::StatusFlags local_status(const ClientSession& session);
 // session_track_transaction_info=OFF; MariaDB does not), or any other change, if session_track_state_change
 // is on.
 enum class SessionChange : uint8_t { kNone, kTransactionBegun, kTransactionEnded, kOther };
-Awaitable<bool> answer_ok(ClientSession& session, uint8_t sequence_id, bool more_results_follow = false,
+Awaitable<bool> answer_ok(SessionParts session, uint8_t sequence_id, bool more_results_follow = false,
                           SessionChange change = SessionChange::kNone);
 // What ends rows, where a command is answered with it: EOF, or OK that looks like it.
-Awaitable<bool> answer_eof(ClientSession& session, uint8_t sequence_id);
-Awaitable<bool> answer_error(ClientSession& session, uint8_t sequence_id, const ClientError& error);
+Awaitable<bool> answer_eof(SessionParts session, uint8_t sequence_id);
+Awaitable<bool> answer_error(SessionParts session, uint8_t sequence_id, const ClientError& error);
 
 // Rows of two columns, as SHOW VARIABLES and SHOW STATUS have them. The sequence id that follows; nothing if
 // the client is gone.
 using NameAndValue = std::pair<std::string, std::string>;
-Awaitable<std::optional<uint8_t>> answer_name_value_rows(ClientSession& session, uint8_t sequence_id,
+Awaitable<std::optional<uint8_t>> answer_name_value_rows(SessionParts session, uint8_t sequence_id,
                                                          std::span<const NameAndValue> rows,
                                                          bool more_results_follow = false);
 

@@ -19,6 +19,12 @@ void append_assignment(std::string& sql, std::string_view variable, std::string_
 
 }  // namespace
 
+bool is_read_otherwise(const ParseContext& one, const ParseContext& other) {
+  return one.sql_mode != other.sql_mode || one.character_set_client != other.character_set_client ||
+         one.character_set_connection != other.character_set_connection ||
+         one.collation_connection != other.collation_connection;
+}
+
 void append_parse_variables_sql(std::string& sql, const ParseContext& context,
                                 const ConnectionBaseline& baseline) {
   sql += "SET ";

@@ -22,6 +22,9 @@ struct ParseContext {
   friend bool operator==(const ParseContext&, const ParseContext&) = default;
 };
 
+// Whether a text with the same schema may mean something else in the one context than in the other.
+bool is_read_otherwise(const ParseContext& one, const ParseContext& other);
+
 // Appends the SET that gives a connection the context's variables; `baseline` has those that the session has
 // left alone.
 void append_parse_variables_sql(std::string& sql, const ParseContext& context,

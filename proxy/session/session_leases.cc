@@ -8,9 +8,9 @@
 namespace causeway::proxy {
 namespace {
 
-LeaseSeeker seeker_for(ClientSession& session, const BackendLease& lease) {
+LeaseSeeker seeker_for(SessionParts session, const BackendLease& lease) {
   return {.shard = session.shard,
-          .login = session.identity.login,
+          .login = session.login,
           .waiter = session.waiter,
           .in_flight = session.backends.in_flight,
           .schema = session.state.schema,
@@ -21,25 +21,25 @@ LeaseSeeker seeker_for(ClientSession& session, const BackendLease& lease) {
 
 }  // namespace
 
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+BackendConnection* acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive) {
   return acquire_own(seeker_for(session, lease), node, lease, use, must_be_alive);
 }
 
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+Awaitable<AcquireResult> acquire(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline) {
   const LeaseSeeker seeker = seeker_for(session, lease);
   AcquireResult acquired = co_await acquire(seeker, node, lease, use, deadline);
   co_return acquired;
 }
 
-Awaitable<bool> still_answers(ClientSession& session, size_t node) {
+Awaitable<bool> still_answers(SessionParts session, size_t node) {
   const LeaseSeeker seeker = seeker_for(session, session.backends.replica);
   const bool answers = co_await still_answers(seeker, node);
   co_return answers;
 }
 
-void give_back(ClientSession& session) {
+void give_back(SessionParts session) {
   Shard& shard = session.shard;
   session.backends.former_writer = kNoNode;
   for (BackendLease* lease : {&session.backends.writer, &session.backends.replica}) {
@@ -56,11 +56,11 @@ void give_back(ClientSession& session) {
   }
 }
 
-void leave_former_writer(ClientSession& session) {
+void leave_former_writer(SessionParts session) {
   const size_t node = session.backends.writer.connection->node;
-  session.shard.logger().warning(
-      "a session loses what it had on a former writer",
-      {{"session", std::to_string(session.id)}, {"node", session.shard.cluster().view().nodes[node].name}});
+  session.shard.logger().warning("a session loses what it had on a former writer",
+                                 {{"session", std::to_string(session.session_id)},
+                                  {"node", session.shard.cluster().view().nodes[node].name}});
   session.backends.former_writer = node;
   session.shard.pool(node).close(*session.backends.writer.connection);
 }

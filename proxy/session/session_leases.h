@@ -8,18 +8,18 @@
 namespace causeway::proxy {
 
 // As the functions of lease.h with these names, for one of the session's two leases.
-BackendConnection* acquire_own(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+BackendConnection* acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
                                bool must_be_alive);
-Awaitable<AcquireResult> acquire(ClientSession& session, size_t node, BackendLease& lease, SchemaUse use,
+Awaitable<AcquireResult> acquire(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline);
-Awaitable<bool> still_answers(ClientSession& session, size_t node);
+Awaitable<bool> still_answers(SessionParts session, size_t node);
 
 // The session needs its connections no more. Those with something of it in them that a reset would have to
 // roll back or free are closed: locks must not wait for the next session to come.
-void give_back(ClientSession& session);
+void give_back(SessionParts session);
 
 // The writer is another server than the one that the session's connection is to: what the session has there
 // is given up, so that it holds up nobody there. Its next statement says so.
-void leave_former_writer(ClientSession& session);
+void leave_former_writer(SessionParts session);
 
 }  // namespace causeway::proxy

@@ -11,13 +11,13 @@ using consistency::SessionHistory;
 
 namespace {
 
-void tell_not_there(ClientSession& session, const NodeView& writer) {
+void tell_not_there(SessionParts session, const NodeView& writer) {
   session.shard.metrics().consistency.tokens_dropped.add();
   session.shard.logger().warning("a position was dropped: the new writer does not have it",
                                  {{"writer", writer.name}});
 }
 
-void tell_not_comparable(ClientSession& session, const NodeView& writer) {
+void tell_not_comparable(SessionParts session, const NodeView& writer) {
   session.shard.metrics().consistency.tokens_not_comparable.add();
   session.shard.logger().warning(
       "what a session wrote to a former writer may be lost: its position says nothing to the new one",
@@ -32,7 +32,7 @@ bool of_another_log(const Position& position, const Position& writer) {
 
 }  // namespace
 
-void check_token(ClientSession& session) {
+void check_token(SessionParts session) {
   const ClusterView& view = session.shard.cluster().view();
   const NodeView* writer = view.writer_node();
   if (writer == nullptr) return;
@@ -46,7 +46,7 @@ void check_token(ClientSession& session) {
   }
 }
 
-Awaitable<HandedPosition> take_position(ClientSession& session, const Position& position) {
+Awaitable<HandedPosition> take_position(SessionParts session, const Position& position) {
   if (position.empty()) co_return HandedPosition::kTaken;
   Shard& shard = session.shard;
   const ClusterView& view = shard.cluster().view();

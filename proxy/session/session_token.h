@@ -8,7 +8,7 @@ namespace causeway::proxy {
 
 // Before the token is looked at: what the writer of now does not have is dropped, once per change of writer,
 // since it would never arrive; and a token stays short.
-void check_token(ClientSession& session);
+void check_token(SessionParts session);
 
 // What becomes of a position that a session is to see (SET causeway_position).
 enum class HandedPosition : uint8_t {
@@ -19,6 +19,6 @@ enum class HandedPosition : uint8_t {
 
 // Asks the writer if the monitor's last poll does not tell. A binary log position of a writer that is none
 // any more cannot be compared: it is taken as "everything that is committed now".
-Awaitable<HandedPosition> take_position(ClientSession& session, const consistency::Position& position);
+Awaitable<HandedPosition> take_position(SessionParts session, const consistency::Position& position);
 
 }  // namespace causeway::proxy

@@ -38,7 +38,7 @@ bool is_listed(std::string_view name, std::string_view list) {
   return false;
 }
 
-void observe_write(ClientSession& session, PositionKind kind, std::string_view text) {
+void observe_write(SessionParts session, PositionKind kind, std::string_view text) {
   const auto position = Position::parse(kind, text);
   if (position) {
     session.history.wrote(*position);
@@ -47,7 +47,7 @@ void observe_write(ClientSession& session, PositionKind kind, std::string_view t
   }
 }
 
-void keep_variable(ClientSession& session, BackendConnection& connection, std::string_view name,
+void keep_variable(SessionParts session, BackendConnection& connection, std::string_view name,
                    std::string_view value) {
   const bool was_current = connection.state.applied_version == session.state.variables.version();
   switch (session.state.variables.set(name, value)) {
@@ -64,7 +64,7 @@ void keep_variable(ClientSession& session, BackendConnection& connection, std::s
 }
 
 // SET last_insert_id, or identity: what LAST_INSERT_ID() is from now on.
-void set_last_insert_id(ClientSession& session, BackendConnection& connection, std::string_view value) {
+void set_last_insert_id(SessionParts session, BackendConnection& connection, std::string_view value) {
   // Another one than the writer's connection has, which is told.
   auto id = std::make_shared<LastInsertId>();
   std::from_chars(value.data(), value.data() + value.size(), id->value);
@@ -73,7 +73,7 @@ void set_last_insert_id(ClientSession& session, BackendConnection& connection, s
     connection.state.last_insert_id = std::move(id);
 }
 
-void apply_variable(ClientSession& session, BackendConnection& connection, const SessionTrackItem& item) {
+void apply_variable(SessionParts session, BackendConnection& connection, const SessionTrackItem& item) {
   if (item.name == "last_gtid") {
     if (!item.value.empty()) observe_write(session, PositionKind::kMariadbGtid, item.value);
     return;
@@ -109,7 +109,7 @@ void apply_variable(ClientSession& session, BackendConnection& connection, const
 
 // SET STATEMENT a = 1 FOR ...: of what it sets, the report is of the time before it is taken back. Others are
 // set by a procedure that it calls.
-bool is_taken_back(const ClientSession& session, const routing::Statement& statement, std::string_view name) {
+bool is_taken_back(const SessionParts& session, const routing::Statement& statement, std::string_view name) {
   routing::SetReader reader(statement.text, session.state.lex_mode);
   while (const auto assignment = reader.next()) {
     if (routing::equals_ignoring_case(assignment->name, name)) return true;
@@ -118,8 +118,7 @@ bool is_taken_back(const ClientSession& session, const routing::Statement& state
 }
 
 // Whether a server would have reported the variable if the SET had been sent as it was written.
-bool reports_itself(const ClientSession& session, const routing::Statement& statement,
-                    std::string_view name) {
+bool reports_itself(const SessionParts& session, const routing::Statement& statement, std::string_view name) {
   const bool mariadb = session.state.lex_mode.mariadb;
   bool assigned = false;
   routing::SetReader reader(statement.text, session.state.lex_mode);
@@ -133,7 +132,7 @@ bool reports_itself(const ClientSession& session, const routing::Statement& stat
 
 }  // namespace
 
-void apply_session_state(ClientSession& session, BackendConnection& connection, const protocol::OkPacket& ok,
+void apply_session_state(SessionParts session, BackendConnection& connection, const protocol::OkPacket& ok,
                          const routing::Statement& statement) {
   bool with_others = false;
   protocol::SessionTrackReader reader(ok.session_state);
@@ -183,7 +182,7 @@ bool reports_state_change(const protocol::OkPacket& ok) {
   return false;
 }
 
-void apply_unreported_state(ClientSession& session, BackendConnection& connection,
+void apply_unreported_state(SessionParts session, BackendConnection& connection,
                             const routing::Statement& statement) {
   if (statement.set.connection_bound) session.state.pins.untrackable = true;
   const bool sets =
@@ -197,7 +196,7 @@ void apply_unreported_state(ClientSession& session, BackendConnection& connectio
   }
 }
 
-void append_client_session_state(const ClientSession& session, const routing::Statement& statement,
+void append_client_session_state(const SessionParts& session, const routing::Statement& statement,
                                  protocol::Bytes session_state, bool transaction_goes_on,
                                  protocol::Buffer& out) {
   const auto is_wanted = [&](const SessionTrackItem& item) {

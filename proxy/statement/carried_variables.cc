@@ -87,10 +87,10 @@ struct AskedValues {
   bool lost = true;                                // the connection is of no use any more
 };
 
-Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection,
+Awaitable<AskedValues> ask(SessionParts session, BackendConnection& connection,
                            const std::vector<std::string>& names) {
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlightScope in_flight(session, connection);
+  const InFlightScope in_flight(session.backends, connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kQuery, routing::user_variables_query(names),
                            connection.capabilities);
@@ -125,20 +125,20 @@ Awaitable<AskedValues> ask(ClientSession& session, BackendConnection& connection
 }
 
 // Those of before that have not got to the writer yet keep their place.
-void carry(ClientSession& session, std::string_view assignment) {
+void carry(SessionParts session, std::string_view assignment) {
   session.state.carried.assignments.append(session.state.carried.assignments.empty() ? "SET " : ",")
       .append(assignment);
 }
 
 // The session's connection, if its variables are there.
-BackendConnection* take_own(ClientSession& session, BackendLease& lease) {
+BackendConnection* take_own(SessionParts session, BackendLease& lease) {
   if (!lease || lease.connection->state.needs_reset) return nullptr;
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
 }  // namespace
 
-Awaitable<bool> take_replica_variables(ClientSession& session) {
+Awaitable<bool> take_replica_variables(SessionParts session) {
   if (session.state.carried.replica_variables.empty()) co_return true;
   BackendConnection* const connection = take_own(session, session.backends.replica);
   if (connection == nullptr) co_return false;
@@ -159,7 +159,7 @@ Awaitable<bool> take_replica_variables(ClientSession& session) {
   co_return true;
 }
 
-Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vector<std::string> names) {
+Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<std::string> names) {
   routing::WriterVariables& variables = session.state.carried.writer_variables;
   std::vector<std::string> all = variables.unknown_of(names);
   std::vector<std::string> suspected = variables.suspected_of(names);
@@ -186,13 +186,13 @@ Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vecto
   pool.put_back(*connection);
 }
 
-Awaitable<void> ask_for_unreported_state(ClientSession& session) {
+Awaitable<void> ask_for_unreported_state(SessionParts session) {
   std::vector<std::string> calls = std::exchange(session.state.carried.unreported_calls, {});
   const bool keep = session.backends.replica && session.backends.replica.connection->keep;
   BackendConnection* const connection = take_own(session, session.backends.replica);
   if (connection == nullptr) co_return;
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlightScope in_flight(session, *connection);
+  const InFlightScope in_flight(session.backends, *connection);
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kPing, {}, connection->capabilities);
   ErrorCode error;
@@ -219,7 +219,7 @@ Awaitable<void> ask_for_unreported_state(ClientSession& session) {
   pool.put_back(*connection);
 }
 
-Awaitable<bool> learn_writer_variables(ClientSession& session) {
+Awaitable<bool> learn_writer_variables(SessionParts session) {
   if (session.state.carried.writer_variables.known()) co_return true;
   if (session.state.carried.writer_variables.too_many()) co_return false;
   // What is not there yet goes ahead of the next statement there.

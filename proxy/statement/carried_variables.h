@@ -13,18 +13,18 @@ namespace causeway::proxy {
 
 // Takes the values of session.state.carried.replica_variables from the replica, to be set on the session's
 // connection to the writer ahead of its next statement there. False: they are lost with their connection.
-Awaitable<bool> take_replica_variables(ClientSession& session);
+Awaitable<bool> take_replica_variables(SessionParts session);
 
 // Of these: what functions have set on the replica the writer's connection gets ahead of its next statement.
 // The session has a replica.
-Awaitable<void> look_for_variables_on_replica(ClientSession& session, std::vector<std::string> names);
+Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<std::string> names);
 
 // On MySQL: whether session.state.carried.unreported_calls have left something on the replica. Then the
 // session goes to the writer, where they are called once more.
-Awaitable<void> ask_for_unreported_state(ClientSession& session);
+Awaitable<void> ask_for_unreported_state(SessionParts session);
 
 // Sees to it that session.state.carried.writer_variables are known, so that its replica can be told. False:
 // they cannot be, now, and what may use them has to run on the writer.
-Awaitable<bool> learn_writer_variables(ClientSession& session);
+Awaitable<bool> learn_writer_variables(SessionParts session);
 
 }  // namespace causeway::proxy

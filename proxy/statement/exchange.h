@@ -5,13 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "consistency/read_plan.h"
-#include "protocol/response_scanner.h"
 #include "proxy/net/io.h"
 #include "proxy/session/client_session.h"
-#include "proxy/session/local_answers.h"
+#include "proxy/statement/client_command.h"
 
 namespace causeway::proxy {
 
@@ -23,31 +21,18 @@ enum class AccessOnReplica : uint8_t {
   kOwn,    // the session's own: for what READ ONLY forbids and a replica allows, or what runs nothing
 };
 
-struct Exchange {
-  // The command's packets, headers and all, the first with sequence id 0; and what it is (never null).
-  protocol::Bytes request;
-  protocol::ResponseKind kind = protocol::ResponseKind::kQuery;
-  const routing::Statement* statement = nullptr;
-
-  // The command is COM_STMT_PREPARE of this statement (not owned), which learns where it is prepared.
-  PreparedStatement* prepare = nullptr;
-  // The command is about this prepared statement (not owned): it is prepared first where it is not, and
-  // `request` is rewritten for the connection.
-  const PreparedCommand* prepared = nullptr;
-
-  // The command is EXECUTE of this statement (not owned), which is PREPAREd first where it is not.
-  TextPrepared* text_execute = nullptr;
-
-  // A wait for this position goes ahead (not owned; null for none).
+// What goes ahead of the command besides what the connection lacks of the session's state.
+struct Ahead {
+  // A wait for this position (not owned; null for none).
   const consistency::Position* wait_for = nullptr;
   std::chrono::milliseconds wait_timeout{0};
 
-  // It is asked first whether the server still is the writer; if it is not, nothing of the answer is relayed:
+  // It is asked whether the server still is the writer; if it is not, nothing of the answer is relayed:
   // kReadOnlyNode. For reads that must not miss what another writer has committed.
   bool check_writer = false;
 
-  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN, go ahead; what becomes of
-  // the former is tracked.
+  // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN; what becomes of the
+  // former is tracked.
   bool set_transaction = false;
   bool track_next = false;
   bool begin = false;
@@ -55,20 +40,26 @@ struct Exchange {
   AccessOnReplica access = AccessOnReplica::kReadOnly;
 
   // LAST_INSERT_ID() matters to the command, or it may be an INSERT that leaves it as it is: a connection
-  // that does not know the session's is told first.
+  // that does not know the session's is told.
   bool tell_last_insert_id = false;
-
-  // These errors are not relayed, unless bytes of the answer were, but reported: what a read-only server
-  // refuses (1290, 1836) and what is refused in a READ ONLY transaction (1792) as kReadOnlyNode; those about
-  // names and rights that another server may have (1146, 1142, ...) as kUnknownThere; 1053 and 3032
-  // (offline mode) as kShuttingDown.
-  bool hold_read_only_error = false;
-  bool hold_read_only_transaction_error = false;
-  bool hold_unknown_names = false;
-  bool hold_shutdown = false;
 
   // The server is asked to tell whether functions leave something behind.
   bool track_functions = false;
+};
+
+// Errors that are not relayed, unless bytes of the answer were, but reported.
+struct HeldErrors {
+  bool read_only = false;              // what a read-only server refuses (1290, 1836): kReadOnlyNode
+  bool read_only_transaction = false;  // what is refused in a READ ONLY transaction (1792): likewise
+  bool unknown_names = false;  // about names and rights that another server may have (1146, 1142, ...):
+                               // kUnknownThere
+  bool shutdown = false;       // 1053 and 3032 (offline mode): kShuttingDown
+};
+
+// How a command runs on the server that was chosen for it.
+struct Placement {
+  Ahead ahead;
+  HeldErrors held;
 
   // A schema of the session's that the server does not have (any more), or does not let it into, is no reason
   // to refuse the command, if the connection is in no other: it runs in none, as good as a session on a
@@ -76,16 +67,8 @@ struct Exchange {
   // the schema was refused with.
   bool goes_without_schema = false;
 
-  // Put behind the rows of a result set of two text columns (not owned; null for none).
-  const std::vector<NameAndValue>* extra_rows = nullptr;
-
-  // Added to the sequence ids towards the client.
-  uint8_t sequence_offset = 0;
-
-  // Shown to the client in the last OK or EOF, whatever the server says; and that further answers to the
-  // same client packet follow.
+  // As ClientCommand::add_status: of a transaction that is elsewhere.
   protocol::StatusFlags add_status = 0;
-  bool more_results_follow = false;
 };
 
 enum class ExchangeOutcome : uint8_t {
@@ -128,7 +111,7 @@ struct ExchangeResult {
 // command; after kWaitFailed, kReadOnlyNode, kUnknownThere and kStateRefused likewise; else the caller closes
 // it. Session state that the server reports is taken over. The session's deadline cancels it (kServerLost
 // with operation_aborted).
-Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
-                                       const Exchange& exchange);
+Awaitable<ExchangeResult> run_exchange(SessionParts session, BackendConnection& connection,
+                                       const ClientCommand& command, const Placement& placement);
 
 }  // namespace causeway::proxy

@@ -57,21 +57,17 @@ class Prefix {
   size_t size_ = 0;
 };
 
-// Appends the commands to connection.out. The wait's position must be one that the server can wait for.
-Prefix append_prefix(ClientSession& session, BackendConnection& connection, const Exchange& exchange);
-
-// Where the exchange's prepared statement is on this connection; null if it has none, or is not prepared
-// there.
-PreparedThere* prepared_there(const ClientSession& session, const BackendConnection& connection,
-                              const Exchange& exchange);
-
-// Appends what goes directly ahead of a command about a prepared statement: the long data of its parameters.
-// Only if the statement is prepared on the connection.
-void append_long_data_ahead(const ClientSession& session, const BackendConnection& connection,
-                            const Exchange& exchange, protocol::Buffer& out);
-
 // Whether anything at all has to precede a command; the common answer is no.
-bool needs_prefix(const ClientSession& session, const BackendConnection& connection,
-                  const Exchange& exchange);
+bool needs_prefix(SessionParts session, BackendConnection& connection, const ClientCommand& command,
+                  const Ahead& ahead);
+
+// Appends the commands to connection.out. The wait's position must be one that the server can wait for.
+Prefix append_prefix(SessionParts session, BackendConnection& connection, const ClientCommand& command,
+                     const Ahead& ahead);
+
+// Appends what goes directly ahead of a command about a prepared statement, on the connection to this target:
+// the long data of its parameters. Nothing if the statement is not prepared there.
+void append_long_data_ahead(const PreparedCommand& prepared, const BackendConnection& connection,
+                            routing::Target target, protocol::Buffer& out);
 
 }  // namespace causeway::proxy

@@ -69,8 +69,8 @@ bool ExchangeRun::on_read(size_t got, ErrorCode error) {
 }
 
 bool ExchangeRun::may_go_without_schema() const {
-  return exchange_.goes_without_schema &&
-         (connection_.state.schema.empty() || exchange_.statement->cls == routing::StatementClass::kUse);
+  return placement_.goes_without_schema &&
+         (connection_.state.schema.empty() || command_.statement->cls == routing::StatementClass::kUse);
 }
 
 bool ExchangeRun::is_of_missing_schema(Bytes payload) const {
@@ -84,14 +84,14 @@ bool ExchangeRun::hold_error(Bytes payload) {
   const auto err = protocol::parse_err_packet(payload);
   if (!err) return false;
   const bool in_read_only_transaction =
-      exchange_.hold_read_only_transaction_error && err->code == kErCantExecuteInReadOnlyTransaction;
-  if (in_read_only_transaction || (exchange_.hold_read_only_error && is_read_only(err->code, err->message))) {
+      placement_.held.read_only_transaction && err->code == kErCantExecuteInReadOnlyTransaction;
+  if (in_read_only_transaction || (placement_.held.read_only && is_read_only(err->code, err->message))) {
     end(ExchangeOutcome::kReadOnlyNode);
     return true;
   }
-  if (exchange_.hold_unknown_names && is_unknown_name(err->code)) {
+  if (placement_.held.unknown_names && is_unknown_name(err->code)) {
     end(ExchangeOutcome::kUnknownThere);
-  } else if (exchange_.hold_shutdown && is_shutdown(err->code)) {
+  } else if (placement_.held.shutdown && is_shutdown(err->code)) {
     end(ExchangeOutcome::kShuttingDown);
   } else {
     return false;
@@ -161,11 +161,11 @@ bool ExchangeRun::is_overlong(size_t ready) {
 }
 
 Awaitable<void> ExchangeRun::relay() {
-  ResponseScanner scanner(exchange_.kind, connection_.capabilities,
-                          protocol::count_packets(exchange_.request));
-  if (exchange_.sequence_offset != 0) scanner.set_sequence_offset(exchange_.sequence_offset);
-  protocol::StatusFlags eof_flags = exchange_.more_results_follow ? protocol::status::kMoreResultsExist : 0;
-  eof_flags |= exchange_.add_status;
+  ResponseScanner scanner(command_.kind, connection_.capabilities, protocol::count_packets(command_.packets));
+  if (command_.sequence_offset() != 0) scanner.set_sequence_offset(command_.sequence_offset());
+  protocol::StatusFlags eof_flags =
+      command_.place.more_results_follow ? protocol::status::kMoreResultsExist : 0;
+  eof_flags |= added_status();
   scanner.set_columns_eof_flags(eof_flags, protocol::status::kSessionStateChanged);
   size_t ready = 0;  // bytes at the front of the buffer that may go to the client
   for (;;) {
@@ -195,10 +195,10 @@ Awaitable<void> ExchangeRun::relay() {
         on_error(scan, packet_bytes);
         break;
       case ScanEvent::kPrepareOk:
-        on_prepared(scan.packet_payload, *exchange_.prepare);
+        on_prepared(scan.packet_payload, *command_.prepare);
         if (ended_) co_return;
         protocol::set_statement_id(buffer_.unread().subspan(scan.pass_bytes + protocol::kPacketHeaderBytes),
-                                   exchange_.prepare->id);
+                                   command_.prepare->id);
         break;
       case ScanEvent::kEnd:
         break;
@@ -230,8 +230,7 @@ Awaitable<void> ExchangeRun::relay() {
 }
 
 Awaitable<void> ExchangeRun::discard() {
-  ResponseScanner scanner(exchange_.kind, connection_.capabilities,
-                          protocol::count_packets(exchange_.request));
+  ResponseScanner scanner(command_.kind, connection_.capabilities, protocol::count_packets(command_.packets));
   size_t discarded = 0;
   for (;;) {
     const ScanStep scan = scanner.scan(buffer_.unread());
@@ -259,10 +258,10 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
   connection_.out.clear();
   connection_.replied = false;
   Prefix prefix;
-  if (needs_prefix(session_, connection_, exchange_))
-    prefix = append_prefix(session_, connection_, exchange_);
+  if (needs_prefix(session_, connection_, command_, placement_.ahead))
+    prefix = append_prefix(session_, connection_, command_, placement_.ahead);
 
-  const Bytes request = prefix.must_succeed_first ? Bytes{} : command();
+  const Bytes request = prefix.must_succeed_first ? Bytes{} : packets();
   const Bytes ahead = connection_.out;
   size_t written = 0;
   if (!send_now(ahead, request, written)) co_await send_rest(ahead, request, written);
@@ -276,14 +275,14 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
   }
   if (prefix.must_succeed_first && !failed) {
     connection_.out.clear();
-    const Bytes now = command();
+    const Bytes now = packets();
     const Bytes ahead_of_it = connection_.out;
     if (!send_now(ahead_of_it, now, written)) co_await send_rest(ahead_of_it, now, written);
     if (ended_) co_return result_;
   }
   if (!failed) {
     co_await relay();
-    if (exchange_.prepared != nullptr && result_.outcome == ExchangeOutcome::kRelayed)
+    if (command_.prepared != nullptr && result_.outcome == ExchangeOutcome::kRelayed)
       after_prepared_command();
     co_return result_;
   }
@@ -295,10 +294,10 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
   co_return result_;
 }
 
-Awaitable<ExchangeResult> run_exchange(ClientSession& session, BackendConnection& connection,
-                                       const Exchange& exchange) {
-  ExchangeRun run(session, connection, exchange);
-  const InFlightScope in_flight(session, connection);
+Awaitable<ExchangeResult> run_exchange(SessionParts session, BackendConnection& connection,
+                                       const ClientCommand& command, const Placement& placement) {
+  ExchangeRun run(session, connection, command, placement);
+  const InFlightScope in_flight(session.backends, connection);
   const ExchangeResult result = co_await run.run();
   co_return result;
 }

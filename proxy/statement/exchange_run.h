@@ -17,8 +17,13 @@ namespace causeway::proxy {
 
 class ExchangeRun {
  public:
-  ExchangeRun(ClientSession& session, BackendConnection& connection, const Exchange& exchange)
-      : session_(session), connection_(connection), exchange_(exchange), buffer_(session.shard.buffers()) {}
+  ExchangeRun(SessionParts session, BackendConnection& connection, const ClientCommand& command,
+              const Placement& placement)
+      : session_(session),
+        connection_(connection),
+        command_(command),
+        placement_(placement),
+        buffer_(session.shard.buffers()) {}
 
   Awaitable<ExchangeResult> run();
 
@@ -48,7 +53,7 @@ class ExchangeRun {
   void on_prepared(protocol::Bytes payload, PreparedStatement& statement);
   void on_prepared_ahead(PrefixStep step, protocol::Bytes payload);
   const std::string& former_schema() const;
-  protocol::Bytes command();
+  protocol::Bytes packets();
   void after_prepared_command();
   Awaitable<void> refuse_execute();
   bool hold_error(protocol::Bytes payload);
@@ -60,14 +65,18 @@ class ExchangeRun {
   bool is_overlong(size_t ready);
   void server_lost(ErrorCode error);
   bool on_writer() const { return session_.backends.target_of(connection_) == routing::Target::kWriter; }
+  protocol::StatusFlags added_status() const {
+    return static_cast<protocol::StatusFlags>(command_.add_status | placement_.add_status);
+  }
   void end(ExchangeOutcome outcome) {
     result_.outcome = outcome;
     ended_ = true;
   }
 
-  ClientSession& session_;
+  SessionParts session_;
   BackendConnection& connection_;
-  const Exchange& exchange_;
+  const ClientCommand& command_;
+  const Placement& placement_;
   ResponseBuffer buffer_;
   ExchangeResult result_;
   bool ended_ = false;

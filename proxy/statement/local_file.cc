@@ -11,9 +11,9 @@ using protocol::ResponseScanner;
 Awaitable<void> ExchangeRun::send_local_file(ResponseScanner& scanner) {
   BufferPool::Lease chunk = session_.shard.buffers().take();
   const DeadlineScope scope(session_.waiter, Clock::now() + session_.shard.config().timeouts.client_idle);
-  protocol::LocalInfileReader file(exchange_.sequence_offset);
+  protocol::LocalInfileReader file(command_.sequence_offset());
   if (session_.client.stream.is_compressed())
-    file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - exchange_.sequence_offset));
+    file.count_from(static_cast<uint8_t>(scanner.next_sequence_id() - command_.sequence_offset()));
   while (!file.ended()) {
     ErrorCode error;
     const std::span<uint8_t> room(chunk.data(), BufferPool::Lease::size());

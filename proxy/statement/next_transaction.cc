@@ -18,7 +18,7 @@ using routing::NextTransaction;
 using routing::Target;
 
 // The connection that may hold it; null if it has gone, or is somebody else's by now.
-BackendConnection* holder(ClientSession& session) {
+BackendConnection* holder(SessionParts session) {
   const routing::TransactionState& transaction = session.state.transaction;
   BackendLease& lease =
       transaction.next_sent_to() == Target::kWriter ? session.backends.writer : session.backends.replica;
@@ -63,16 +63,16 @@ void append_track_next_transaction_sql(std::string& sql, const BackendConnection
   append_session_characteristics(sql, connection);
 }
 
-void append_forget_next_transaction_sql(std::string& sql, const ClientSession& session,
+void append_forget_next_transaction_sql(std::string& sql, const routing::SessionVariables& variables,
                                         const BackendConnection& connection) {
   // First of all: what is not followed any more would stay in the server's report.
   sql.append("SET SESSION session_track_transaction_info='CHARACTERISTICS'");
   append_session_characteristics(sql, connection);
-  const std::string* const info = session.state.variables.find("session_track_transaction_info");
+  const std::string* const info = variables.find("session_track_transaction_info");
   sql.append(", SESSION session_track_transaction_info=").append(info == nullptr ? "DEFAULT" : *info);
 }
 
-Awaitable<void> settle_next_transaction(ClientSession& session) {
+Awaitable<void> settle_next_transaction(SessionParts session) {
   if (session.state.transaction.next_sent_to() == Target::kNone) co_return;
   BackendConnection* const connection = holder(session);
   const Target asked = session.state.transaction.next_sent_to();
@@ -85,7 +85,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   std::string sql = "SET SESSION session_track_transaction_info='CHARACTERISTICS'";
   protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
   sql.clear();
-  append_forget_next_transaction_sql(sql, session, *connection);
+  append_forget_next_transaction_sql(sql, session.state.variables, *connection);
   protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
 
   ErrorCode error;
@@ -94,7 +94,7 @@ Awaitable<void> settle_next_transaction(ClientSession& session) {
   bool forgotten = false;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-    const InFlightScope in_flight(session, *connection);
+    const InFlightScope in_flight(session.backends, *connection);
     co_await connection->stream.write_all(out, {}, error);
     if (!error) {
       const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);

@@ -11,14 +11,14 @@ namespace causeway::proxy {
 // Asks the server, if the session does not know, and takes what is left of it back from there. One round
 // trip, only behind a SET TRANSACTION whose next statement has begun no transaction. If the connection is
 // gone, it counts as not spent: a write too few can be repeated.
-Awaitable<void> settle_next_transaction(ClientSession& session);
+Awaitable<void> settle_next_transaction(SessionParts session);
 
 // The statement with which a server reports what it holds for the next transaction.
 void append_track_next_transaction_sql(std::string& sql, const BackendConnection& connection);
 
 // The statement with which a server forgets what it holds for the next transaction, and reports on
 // transactions as the client has asked for.
-void append_forget_next_transaction_sql(std::string& sql, const ClientSession& session,
+void append_forget_next_transaction_sql(std::string& sql, const routing::SessionVariables& variables,
                                         const BackendConnection& connection);
 
 // The session variable of the access mode, as this server names it: transaction_read_only, tx_read_only.

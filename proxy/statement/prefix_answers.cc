@@ -117,7 +117,7 @@ void ExchangeRun::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
       break;
     case PrefixStep::kTextPrepare:
       if (!prepare_error_.empty()) break;
-      exchange_.text_execute
+      command_.text_execute
           ->incarnations[PreparedStatements::side(session_.backends.target_of(connection_))] =
           connection_.prepared.incarnation;
       break;
@@ -160,7 +160,7 @@ void ExchangeRun::on_prefix_value(PrefixStep step, std::optional<std::string_vie
     value = ascii;
   }
   if (step == PrefixStep::kWait) {
-    result_.wait_verdict = consistency::parse_wait_result(exchange_.wait_for->kind(), value);
+    result_.wait_verdict = consistency::parse_wait_result(placement_.ahead.wait_for->kind(), value);
     wait_failed_ = result_.wait_verdict != WaitVerdict::kReached;
   }
   if (step == PrefixStep::kWriterCheck) not_the_writer_ = !consistency::is_writable(value);
@@ -209,8 +209,7 @@ void ExchangeRun::on_prefix_error(PrefixStep step, Bytes payload) {
     result_.schema_refused = true;
   }
   // BEGIN of a transaction that is to write: it can begin elsewhere.
-  if (step == PrefixStep::kBegin && exchange_.hold_read_only_error && err &&
-      is_read_only(err->code, err->message))
+  if (step == PrefixStep::kBegin && placement_.held.read_only && err && is_read_only(err->code, err->message))
     not_the_writer_ = true;
   refusal_ = client_error_of(payload);
 }

@@ -18,20 +18,20 @@ void ExchangeRun::on_prepared(Bytes payload, PreparedStatement& statement) {
   there.knows_types = false;
   ++connection_.prepared.count;
   session_.state.prepared.used(there, target);
-  if (exchange_.prepare == nullptr) return;
+  if (command_.prepare == nullptr) return;
   statement.parameters = ok->parameters;
   statement.columns = ok->columns;
 }
 
 // The schema that the statement was prepared in first.
 const std::string& ExchangeRun::former_schema() const {
-  return exchange_.prepared != nullptr ? exchange_.prepared->statement->context.schema
-                                       : exchange_.text_execute->context.schema;
+  return command_.prepared != nullptr ? command_.prepared->statement->context.schema
+                                      : command_.text_execute->context.schema;
 }
 
 void ExchangeRun::on_prepared_ahead(PrefixStep step, Bytes payload) {
   const bool wanted = step == PrefixStep::kPrepare && prepare_error_.empty();
-  if (wanted) return on_prepared(payload, *exchange_.prepared->statement);
+  if (wanted) return on_prepared(payload, *command_.prepared->statement);
   // A stand-in, or what was to go ahead of it was refused: prepared it is, and in the wrong schema.
   const auto ok = protocol::parse_stmt_prepare_ok(payload, connection_.capabilities);
   if (!ok) return server_lost(make_error_code(protocol::ProtocolError::kUnexpectedPacket));
@@ -39,13 +39,13 @@ void ExchangeRun::on_prepared_ahead(PrefixStep step, Bytes payload) {
 }
 
 // The command's packets as this connection is to get them. A prepared statement is prepared there by now.
-Bytes ExchangeRun::command() {
-  if (exchange_.prepared == nullptr) return exchange_.request;
-  const PreparedCommand& prepared = *exchange_.prepared;
+Bytes ExchangeRun::packets() {
+  if (command_.prepared == nullptr) return command_.packets;
+  const PreparedCommand& prepared = *command_.prepared;
   const routing::Target target = session_.backends.target_of(connection_);
   PreparedThere& there = prepared.statement->there[PreparedStatements::side(target)];
   session_.state.prepared.used(there, target);
-  append_long_data_ahead(session_, connection_, exchange_, connection_.out);
+  append_long_data_ahead(prepared, connection_, target, connection_.out);
   const protocol::ExecuteTarget execute_target{
       .statement_id = there.id, .capabilities = connection_.capabilities, .knows_types = there.knows_types};
   protocol::Buffer payload;
@@ -65,16 +65,16 @@ Bytes ExchangeRun::command() {
 }
 
 void ExchangeRun::after_prepared_command() {
-  PreparedStatement& statement = *exchange_.prepared->statement;
+  PreparedStatement& statement = *command_.prepared->statement;
   const routing::Target target = session_.backends.target_of(connection_);
-  const bool executed = exchange_.prepared->execute != nullptr || exchange_.prepared->bulk != nullptr;
+  const bool executed = command_.prepared->execute != nullptr || command_.prepared->bulk != nullptr;
   // An error may have come before the server took the types.
   if (executed) statement.there[PreparedStatements::side(target)].knows_types = !result_.is_error;
   if (result_.is_error) {
     if (executed) session_.state.prepared.set_cursor(statement, routing::Target::kNone);
     return;
   }
-  const bool open = exchange_.kind != protocol::ResponseKind::kExecute &&
+  const bool open = command_.kind != protocol::ResponseKind::kExecute &&
                     (connection_.state.status & protocol::status::kCursorExists) != 0 &&
                     (connection_.state.status & protocol::status::kLastRowSent) == 0;
   session_.state.prepared.set_cursor(statement, open ? target : routing::Target::kNone);
@@ -83,8 +83,7 @@ void ExchangeRun::after_prepared_command() {
 // The statement could be prepared elsewhere and not here: that is the answer to its execute.
 Awaitable<void> ExchangeRun::refuse_execute() {
   if (hold_error(prepare_error_)) co_return;
-  const auto sequence_id =
-      static_cast<uint8_t>(protocol::count_packets(exchange_.request) + exchange_.sequence_offset);
+  const auto sequence_id = command_.place.sequence_id;
   session_.client.answer.clear();
   protocol::append_packets(session_.client.answer, prepare_error_, sequence_id);
   ErrorCode error;

@@ -44,7 +44,7 @@ void append_result_end(protocol::Buffer& out, const ResultEnd& end, uint8_t sequ
 
 // LAST_INSERT_ID() as far as an answer tells it.
 void ExchangeRun::note_last_insert_id(const ScanStep& scan, uint64_t last_insert_id) {
-  const routing::Statement& statement = *exchange_.statement;
+  const routing::Statement& statement = *command_.statement;
   LastInsertId& id = *session_.state.last.insert_id;
   const bool inserted = scan.event == ScanEvent::kOk && last_insert_id != 0;
   if (inserted) id.value = last_insert_id;
@@ -52,7 +52,7 @@ void ExchangeRun::note_last_insert_id(const ScanStep& scan, uint64_t last_insert
   const bool returning =
       scan.event == ScanEvent::kResultSetEnd && statement.cls == routing::StatementClass::kDml;
   const bool may_have_set =
-      exchange_.tell_last_insert_id && on_writer() &&
+      placement_.ahead.tell_last_insert_id && on_writer() &&
       (statement.mentions.last_insert_id || statement.calls_procedure || statement.compound || returning);
   if (!inserted && !may_have_set) return;
   id.certain = false;
@@ -80,21 +80,21 @@ void ExchangeRun::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
   result_.state_changed |= is_eof ? state_changed && connection_.server.mariadb : reports_state_change(ok);
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
-  if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *exchange_.statement);
+  if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *command_.statement);
   if (!is_eof) session_.state.pins.unreported &= connection_.server.mariadb;
 
-  protocol::StatusFlags added = scan.response_done ? exchange_.add_status : protocol::StatusFlags{0};
-  if (scan.response_done && exchange_.more_results_follow) added |= protocol::status::kMoreResultsExist;
-  if (scan.event == ScanEvent::kResultSetEnd) end.rows = exchange_.extra_rows;
+  protocol::StatusFlags added = scan.response_done ? added_status() : protocol::StatusFlags{0};
+  if (scan.response_done && command_.place.more_results_follow) added |= protocol::status::kMoreResultsExist;
+  if (scan.event == ScanEvent::kResultSetEnd) end.rows = command_.extra_rows;
   if (!state_changed && added == 0 && end.rows == nullptr) return;
   protocol::Buffer& scratch = session_.client.scratch;
   scratch.clear();
-  const bool tracked_by_causeway = exchange_.track_next && !session_.state.trackers.transactions;
+  const bool tracked_by_causeway = placement_.ahead.track_next && !session_.state.trackers.transactions;
   const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0 || tracked_by_causeway;
-  append_client_session_state(session_, *exchange_.statement, ok.session_state, transaction_goes_on, scratch);
+  append_client_session_state(session_, *command_.statement, ok.session_state, transaction_goes_on, scratch);
   ok.session_state = scratch;
   ok.status_flags |= added;
-  end.binary = exchange_.prepared != nullptr;
+  end.binary = command_.prepared != nullptr;
   protocol::Buffer& packets = session_.client.answer;
   packets.clear();
   append_result_end(packets, end, buffer_.unread()[scan.pass_bytes + 3], session_.client.capabilities);

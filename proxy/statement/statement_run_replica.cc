@@ -52,14 +52,16 @@ TimeoutPolicy RunningStatement::policy() const {
 }
 
 std::optional<milliseconds> RunningStatement::max_lag() const {
-  return run_.statement->hints.max_lag ? run_.statement->hints.max_lag : shard_.config().routing.max_lag;
+  return command_.statement->hints.max_lag ? command_.statement->hints.max_lag
+                                           : session_.shard.config().routing.max_lag;
 }
 
 AccessOnReplica RunningStatement::access_on_replica() const {
-  if (run_.statement->mentions.access_mode || run_.statement->shows_variables) return AccessOnReplica::kShown;
-  if (state_.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
-  if (run_.auxiliary) return AccessOnReplica::kOwn;
-  switch (run_.statement->cls) {
+  if (command_.statement->mentions.access_mode || command_.statement->shows_variables)
+    return AccessOnReplica::kShown;
+  if (session_.state.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
+  if (command_.auxiliary) return AccessOnReplica::kOwn;
+  switch (command_.statement->cls) {
     case StatementClass::kCreateTemporary:
     case StatementClass::kDropTemporary:
       return AccessOnReplica::kOwn;
@@ -70,31 +72,33 @@ AccessOnReplica RunningStatement::access_on_replica() const {
 
 // A session that does not forward is told that the server is read-only, not its transaction.
 bool RunningStatement::read_only_by_causeway() const {
-  const routing::TransactionState& transaction = state_.transaction;
-  return state_.level == ReadConsistency::kOff && !transaction.is_open() && transaction.autocommit() &&
-         !transaction.read_only_variable() && transaction.next().access != routing::AccessMode::kReadOnly;
+  const routing::TransactionState& transaction = session_.state.transaction;
+  return session_.state.level == ReadConsistency::kOff && !transaction.is_open() &&
+         transaction.autocommit() && !transaction.read_only_variable() &&
+         transaction.next().access != routing::AccessMode::kReadOnly;
 }
 
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
-  const size_t current = history_.replica();
-  const bool stays =
-      current != kNoNode && !tried_[current] && shard_.cluster().replica_usable(current, max_lag(), trusts());
-  const size_t chosen = stays ? current : shard_.pick_replica(max_lag(), tried_, trusts());
+  const size_t current = session_.history.replica();
+  const bool stays = current != kNoNode && !tried_[current] &&
+                     session_.shard.cluster().replica_usable(current, max_lag(), trusts());
+  const size_t chosen = stays ? current : session_.shard.pick_replica(max_lag(), tried_, trusts());
   if (chosen != kNoNode) move_to(chosen);
   return chosen;
 }
 
 // Or stays; but not even then is it the same one if its positions mean something else by now.
 void RunningStatement::move_to(size_t node) {
-  history_.moves_to(node, shard_.cluster().position_era(node));
+  session_.history.moves_to(node, session_.shard.cluster().position_era(node));
 }
 
 // From a replica that does not keep up to one that does.
 bool RunningStatement::move_for(const Position& target) {
-  tried_.set(history_.replica());
-  const size_t node = shard_.replica_with(
-      target, time_left(*session_.listener.read_wait_timeout, shard_.cluster().tick()), max_lag(), tried_);
+  tried_.set(session_.history.replica());
+  const size_t node = session_.shard.replica_with(
+      target, time_left(*session_.listener.read_wait_timeout, session_.shard.cluster().tick()), max_lag(),
+      tried_);
   if (node == kNoNode) return false;
   move_to(node);
   return true;
@@ -103,21 +107,21 @@ bool RunningStatement::move_for(const Position& target) {
 consistency::ReadRequest RunningStatement::read_request(size_t node) {
   consistency::ReadRequest request;
   const Clock::time_point now = Clock::now();
-  shard_.note_time(now);
+  session_.shard.note_time(now);
   move_to(node);
-  era_ = history_.replica_era();
+  era_ = session_.history.replica_era();
   request.level = level();
-  history_.fill(request, shard_.cluster().is_heard_of(node));
+  session_.history.fill(request, session_.shard.cluster().is_heard_of(node));
   request.probed_target = probed_ ? &*probed_ : nullptr;
-  request.replica_executed = &shard_.cluster().known_position(node);
-  request.can_wait =
-      consistency::can_wait(shard_.cluster().view().position_kind, shard_.cluster().wait_dialect(node));
+  request.replica_executed = &session_.shard.cluster().known_position(node);
+  request.can_wait = consistency::can_wait(session_.shard.cluster().view().position_kind,
+                                           session_.shard.cluster().wait_dialect(node));
   const bool in_seconds =
-      shard_.cluster().view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
-      shard_.cluster().wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+      session_.shard.cluster().view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
+      session_.shard.cluster().wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
   const milliseconds limit = *session_.listener.read_wait_timeout;
-  request.expected_in_time =
-      shard_.cluster().progress(node).gets_there_within(in_seconds ? std::max(limit, kSeconds) : limit);
+  request.expected_in_time = session_.shard.cluster().progress(node).gets_there_within(
+      in_seconds ? std::max(limit, kSeconds) : limit);
   request.brief_wait = in_seconds ? milliseconds{0} : kBriefWait;
   request.timeout = time_left(limit, now);
   request.policy = policy();
@@ -130,24 +134,24 @@ Awaitable<void> RunningStatement::ask_writer() {
   const Clock::time_point deadline = start_ + *session_.listener.read_wait_timeout;
   for (;;) {
     {
-      const DeadlineScope scope(waiter_, deadline);
-      probed_ = co_await shard_.probe().position(waiter_);
+      const DeadlineScope scope(session_.waiter, deadline);
+      probed_ = co_await session_.shard.probe().position(session_.waiter);
     }
-    const int writer = shard_.cluster().view().writer;
-    if (probed_ || writer < 0 || shard_.probe().writer_is_there() || waiter_.closing ||
-        waiter_.query_killed || Clock::now() >= deadline)
+    const int writer = session_.shard.cluster().view().writer;
+    if (probed_ || writer < 0 || session_.shard.probe().writer_is_there() || session_.waiter.closing ||
+        session_.waiter.query_killed || Clock::now() >= deadline)
       co_return;
-    shard_.suspect(static_cast<size_t>(writer));
-    const DeadlineScope scope(waiter_, std::min(deadline, Clock::now() + kBetweenQuestions));
-    co_await shard_.wait_for_change(waiter_);
+    session_.shard.suspect(static_cast<size_t>(writer));
+    const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
+    co_await session_.shard.wait_for_change(session_.waiter);
   }
 }
 
 Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
-  probing_.emplace(shard_.probe());
+  probing_.emplace(session_.shard.probe());
   co_await ask_writer();
   if (probed_) {
-    history_.writer_is_at(*probed_);
+    session_.history.writer_is_at(*probed_);
     co_return consistency::plan_read(read_request(node));
   }
   // Without the writer's word nothing can be promised: as if the time were up.
@@ -171,18 +175,19 @@ void RunningStatement::after_replica(BackendConnection& connection, const Exchan
                                      const ReadPlan& plan) {
   if (plan.action == ReadAction::kWait) {
     const auto waited = duration_cast<microseconds>(Clock::now() - start_);
-    shard_.metrics().consistency.read_waits.add(waited);
-    if (plan.target != nullptr) shard_.cluster().learned_position(connection, era_, *plan.target);
+    session_.shard.metrics().consistency.read_waits.add(waited);
+    if (plan.target != nullptr) session_.shard.cluster().learned_position(connection, era_, *plan.target);
   } else if (level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal) {
-    shard_.metrics().consistency.reads_without_wait.add();
+    session_.shard.metrics().consistency.reads_without_wait.add();
   }
   // A plan that went by the probe covers the token; one that went by the token alone is the token itself.
   const bool consistent = level() == ReadConsistency::kSession || level() == ReadConsistency::kGlobal;
-  if (consistent) history_.read_on_replica();
-  const bool same_server = era_ == shard_.cluster().position_era(connection.node) &&
-                           era_ == history_.replica_era() && shard_.cluster().is_current(connection);
+  if (consistent) session_.history.read_on_replica();
+  const bool same_server = era_ == session_.shard.cluster().position_era(connection.node) &&
+                           era_ == session_.history.replica_era() &&
+                           session_.shard.cluster().is_current(connection);
   if (consistent && same_server && (probed_ || level() == ReadConsistency::kSession))
-    history_.satisfied(probed_.has_value());
+    session_.history.satisfied(probed_.has_value());
   after_either(connection, result, Target::kReplica);
 }
 
@@ -193,27 +198,29 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
   const bool by_policy = plan.reason == ReadReason::kNoTimeToWait || plan.reason == ReadReason::kCannotWait;
   if (plan.action != ReadAction::kGo || !by_policy) return;
   ignore_consistency_ = true;
-  shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
+  session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
 }
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
 void RunningStatement::begin_anew() {
-  if (backends_.replica) shard_.pool(backends_.replica.connection->node).close(*backends_.replica.connection);
-  state_.transaction.begin_again();
-  state_.prepared.lose_cursors(Target::kReplica);
+  if (session_.backends.replica)
+    session_.shard.pool(session_.backends.replica.connection->node)
+        .close(*session_.backends.replica.connection);
+  session_.state.transaction.begin_again();
+  session_.state.prepared.lose_cursors(Target::kReplica);
 }
 
 // What lived in the connection is gone with it: a transaction, which has to begin anew; cursors; or what only
 // a new session can have again.
 Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::string& reason) {
-  const bool in_transaction = state_.transaction.is_on(Target::kReplica);
-  state_.transaction.lost(Target::kReplica);
-  state_.prepared.lose_cursors(Target::kReplica);
+  const bool in_transaction = session_.state.transaction.is_on(Target::kReplica);
+  session_.state.transaction.lost(Target::kReplica);
+  session_.state.prepared.lose_cursors(Target::kReplica);
   const ClientError error = in_transaction ? transaction_lost(node_name(node), reason)
                                            : connection_to_node_lost(node_name(node), reason);
   RunOutcome outcome = co_await fail(error);
-  if (state_.pins.whole_session_on(Target::kReplica) || !state_.carried.replica_variables.empty() ||
-      state_.carried.procedure_on_replica)
+  if (session_.state.pins.whole_session_on(Target::kReplica) ||
+      !session_.state.carried.replica_variables.empty() || session_.state.carried.procedure_on_replica)
     outcome.close = true;
   co_return outcome;
 }
@@ -222,11 +229,12 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
                                                                ClientError error) {
   tried_.set(node);
   missed_ = true;
-  if (const int writer = shard_.cluster().view().writer; writer >= 0) tried_.set(static_cast<size_t>(writer));
+  if (const int writer = session_.shard.cluster().view().writer; writer >= 0)
+    tried_.set(static_cast<size_t>(writer));
   routing::ReadFacts facts;
-  facts.forwards = state_.level != ReadConsistency::kOff;
+  facts.forwards = session_.state.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
-  facts.another_replica = shard_.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
+  facts.another_replica = session_.shard.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
   facts.sent_again = sent_again_;
   facts.harmless = is_repetition();
   const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
@@ -237,7 +245,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
   }
   const routing::ReadStep step = routing::after_miss(miss, facts);
   if (step == routing::ReadStep::kElsewhere) {
-    shard_.metrics().read_retries.add();
+    session_.shard.metrics().read_retries.add();
     last_miss_ = std::move(error);
     co_return std::nullopt;
   }
@@ -246,36 +254,37 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
     co_return failed;
   }
   if (miss == ReadMiss::kWrite) reran_ = true;
-  shard_.logger().debug("a read goes to the writer", {{"node", node_name(node)}, {"reason", error.message}});
+  session_.shard.logger().debug("a read goes to the writer",
+                                {{"node", node_name(node)}, {"reason", error.message}});
   const RunOutcome there = co_await run_on_writer();
   co_return there;
 }
 
 Awaitable<RunOutcome> RunningStatement::run_without_replica() {
-  if (state_.level == ReadConsistency::kOff) return fail(no_replica(false));
+  if (session_.state.level == ReadConsistency::kOff) return fail(no_replica(false));
   if (!writer_takes_reads()) return fail(no_replica(true));
   if (sent_again_ && last_miss_) return fail(*last_miss_);
   return run_on_writer();
 }
 
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
-  const bool in_transaction = state_.transaction.is_on(Target::kReplica);
-  const int current_writer = shard_.cluster().view().writer;
-  if (state_.level == ReadConsistency::kOff && current_writer >= 0)
+  const bool in_transaction = session_.state.transaction.is_on(Target::kReplica);
+  const int current_writer = session_.shard.cluster().view().writer;
+  if (session_.state.level == ReadConsistency::kOff && current_writer >= 0)
     tried_.set(static_cast<size_t>(current_writer));
   for (;;) {
-    if (waiter_.closing) co_return RunOutcome{.close = true};
-    if (waiter_.query_killed) {
+    if (session_.waiter.closing) co_return RunOutcome{.close = true};
+    if (session_.waiter.query_killed) {
       const ClientError error = query_interrupted();
       co_return co_await fail(error);
     }
     const bool bound = bound_to(Target::kReplica);
-    if (bound && !backends_.replica) {
-      co_return co_await on_replica_lost(history_.replica(), "the connection was closed");
+    if (bound && !session_.backends.replica) {
+      co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
     }
-    const size_t node = bound ? history_.replica() : choose_replica();
+    const size_t node = bound ? session_.history.replica() : choose_replica();
     if (node == kNoNode) co_return co_await run_without_replica();
-    if (!bound && static_cast<int>(node) == shard_.cluster().view().writer)
+    if (!bound && static_cast<int>(node) == session_.shard.cluster().view().writer)
       co_return co_await run_on_writer();
 
     check_token(session_);
@@ -285,30 +294,33 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
       continue;
     if (read_plan.action == ReadAction::kWriter) {
-      shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
-      shard_.logger().debug("a read goes to the writer",
-                            {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
+      session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
+      session_.shard.logger().debug("a read goes to the writer",
+                                    {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
       if (in_transaction) begin_anew();
       co_return co_await run_on_writer();
     }
     if (read_plan.action == ReadAction::kError) {
-      shard_.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
+      session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
       const ClientError error =
           read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
       co_return co_await fail(error);
     }
 
-    if (!bound && backends_.replica && !shard_.cluster().is_current(*backends_.replica.connection))
-      shard_.pool(backends_.replica.connection->node).close(*backends_.replica.connection);
+    if (!bound && session_.backends.replica &&
+        !session_.shard.cluster().is_current(*session_.backends.replica.connection))
+      session_.shard.pool(session_.backends.replica.connection->node)
+          .close(*session_.backends.replica.connection);
     AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, backends_.replica, schema_use(), false);
+    acquired.connection = acquire_own(session_, node, session_.backends.replica, schema_use(), false);
     if (acquired.connection == nullptr) {
-      const Clock::time_point deadline = Clock::now() + shard_.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, backends_.replica, schema_use(), deadline);
+      const Clock::time_point deadline =
+          Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
+      acquired = co_await acquire(session_, node, session_.backends.replica, schema_use(), deadline);
     }
     if (acquired.connection == nullptr) {
       if (bound) co_return co_await on_replica_lost(node, acquired.reason);
-      if (acquired.failure == AcquireResult::Failure::kNodeDown) shard_.suspect(node);
+      if (acquired.failure == AcquireResult::Failure::kNodeDown) session_.shard.suspect(node);
       const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
       ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
       const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
@@ -317,51 +329,52 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       continue;
     }
     // The plan was made by what is not known any more.
-    if (!bound && shard_.cluster().position_era(node) != era_) {
-      shard_.pool(node).put_back(*acquired.connection);
+    if (!bound && session_.shard.cluster().position_era(node) != era_) {
+      session_.shard.pool(node).put_back(*acquired.connection);
       continue;
     }
 
     BackendConnection& connection = *acquired.connection;
-    Exchange exchange = make_exchange();
-    const bool forwards = state_.level != ReadConsistency::kOff;
-    const bool speaks_of_the_last = run_.statement->cls == StatementClass::kDiagnostics;
-    exchange.access = access_on_replica();
+    Placement placement = place();
+    const bool forwards = session_.state.level != ReadConsistency::kOff;
+    const bool speaks_of_the_last = command_.statement->cls == StatementClass::kDiagnostics;
+    placement.ahead.access = access_on_replica();
     const bool calls_functions =
-        forwards && !run_.auxiliary && routing::only_calls(*run_.statement, state_.lex_mode);
-    const bool needs_last_insert_id = run_.statement->mentions.last_insert_id ||
-                                      (in_transaction && state_.auto_is_null) ||
-                                      (calls_functions && !run_.statement->mentions.diagnostics);
+        forwards && !command_.auxiliary && routing::only_calls(*command_.statement, session_.state.lex_mode);
+    const bool needs_last_insert_id = command_.statement->mentions.last_insert_id ||
+                                      (in_transaction && session_.state.auto_is_null) ||
+                                      (calls_functions && !command_.statement->mentions.diagnostics);
     if (needs_last_insert_id) co_await learn_last_insert_id();
-    exchange.tell_last_insert_id = needs_last_insert_id;
-    exchange.track_functions = calls_functions && !run_.statement->mentions.diagnostics;
+    placement.ahead.tell_last_insert_id = needs_last_insert_id;
+    placement.ahead.track_functions = calls_functions && !command_.statement->mentions.diagnostics;
     // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
     // elsewhere.
-    const bool calls = in_transaction && forwards && routing::is_opaque(*run_.statement);
-    exchange.hold_read_only_error = run_.decision.may_rerun_on_writer || calls;
-    exchange.hold_read_only_transaction_error = run_.decision.may_rerun_on_writer || read_only_by_causeway();
-    exchange.hold_unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
-    exchange.hold_shutdown = !bound;
+    const bool calls = in_transaction && forwards && routing::is_opaque(*command_.statement);
+    placement.held.read_only = decision_.may_rerun_on_writer || calls;
+    placement.held.read_only_transaction = decision_.may_rerun_on_writer || read_only_by_causeway();
+    placement.held.unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
+    placement.held.shutdown = !bound;
     if (read_plan.action == ReadAction::kWait) {
-      exchange.wait_for = read_plan.target;
-      exchange.wait_timeout = read_plan.timeout;
+      placement.ahead.wait_for = read_plan.target;
+      placement.ahead.wait_timeout = read_plan.timeout;
     }
-    shard_.metrics().nodes[node].statements.add();
+    session_.shard.metrics().nodes[node].statements.add();
     ExchangeResult result;
-    if (exchange.wait_for == nullptr) {
-      result = co_await run_exchange(session_, connection, exchange);
+    if (placement.ahead.wait_for == nullptr) {
+      result = co_await run_exchange(session_, connection, command_, placement);
     } else {
-      const DeadlineScope scope(waiter_, Clock::now() + read_plan.timeout + kWaitGrace);
-      result = co_await run_exchange(session_, connection, exchange);
+      const DeadlineScope scope(session_.waiter, Clock::now() + read_plan.timeout + kWaitGrace);
+      result = co_await run_exchange(session_, connection, command_, placement);
     }
 
     // What was sent has perhaps begun a transaction there.
     const auto leave = [&] {
-      const bool began = exchange.begin || (connection.state.status & protocol::status::kInTransaction) != 0;
+      const bool began =
+          placement.ahead.begin || (connection.state.status & protocol::status::kInTransaction) != 0;
       if (began) {
-        shard_.pool(node).close(connection);
+        session_.shard.pool(node).close(connection);
       } else {
-        shard_.pool(node).put_back(connection);
+        session_.shard.pool(node).put_back(connection);
       }
     };
     ReadMiss miss = ReadMiss::kLost;
@@ -369,7 +382,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     switch (result.outcome) {
       case ExchangeOutcome::kRelayed:
         // In a transaction nothing was waited for, but for its first read: what it shows is its snapshot's.
-        if (in_transaction && !run_.decision.wait) {
+        if (in_transaction && !decision_.wait) {
           after_either(connection, result, Target::kReplica);
         } else {
           after_replica(connection, result, read_plan);
@@ -377,18 +390,18 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         co_return answered(result);
       case ExchangeOutcome::kClientLost:
         abort_lost_statement(connection);
-        shard_.pool(node).close(connection);
+        session_.shard.pool(node).close(connection);
         co_return RunOutcome{.close = true};
       case ExchangeOutcome::kReadOnlyNode:
         if (calls) {
           result.is_error = true;
           after_either(connection, result, Target::kReplica);
-          error = read_only_transaction(shard_.cluster().view().flavor);
+          error = read_only_transaction(session_.shard.cluster().view().flavor);
           co_return co_await fail(error);
         }
         leave();
         if (!forwards) {
-          error = read_only_server(shard_.cluster().view().flavor);
+          error = read_only_server(session_.shard.cluster().view().flavor);
           co_return co_await fail(error);
         }
         miss = ReadMiss::kWrite;
@@ -399,13 +412,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         error = *result.refusal;
         break;
       case ExchangeOutcome::kShuttingDown:
-        shard_.pool(node).close(connection);
-        shard_.suspect(node);
+        session_.shard.pool(node).close(connection);
+        session_.shard.suspect(node);
         miss = ReadMiss::kShutdown;
         error = *result.refusal;
         break;
       case ExchangeOutcome::kStateRefused:
-        shard_.pool(node).close(connection);
+        session_.shard.pool(node).close(connection);
         if (bound) co_return co_await fail(*result.refusal);
         miss = ReadMiss::kStateRefused;
         error = *result.refusal;
@@ -413,9 +426,10 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       case ExchangeOutcome::kWaitFailed: {
         leave();
         if (read_plan.reason != consistency::ReadReason::kNotInTime)
-          shard_.cluster().progress(node).missed(*exchange.wait_for, read_plan.timeout);
-        shard_.metrics().consistency.read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
-        shard_.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+          session_.shard.cluster().progress(node).missed(*placement.ahead.wait_for, read_plan.timeout);
+        session_.shard.metrics().consistency.read_waits.add(
+            duration_cast<microseconds>(Clock::now() - start_));
+        session_.shard.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
         const auto after = consistency::after_wait(result.wait_verdict, policy());
         if (after == AfterWait::kError) {
           error =
@@ -430,18 +444,19 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
         continue;
       }
       case ExchangeOutcome::kServerLost: {
-        if (waiter_.closing) {
+        if (session_.waiter.closing) {
           abort_lost_statement(connection);
-          shard_.pool(node).close(connection);
+          session_.shard.pool(node).close(connection);
           co_return RunOutcome{.close = true};
         }
-        const std::string reason = waiter_.timed_out ? "timeout" : result.error.message();
+        const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
         // A server that does not even end a wait has not come to the read behind it.
         // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
-        if (waiter_.timed_out || !result.command_taken || run_.statement->cls == StatementClass::kUse)
+        if (session_.waiter.timed_out || !result.command_taken ||
+            command_.statement->cls == StatementClass::kUse)
           miss = ReadMiss::kNotTaken;
-        shard_.pool(node).close(connection);
-        shard_.suspect(node);
+        session_.shard.pool(node).close(connection);
+        session_.shard.suspect(node);
         if (result.client_has_bytes) co_return RunOutcome{.close = true};
         if (bound) co_return co_await on_replica_lost(node, reason);
         error = connection_to_node_lost(node_name(node), reason);

@@ -19,17 +19,10 @@ namespace causeway::proxy {
 // The state of one run; its member functions are the ways it can go.
 class RunningStatement {
  public:
-  RunningStatement(ClientSession& session, const StatementRun& run)
-      : session_(session),
-        state_(session.state),
-        history_(session.history),
-        backends_(session.backends),
-        waiter_(session.waiter),
-        shard_(session.shard),
-        run_(run),
-        start_(Clock::now()) {
+  RunningStatement(SessionParts session, const ClientCommand& command, const routing::Decision& decision)
+      : session_(session), command_(command), decision_(decision), start_(Clock::now()) {
     session.waiter.query_killed = false;
-    shard_.note_time(start_);
+    session.shard.note_time(start_);
   }
 
   Awaitable<RunOutcome> run();
@@ -51,7 +44,7 @@ class RunningStatement {
   bool may_run_again(const ExchangeResult& result);
   Awaitable<void> await_last_insert_id();
   Awaitable<void> learn_last_insert_id();
-  Exchange make_exchange();
+  Placement place();
   void note_rows_counted_elsewhere();
   bool replicas_commit_in_order();
   Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
@@ -79,7 +72,7 @@ class RunningStatement {
            level() == consistency::ReadConsistency::kGlobal;
   }
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
-  std::string node_name(size_t node) { return shard_.cluster().view().nodes[node].name; }
+  std::string node_name(size_t node) { return session_.shard.cluster().view().nodes[node].name; }
   SchemaUse schema_use() const;
   // A read that may run on the writer only while that is the writer indeed.
   bool must_see_all() const;
@@ -107,13 +100,9 @@ class RunningStatement {
   bool was_not_understood(const ExchangeResult& result) const;
   void track_write(const ExchangeResult& result, uint64_t token_version_before, bool was_in_transaction);
 
-  ClientSession& session_;
-  SessionState& state_;
-  consistency::SessionHistory& history_;
-  Backends& backends_;
-  Waiter& waiter_;
-  Shard& shard_;
-  const StatementRun& run_;
+  SessionParts session_;
+  const ClientCommand& command_;
+  const routing::Decision& decision_;
   Clock::time_point start_;
   std::optional<consistency::Position> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;

@@ -12,7 +12,7 @@ namespace causeway::proxy {
 namespace {
 
 // COM_SET_OPTION with what is set already. COM_PING would change ROW_COUNT(), and so would any statement.
-Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, BackendConnection& connection) {
+Awaitable<std::optional<protocol::StatusFlags>> ask(SessionParts session, BackendConnection& connection) {
   connection.out.clear();
   protocol::append_com_set_option(connection.out, connection.state.multi_statements);
   ErrorCode error;
@@ -36,7 +36,7 @@ Awaitable<std::optional<protocol::StatusFlags>> ask(ClientSession& session, Back
 
 }  // namespace
 
-Awaitable<void> learn_transaction_status(ClientSession& session) {
+Awaitable<void> learn_transaction_status(SessionParts session) {
   Shard& shard = session.shard;
   if (!session.backends.writer) co_return;
   BackendPool& pool = shard.pool(session.backends.writer.connection->node);
@@ -45,7 +45,7 @@ Awaitable<void> learn_transaction_status(ClientSession& session) {
   std::optional<protocol::StatusFlags> status;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
-    const InFlightScope in_flight(session, *connection);
+    const InFlightScope in_flight(session.backends, *connection);
     status = co_await ask(session, *connection);
   }
   if (!status) {

@@ -10,6 +10,6 @@ namespace causeway::proxy {
 // ROW_COUNT() say as it is, and takes them over: where no transaction is open, the session has none any more.
 // Waits for TimeoutsConfig::connect at most. Without an answer the connection is closed, and the transaction
 // counts as open.
-Awaitable<void> learn_transaction_status(ClientSession& session);
+Awaitable<void> learn_transaction_status(SessionParts session);
 
 }  // namespace causeway::proxy
