@@ -160,6 +160,28 @@ bool ExchangeRun::is_overlong(size_t ready) {
          rest[protocol::kPacketHeaderBytes] != protocol::kErrHeader;
 }
 
+// A packet that says something; it may be rewritten, and is as long as `packet_bytes` then. Ends the exchange
+// if the client is not to see it.
+void ExchangeRun::on_packet(const ScanStep& scan, size_t& packet_bytes) {
+  switch (scan.event) {
+    case ScanEvent::kOk:
+    case ScanEvent::kResultSetEnd:
+      return on_result_end(scan, packet_bytes);
+    case ScanEvent::kErr:
+      if (!hold_error(scan.packet_payload)) return on_error(scan, packet_bytes);
+      buffer_.consume(scan.pass_bytes + packet_bytes);
+      return;
+    case ScanEvent::kPrepareOk:
+      on_prepared(scan.packet_payload, *command_.prepare);
+      if (ended_) return;
+      protocol::set_statement_id(buffer_.unread().subspan(scan.pass_bytes + protocol::kPacketHeaderBytes),
+                                 command_.prepare->id);
+      return;
+    default:
+      return;
+  }
+}
+
 Awaitable<void> ExchangeRun::relay() {
   ResponseScanner scanner(command_.kind, connection_.capabilities, protocol::count_packets(command_.packets));
   if (command_.sequence_offset() != 0) scanner.set_sequence_offset(command_.sequence_offset());
@@ -185,22 +207,11 @@ Awaitable<void> ExchangeRun::relay() {
       }
       case ScanEvent::kOk:
       case ScanEvent::kResultSetEnd:
-        on_result_end(scan, packet_bytes);
-        break;
       case ScanEvent::kErr:
-        if (hold_error(scan.packet_payload)) {
-          buffer_.consume(scan.pass_bytes + packet_bytes);
-          co_return;
-        }
-        on_error(scan, packet_bytes);
-        break;
       case ScanEvent::kPrepareOk:
-        on_prepared(scan.packet_payload, *command_.prepare);
-        if (ended_) co_return;
-        protocol::set_statement_id(buffer_.unread().subspan(scan.pass_bytes + protocol::kPacketHeaderBytes),
-                                   command_.prepare->id);
-        break;
       case ScanEvent::kEnd:
+        on_packet(scan, packet_bytes);
+        if (ended_) co_return;
         break;
       case ScanEvent::kLocalInfile: {
         const size_t asked = scan.pass_bytes + packet_bytes;

@@ -57,6 +57,7 @@ class ExchangeRun {
   void after_prepared_command();
   Awaitable<void> refuse_execute();
   bool hold_error(protocol::Bytes payload);
+  void on_packet(const protocol::ScanStep& scan, size_t& packet_bytes);
   bool may_go_without_schema() const;
   bool is_of_missing_schema(protocol::Bytes payload) const;
   void on_result_end(const protocol::ScanStep& scan, size_t& packet_bytes);

@@ -121,21 +121,7 @@ void ExchangeRun::on_prefix_ok(PrefixStep step, const ScanStep& scan) {
           ->incarnations[PreparedStatements::side(session_.backends.target_of(connection_))] =
           connection_.prepared.incarnation;
       break;
-    case PrefixStep::kBaseline:
-    case PrefixStep::kSchemaCharset:
-    case PrefixStep::kFormerLastInsertId:
-    case PrefixStep::kForgetTransaction:
-    case PrefixStep::kTrackTransaction:
-    case PrefixStep::kStandIn:
-    case PrefixStep::kStandInPing:
-    case PrefixStep::kStandInPrepare:
-    case PrefixStep::kSetTransaction:
-    case PrefixStep::kBegin:
-    case PrefixStep::kWait:
-    case PrefixStep::kWriterCheck:
-    case PrefixStep::kFormerVariables:
-    case PrefixStep::kPrepare:
-    case PrefixStep::kVariablesBack:
+    default:
       break;
   }
 }

@@ -225,12 +225,16 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
   co_return outcome;
 }
 
+void RunningStatement::leave_out_writer() {
+  const int writer = session_.shard.cluster().view().writer;
+  if (writer >= 0) tried_.set(static_cast<size_t>(writer));
+}
+
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
                                                                ClientError error) {
   tried_.set(node);
   missed_ = true;
-  if (const int writer = session_.shard.cluster().view().writer; writer >= 0)
-    tried_.set(static_cast<size_t>(writer));
+  leave_out_writer();
   routing::ReadFacts facts;
   facts.forwards = session_.state.level != ReadConsistency::kOff;
   facts.writer_takes_reads = writer_takes_reads();
@@ -267,204 +271,220 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
   return run_on_writer();
 }
 
+// The replica is not expected to have what the read must see, and the policy has something better than to run
+// it there.
+Awaitable<RunOutcome> RunningStatement::run_by_policy(const ReadAttempt& attempt) {
+  if (attempt.plan.action == ReadAction::kError) {
+    session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
+    return fail(not_in_time(attempt.node));
+  }
+  session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
+  session_.shard.logger().debug("a read goes to the writer", {{"node", node_name(attempt.node)},
+                                                              {"reason", to_string(attempt.plan.reason)}});
+  if (attempt.in_transaction) begin_anew();
+  return run_on_writer();
+}
+
+ClientError RunningStatement::not_in_time(size_t node) const {
+  return read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
+}
+
+// The session's own one, in the common case.
+BackendConnection* RunningStatement::own_on_replica(const ReadAttempt& attempt) {
+  BackendLease& lease = session_.backends.replica;
+  if (!attempt.bound && lease && !session_.shard.cluster().is_current(*lease.connection))
+    session_.shard.pool(lease.connection->node).close(*lease.connection);
+  return acquire_own(session_, attempt.node, lease, schema_use(), false);
+}
+
+Awaitable<std::optional<RunOutcome>> RunningStatement::on_not_acquired(ReadAttempt attempt,
+                                                                       AcquireResult acquired) {
+  const size_t node = attempt.node;
+  if (attempt.bound) {
+    const RunOutcome lost = co_await on_replica_lost(node, acquired.reason);
+    co_return lost;
+  }
+  if (acquired.failure == AcquireResult::Failure::kNodeDown) session_.shard.suspect(node);
+  const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
+  ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
+  const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
+  const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
+  co_return missed;
+}
+
+Placement RunningStatement::place_on_replica(ReadAttempt& attempt) {
+  const routing::Statement& statement = *command_.statement;
+  const bool forwards = session_.state.level != ReadConsistency::kOff;
+  const bool calls_functions = forwards && !command_.auxiliary &&
+                               routing::only_calls(statement, session_.state.lex_mode) &&
+                               !statement.mentions.diagnostics;
+  // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
+  // elsewhere.
+  attempt.calls = attempt.in_transaction && forwards && routing::is_opaque(statement);
+  Placement placement = place();
+  placement.ahead.access = access_on_replica();
+  placement.ahead.tell_last_insert_id = statement.mentions.last_insert_id ||
+                                        (attempt.in_transaction && session_.state.auto_is_null) ||
+                                        calls_functions;
+  placement.ahead.track_functions = calls_functions;
+  placement.held.read_only = decision_.may_rerun_on_writer || attempt.calls;
+  placement.held.read_only_transaction = decision_.may_rerun_on_writer || read_only_by_causeway();
+  placement.held.unknown_names =
+      !attempt.bound && forwards && writer_takes_reads() && statement.cls != StatementClass::kDiagnostics;
+  placement.held.shutdown = !attempt.bound;
+  if (attempt.plan.action == ReadAction::kWait) {
+    placement.ahead.wait_for = attempt.plan.target;
+    placement.ahead.wait_timeout = attempt.plan.timeout;
+  }
+  return placement;
+}
+
+// In a transaction nothing was waited for, but for its first read: what it shows is its snapshot's.
+void RunningStatement::after_answered_read(const ReadAttempt& attempt, BackendConnection& connection,
+                                           const ExchangeResult& result) {
+  if (attempt.in_transaction && !decision_.wait) {
+    after_either(connection, result, Target::kReplica);
+  } else {
+    after_replica(connection, result, attempt.plan);
+  }
+}
+
+void RunningStatement::note_failed_wait(const ReadAttempt& attempt) {
+  if (attempt.plan.reason != consistency::ReadReason::kNotInTime)
+    session_.shard.cluster().progress(attempt.node).missed(*attempt.plan.target, attempt.plan.timeout);
+  session_.shard.metrics().consistency.read_waits.add(duration_cast<microseconds>(Clock::now() - start_));
+  session_.shard.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
+}
+
+// What the client gets if that is the end of it.
+ClientError RunningStatement::error_of(const NextStep& next, const ExchangeResult& result, size_t node,
+                                       const std::string& reason) const {
+  const auto flavor = session_.shard.cluster().view().flavor;
+  switch (next.what) {
+    case NextStep::What::kReadOnlyTransaction:
+      return read_only_transaction(flavor);
+    case NextStep::What::kReadOnlyServer:
+      return read_only_server(flavor);
+    case NextStep::What::kNotInTime:
+      return not_in_time(node);
+    default:
+      break;
+  }
+  if (result.refusal) return *result.refusal;
+  if (result.outcome == ExchangeOutcome::kReadOnlyNode) return read_only_server(flavor);
+  return connection_to_node_lost(node_name(node), reason);
+}
+
+// Nothing: it is to be tried again.
+Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_read(const ReadAttempt& attempt,
+                                                                             BackendConnection& connection,
+                                                                             ExchangeResult result,
+                                                                             bool began) {
+  const size_t node = attempt.node;
+  const AfterReadFacts facts{
+      .forwards = session_.state.level != ReadConsistency::kOff,
+      .bound = attempt.bound,
+      .calls = attempt.calls,
+      .is_use = command_.statement->cls == StatementClass::kUse,
+      .began = began || (connection.state.status & protocol::status::kInTransaction) != 0,
+      .closing = session_.waiter.closing,
+      .timed_out = session_.waiter.timed_out,
+      .policy = policy()};
+  const NextStep next = after_read(result, facts);
+  const std::string reason = facts.timed_out ? "timeout" : result.error.message();
+  leave(connection, next);
+  if (result.outcome == ExchangeOutcome::kWaitFailed) note_failed_wait(attempt);
+  const ClientError error = error_of(next, result, node, reason);
+  switch (next.what) {
+    case NextStep::What::kMissed: {
+      const std::optional<RunOutcome> missed = co_await on_miss(node, next.miss, error);
+      co_return missed;
+    }
+    case NextStep::What::kStale:
+      ignore_consistency_ = true;
+      co_return std::nullopt;
+    case NextStep::What::kRunOnWriter: {
+      if (attempt.in_transaction) begin_anew();
+      const RunOutcome there = co_await run_on_writer();
+      co_return there;
+    }
+    case NextStep::What::kLost: {
+      const RunOutcome lost = co_await on_replica_lost(node, reason);
+      co_return lost;
+    }
+    case NextStep::What::kReadOnlyTransaction:
+      result.is_error = true;
+      after_either(connection, result, Target::kReplica);
+      [[fallthrough]];
+    case NextStep::What::kReadOnlyServer:
+    case NextStep::What::kNotInTime:
+    case NextStep::What::kRefused: {
+      const RunOutcome failed = co_await fail(error);
+      co_return failed;
+    }
+    default:
+      co_return RunOutcome{.close = true};
+  }
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_replica() {
   const bool in_transaction = session_.state.transaction.is_on(Target::kReplica);
-  const int current_writer = session_.shard.cluster().view().writer;
-  if (session_.state.level == ReadConsistency::kOff && current_writer >= 0)
-    tried_.set(static_cast<size_t>(current_writer));
+  if (session_.state.level == ReadConsistency::kOff) leave_out_writer();
   for (;;) {
     if (session_.waiter.closing) co_return RunOutcome{.close = true};
-    if (session_.waiter.query_killed) {
-      const ClientError error = query_interrupted();
-      co_return co_await fail(error);
-    }
-    const bool bound = bound_to(Target::kReplica);
-    if (bound && !session_.backends.replica) {
+    if (session_.waiter.query_killed) co_return co_await fail(query_interrupted());
+    ReadAttempt attempt{.bound = bound_to(Target::kReplica), .in_transaction = in_transaction};
+    if (attempt.bound && !session_.backends.replica)
       co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
-    }
-    const size_t node = bound ? session_.history.replica() : choose_replica();
-    if (node == kNoNode) co_return co_await run_without_replica();
-    if (!bound && static_cast<int>(node) == session_.shard.cluster().view().writer)
+    attempt.node = attempt.bound ? session_.history.replica() : choose_replica();
+    if (attempt.node == kNoNode) co_return co_await run_without_replica();
+    if (!attempt.bound && static_cast<int>(attempt.node) == session_.shard.cluster().view().writer)
       co_return co_await run_on_writer();
 
     check_token(session_);
-    ReadPlan read_plan = consistency::plan_read(read_request(node));
-    if (read_plan.action == ReadAction::kProbeThenDecide) read_plan = co_await plan_after_probe(node);
-    goes_stale(read_plan);
-    if (read_plan.reason == consistency::ReadReason::kNotInTime && !bound && move_for(*read_plan.target))
-      continue;
-    if (read_plan.action == ReadAction::kWriter) {
-      session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
-      session_.shard.logger().debug("a read goes to the writer",
-                                    {{"node", node_name(node)}, {"reason", to_string(read_plan.reason)}});
-      if (in_transaction) begin_anew();
-      co_return co_await run_on_writer();
-    }
-    if (read_plan.action == ReadAction::kError) {
-      session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
-      const ClientError error =
-          read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
-      co_return co_await fail(error);
-    }
+    attempt.plan = consistency::plan_read(read_request(attempt.node));
+    if (attempt.plan.action == ReadAction::kProbeThenDecide)
+      attempt.plan = co_await plan_after_probe(attempt.node);
+    goes_stale(attempt.plan);
+    const bool late = attempt.plan.reason == consistency::ReadReason::kNotInTime;
+    if (late && !attempt.bound && move_for(*attempt.plan.target)) continue;
+    if (attempt.plan.action == ReadAction::kWriter || attempt.plan.action == ReadAction::kError)
+      co_return co_await run_by_policy(attempt);
 
-    if (!bound && session_.backends.replica &&
-        !session_.shard.cluster().is_current(*session_.backends.replica.connection))
-      session_.shard.pool(session_.backends.replica.connection->node)
-          .close(*session_.backends.replica.connection);
-    AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, session_.backends.replica, schema_use(), false);
-    if (acquired.connection == nullptr) {
+    BackendConnection* connection = own_on_replica(attempt);
+    if (connection == nullptr) {
       const Clock::time_point deadline =
           Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, session_.backends.replica, schema_use(), deadline);
-    }
-    if (acquired.connection == nullptr) {
-      if (bound) co_return co_await on_replica_lost(node, acquired.reason);
-      if (acquired.failure == AcquireResult::Failure::kNodeDown) session_.shard.suspect(node);
-      const bool refused = acquired.failure == AcquireResult::Failure::kRefused;
-      ClientError error = refused ? *acquired.refusal : node_unreachable(node_name(node), acquired.reason);
-      const ReadMiss miss = refused ? ReadMiss::kRefused : ReadMiss::kNotTaken;
-      const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
-      if (missed) co_return *missed;
-      continue;
-    }
-    // The plan was made by what is not known any more.
-    if (!bound && session_.shard.cluster().position_era(node) != era_) {
-      session_.shard.pool(node).put_back(*acquired.connection);
-      continue;
-    }
-
-    BackendConnection& connection = *acquired.connection;
-    Placement placement = place();
-    const bool forwards = session_.state.level != ReadConsistency::kOff;
-    const bool speaks_of_the_last = command_.statement->cls == StatementClass::kDiagnostics;
-    placement.ahead.access = access_on_replica();
-    const bool calls_functions =
-        forwards && !command_.auxiliary && routing::only_calls(*command_.statement, session_.state.lex_mode);
-    const bool needs_last_insert_id = command_.statement->mentions.last_insert_id ||
-                                      (in_transaction && session_.state.auto_is_null) ||
-                                      (calls_functions && !command_.statement->mentions.diagnostics);
-    if (needs_last_insert_id) co_await learn_last_insert_id();
-    placement.ahead.tell_last_insert_id = needs_last_insert_id;
-    placement.ahead.track_functions = calls_functions && !command_.statement->mentions.diagnostics;
-    // What a procedure is refused by a read-only server, its READ ONLY transaction would have refused
-    // elsewhere.
-    const bool calls = in_transaction && forwards && routing::is_opaque(*command_.statement);
-    placement.held.read_only = decision_.may_rerun_on_writer || calls;
-    placement.held.read_only_transaction = decision_.may_rerun_on_writer || read_only_by_causeway();
-    placement.held.unknown_names = !bound && forwards && writer_takes_reads() && !speaks_of_the_last;
-    placement.held.shutdown = !bound;
-    if (read_plan.action == ReadAction::kWait) {
-      placement.ahead.wait_for = read_plan.target;
-      placement.ahead.wait_timeout = read_plan.timeout;
-    }
-    session_.shard.metrics().nodes[node].statements.add();
-    ExchangeResult result;
-    if (placement.ahead.wait_for == nullptr) {
-      result = co_await run_exchange(session_, connection, command_, placement);
-    } else {
-      const DeadlineScope scope(session_.waiter, Clock::now() + read_plan.timeout + kWaitGrace);
-      result = co_await run_exchange(session_, connection, command_, placement);
-    }
-
-    // What was sent has perhaps begun a transaction there.
-    const auto leave = [&] {
-      const bool began =
-          placement.ahead.begin || (connection.state.status & protocol::status::kInTransaction) != 0;
-      if (began) {
-        session_.shard.pool(node).close(connection);
-      } else {
-        session_.shard.pool(node).put_back(connection);
-      }
-    };
-    ReadMiss miss = ReadMiss::kLost;
-    ClientError error;
-    switch (result.outcome) {
-      case ExchangeOutcome::kRelayed:
-        // In a transaction nothing was waited for, but for its first read: what it shows is its snapshot's.
-        if (in_transaction && !decision_.wait) {
-          after_either(connection, result, Target::kReplica);
-        } else {
-          after_replica(connection, result, read_plan);
-        }
-        co_return answered(result);
-      case ExchangeOutcome::kClientLost:
-        abort_lost_statement(connection);
-        session_.shard.pool(node).close(connection);
-        co_return RunOutcome{.close = true};
-      case ExchangeOutcome::kReadOnlyNode:
-        if (calls) {
-          result.is_error = true;
-          after_either(connection, result, Target::kReplica);
-          error = read_only_transaction(session_.shard.cluster().view().flavor);
-          co_return co_await fail(error);
-        }
-        leave();
-        if (!forwards) {
-          error = read_only_server(session_.shard.cluster().view().flavor);
-          co_return co_await fail(error);
-        }
-        miss = ReadMiss::kWrite;
-        break;
-      case ExchangeOutcome::kUnknownThere:
-        leave();
-        miss = ReadMiss::kUnknownThere;
-        error = *result.refusal;
-        break;
-      case ExchangeOutcome::kShuttingDown:
-        session_.shard.pool(node).close(connection);
-        session_.shard.suspect(node);
-        miss = ReadMiss::kShutdown;
-        error = *result.refusal;
-        break;
-      case ExchangeOutcome::kStateRefused:
-        session_.shard.pool(node).close(connection);
-        if (bound) co_return co_await fail(*result.refusal);
-        miss = ReadMiss::kStateRefused;
-        error = *result.refusal;
-        break;
-      case ExchangeOutcome::kWaitFailed: {
-        leave();
-        if (read_plan.reason != consistency::ReadReason::kNotInTime)
-          session_.shard.cluster().progress(node).missed(*placement.ahead.wait_for, read_plan.timeout);
-        session_.shard.metrics().consistency.read_waits.add(
-            duration_cast<microseconds>(Clock::now() - start_));
-        session_.shard.metrics().consistency.read_wait_timed_out(*session_.listener.on_read_wait_timeout);
-        const auto after = consistency::after_wait(result.wait_verdict, policy());
-        if (after == AfterWait::kError) {
-          error =
-              read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
-          co_return co_await fail(error);
-        }
-        if (after == AfterWait::kRunOnWriter) {
-          if (in_transaction) begin_anew();
-          co_return co_await run_on_writer();
-        }
-        ignore_consistency_ = true;
+      const AcquireResult acquired =
+          co_await acquire(session_, attempt.node, session_.backends.replica, schema_use(), deadline);
+      connection = acquired.connection;
+      if (connection == nullptr) {
+        const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
+        if (ended) co_return *ended;
         continue;
       }
-      case ExchangeOutcome::kServerLost: {
-        if (session_.waiter.closing) {
-          abort_lost_statement(connection);
-          session_.shard.pool(node).close(connection);
-          co_return RunOutcome{.close = true};
-        }
-        const std::string reason = session_.waiter.timed_out ? "timeout" : result.error.message();
-        // A server that does not even end a wait has not come to the read behind it.
-        // Nor is anything killed for a USE, or does a server die of one: a login must not fail for it.
-        if (session_.waiter.timed_out || !result.command_taken ||
-            command_.statement->cls == StatementClass::kUse)
-          miss = ReadMiss::kNotTaken;
-        session_.shard.pool(node).close(connection);
-        session_.shard.suspect(node);
-        if (result.client_has_bytes) co_return RunOutcome{.close = true};
-        if (bound) co_return co_await on_replica_lost(node, reason);
-        error = connection_to_node_lost(node_name(node), reason);
-        break;
-      }
     }
-    const std::optional<RunOutcome> missed = co_await on_miss(node, miss, std::move(error));
-    if (missed) co_return *missed;
+    // The plan was made by what is not known any more.
+    if (!attempt.bound && session_.shard.cluster().position_era(attempt.node) != era_) {
+      session_.shard.pool(attempt.node).put_back(*connection);
+      continue;
+    }
+
+    const Placement placement = place_on_replica(attempt);
+    if (placement.ahead.tell_last_insert_id) co_await learn_last_insert_id();
+    session_.shard.metrics().nodes[attempt.node].statements.add();
+    std::optional<DeadlineScope> wait;
+    if (placement.ahead.wait_for != nullptr)
+      wait.emplace(session_.waiter, Clock::now() + attempt.plan.timeout + kWaitGrace);
+    const ExchangeResult result = co_await run_exchange(session_, *connection, command_, placement);
+    wait.reset();
+    if (result.outcome == ExchangeOutcome::kRelayed) {
+      after_answered_read(attempt, *connection, result);
+      co_return answered(result);
+    }
+    const std::optional<RunOutcome> ended =
+        co_await after_unanswered_read(attempt, *connection, result, placement.ahead.begin);
+    if (ended) co_return *ended;
   }
 }
 

@@ -389,6 +389,26 @@ void RunningStatement::settle_pins(Target target) {
   pins.moves_to_writer &= pins.where == Target::kReplica;
 }
 
+// How the connection is left when the command has not changed what is known of it.
+void RunningStatement::leave(BackendConnection& connection, const NextStep& next) {
+  BackendPool& pool = session_.shard.pool(connection.node);
+  if (next.suspect) session_.shard.suspect(connection.node);
+  switch (next.connection) {
+    case NextStep::Connection::kUsed:
+      break;
+    case NextStep::Connection::kBack:
+      pool.put_back(connection);
+      break;
+    case NextStep::Connection::kAbort:
+      abort_lost_statement(connection);
+      pool.close(connection);
+      break;
+    case NextStep::Connection::kClose:
+      pool.close(connection);
+      break;
+  }
+}
+
 // The client is gone; nobody else does it while the server works.
 void RunningStatement::abort_lost_statement(const BackendConnection& connection) {
   abort_statement(session_.shard, connection, login_beside(session_.login));

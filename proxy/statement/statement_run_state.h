@@ -11,6 +11,7 @@
 #include "proxy/backend/shard.h"
 #include "proxy/session/session_leases.h"
 #include "proxy/statement/exchange.h"
+#include "proxy/statement/next_step.h"
 #include "proxy/statement/statement_run.h"
 #include "routing/read_retry.h"
 
@@ -32,6 +33,48 @@ class RunningStatement {
   Awaitable<RunOutcome> run_with_variables();
   Awaitable<RunOutcome> run_on_replica();
   Awaitable<RunOutcome> run_on_writer();
+
+  // One try on one replica.
+  struct ReadAttempt {
+    size_t node = kNoNode;
+    bool bound = false;           // there is no other one for it
+    bool in_transaction = false;  // of the session, on the replica
+    bool calls = false;           // a procedure, in a transaction
+    consistency::ReadPlan plan;
+  };
+  Awaitable<RunOutcome> run_by_policy(const ReadAttempt& attempt);
+  ClientError not_in_time(size_t node) const;
+  BackendConnection* own_on_replica(const ReadAttempt& attempt);
+  Awaitable<std::optional<RunOutcome>> on_not_acquired(ReadAttempt attempt, AcquireResult acquired);
+  Placement place_on_replica(ReadAttempt& attempt);
+  void after_answered_read(const ReadAttempt& attempt, BackendConnection& connection,
+                           const ExchangeResult& result);
+  void note_failed_wait(const ReadAttempt& attempt);
+  Awaitable<std::optional<RunOutcome>> after_unanswered_read(const ReadAttempt& attempt,
+                                                             BackendConnection& connection,
+                                                             ExchangeResult result, bool began);
+
+  // One try on the writer, and what was there when the statement came.
+  struct WriteAttempt {
+    size_t node = kNoNode;
+    Clock::time_point deadline;       // for a writer to be there
+    bool bound = false;               // the statement runs on the session's connection or not at all
+    bool was_in_transaction = false;  // there
+    bool has_user_variables = false;
+    bool state_lives_there = false;  // that a server would have closed the client connection with
+  };
+  bool has_lost_writer(const WriteAttempt& attempt);
+  Awaitable<void> await_change(Clock::time_point deadline);
+  Awaitable<std::optional<RunOutcome>> on_not_acquired(WriteAttempt attempt, AcquireResult acquired);
+  Placement place_on_writer(const WriteAttempt& attempt);
+  bool needs_last_insert_id() const;
+  Awaitable<std::optional<RunOutcome>> after_unanswered_write(WriteAttempt attempt,
+                                                              BackendConnection& connection,
+                                                              ExchangeResult result, bool begins);
+  ClientError nobody_to_write_to() const;
+  ClientError error_of(const NextStep& next, const ExchangeResult& result, size_t node,
+                       const std::string& reason) const;
+  void leave(BackendConnection& connection, const NextStep& next);
   // A read for which no replica can be used, or that was not answered by one: what happens instead. Nothing:
   // it is to be tried on another one.
   Awaitable<RunOutcome> run_without_replica();
@@ -41,14 +84,12 @@ class RunningStatement {
   bool is_repetition() const;
   Awaitable<RunOutcome> on_replica_lost(size_t node, const std::string& reason);
   Awaitable<RunOutcome> fail(ClientError error);
-  bool may_run_again(const ExchangeResult& result);
   Awaitable<void> await_last_insert_id();
   Awaitable<void> learn_last_insert_id();
   Placement place();
   void note_rows_counted_elsewhere();
   bool replicas_commit_in_order();
-  Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
-                                       bool state_lived_there);
+  Awaitable<RunOutcome> on_writer_lost(const ExchangeResult& result, WriteAttempt attempt);
 
   // The plan for a read on a replica; the second one after kProbeThenDecide.
   consistency::ReadRequest read_request(size_t node);
@@ -60,6 +101,7 @@ class RunningStatement {
 
   std::optional<std::chrono::milliseconds> max_lag() const;
   size_t choose_replica();
+  void leave_out_writer();
   void begin_anew();
   void move_to(size_t node);
   bool move_for(const consistency::Position& target);
@@ -72,7 +114,7 @@ class RunningStatement {
            level() == consistency::ReadConsistency::kGlobal;
   }
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
-  std::string node_name(size_t node) { return session_.shard.cluster().view().nodes[node].name; }
+  std::string node_name(size_t node) const { return session_.shard.cluster().view().nodes[node].name; }
   SchemaUse schema_use() const;
   // A read that may run on the writer only while that is the writer indeed.
   bool must_see_all() const;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "protocol/command.h"
-#include "protocol/protocol_error.h"
 #include "proxy/backend/one_row.h"
 #include "proxy/session/session_token.h"
 #include "routing/statement_effects.h"
@@ -22,6 +21,9 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr const char* kNotTheWriter = "it is not the writer any more";
+
+// How long a writer that is not there is left alone.
+constexpr milliseconds kBetweenAttempts{200};
 
 }  // namespace
 
@@ -79,16 +81,16 @@ void RunningStatement::after_writer(BackendConnection& connection, const Exchang
   session_.history.ran_on_writer(covered);
 }
 
-Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, bool was_in_transaction,
-                                                       bool state_lived_there) {
+Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& result, WriteAttempt attempt) {
   const std::string reason = !lost_reason_.empty()       ? lost_reason_
                              : session_.waiter.timed_out ? "timeout"
                                                          : result.error.message();
-  const bool writes = was_in_transaction || routing::may_write(command_.statement->cls) || reran_;
+  const bool writes = attempt.was_in_transaction || routing::may_write(command_.statement->cls) || reran_;
   const bool sent = result.command_sent && !command_.auxiliary && writes;
   const bool nothing_committed =
-      was_in_transaction && session_.state.transaction.is_certainly_uncommitted(*command_.statement, sent);
-  const bool may_have_committed = (sent || was_in_transaction) && !nothing_committed;
+      attempt.was_in_transaction &&
+      session_.state.transaction.is_certainly_uncommitted(*command_.statement, sent);
+  const bool may_have_committed = (sent || attempt.was_in_transaction) && !nothing_committed;
   session_.state.transaction.lost(Target::kWriter);
   if (result.error == asio::error::operation_aborted)
     session_.shard.metrics().forwarding.errors_rpc_timeout.add();
@@ -104,19 +106,8 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   RunOutcome outcome = co_await fail(error);
   // What lived in the connection (temporary tables, locks, user variables) is gone; a server would have
   // closed the connection too.
-  if (state_lived_there) outcome.close = true;
+  if (attempt.state_lives_there) outcome.close = true;
   co_return outcome;
-}
-
-// What was not sent; and a read that the server had closed to before, or that was answered before, once more:
-// any other one may be what the connection was killed for, or what the server died of.
-bool RunningStatement::may_run_again(const ExchangeResult& result) {
-  if (!result.command_sent) return true;
-  if (routing::may_write(command_.statement->cls) || reran_) return false;
-  if (!result.command_taken) return true;
-  const bool first = !sent_again_;
-  sent_again_ = true;
-  return first && is_repetition();
 }
 
 // Whoever took over the session's former connection asks it first: that takes a round trip.
@@ -189,164 +180,196 @@ void RunningStatement::note_rows_counted_elsewhere() {
       session_.state.last.was_ok ? LocalAnswer::Kind::kOk : LocalAnswer::Kind::kVariables;
 }
 
+// Whether the session's connection, with what lives in it, is lost before the statement is sent; then the
+// names for its error are noted. Once another server is the writer, what the session has on the former one is
+// as good as gone.
+bool RunningStatement::has_lost_writer(const WriteAttempt& attempt) {
+  const int writer = session_.shard.cluster().view().writer;
+  const BackendLease& lease = session_.backends.writer;
+  const bool elsewhere = lease && !session_.shard.cluster().is_to_writer(*lease.connection);
+  const bool has_something = attempt.bound || attempt.has_user_variables;
+  if (!has_something || (lease && !elsewhere)) return false;
+  if (elsewhere) leave_former_writer(session_);
+  const size_t former = std::exchange(session_.backends.former_writer, kNoNode);
+  if (former != kNoNode) {
+    lost_node_ = node_name(former);
+    lost_reason_ = kNotTheWriter;
+  }
+  if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
+  return true;
+}
+
+// Until something has changed about the servers, or their connections.
+Awaitable<void> RunningStatement::await_change(Clock::time_point deadline) {
+  const DeadlineScope scope(session_.waiter, deadline);
+  co_await session_.shard.wait_for_change(session_.waiter);
+}
+
+// Nothing: it is to be tried again.
+Awaitable<std::optional<RunOutcome>> RunningStatement::on_not_acquired(WriteAttempt attempt,
+                                                                       AcquireResult acquired) {
+  ClientError error;
+  switch (acquired.failure) {
+    case AcquireResult::Failure::kRefused:
+      error = *acquired.refusal;
+      break;
+    case AcquireResult::Failure::kFull:
+      if (session_.waiter.query_killed) co_return std::nullopt;
+      session_.shard.metrics().forwarding.errors_session_limit.add();
+      error = writer_full();
+      break;
+    case AcquireResult::Failure::kStateLost: {
+      const ExchangeResult lost{.error = asio::error::connection_reset};
+      const RunOutcome outcome = co_await on_writer_lost(lost, attempt);
+      co_return outcome;
+    }
+    case AcquireResult::Failure::kNone:
+    case AcquireResult::Failure::kNodeDown:
+      session_.shard.suspect(attempt.node);
+      if (Clock::now() < attempt.deadline) {
+        co_await await_change(std::min(attempt.deadline, Clock::now() + kBetweenAttempts));
+        co_return std::nullopt;
+      }
+      error = node_unreachable(node_name(attempt.node), acquired.reason);
+      break;
+  }
+  const RunOutcome failed = co_await fail(std::move(error));
+  co_return failed;
+}
+
+// A server that has just become read-only has refused the statement, so the new writer may have it. A
+// transaction cannot be taken along.
+Placement RunningStatement::place_on_writer(const WriteAttempt& attempt) {
+  const routing::Statement& statement = *command_.statement;
+  Placement placement = place();
+  placement.ahead.tell_last_insert_id = needs_last_insert_id();
+  placement.held.read_only = session_.state.transaction.is_on(Target::kWriter) ||
+                             (!attempt.bound && Clock::now() < attempt.deadline);
+  placement.ahead.check_writer = !attempt.bound && must_see_all();
+  placement.goes_without_schema = true;
+  placement.ahead.track_functions = session_.state.level != consistency::ReadConsistency::kOff &&
+                                    !command_.auxiliary && !command_.several &&
+                                    !statement.mentions.diagnostics &&
+                                    routing::only_calls(statement, session_.state.lex_mode);
+  return placement;
+}
+
+bool RunningStatement::needs_last_insert_id() const {
+  return command_.statement->mentions.last_insert_id || command_.statement->cls == StatementClass::kDml;
+}
+
+// Nothing: it is to be tried again.
+Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_write(WriteAttempt attempt,
+                                                                              BackendConnection& connection,
+                                                                              ExchangeResult result,
+                                                                              bool begins) {
+  const AfterWriteFacts facts{.bound = attempt.bound,
+                              .without_schema = without_schema_,
+                              .writes = routing::may_write(command_.statement->cls) || reran_,
+                              .begins = begins,
+                              .sent_again = sent_again_,
+                              .is_repetition = is_repetition(),
+                              .in_time = Clock::now() < attempt.deadline,
+                              .closing = session_.waiter.closing};
+  const NextStep next = after_write(result, facts);
+  leave(connection, next);
+  const bool not_the_writer = result.outcome == ExchangeOutcome::kReadOnlyNode;
+  switch (next.what) {
+    case NextStep::What::kWithoutSchema:
+      without_schema_ = true;
+      co_return std::nullopt;
+    case NextStep::What::kAgain:
+      sent_again_ |= result.command_taken;
+      session_.shard.metrics().write_retries.add();
+      co_return std::nullopt;
+    case NextStep::What::kAwaitWriter:
+      session_.shard.metrics().write_retries.add();
+      co_await await_change(std::min(attempt.deadline, Clock::now() + kBetweenAttempts));
+      co_return std::nullopt;
+    case NextStep::What::kLost: {
+      if (not_the_writer) {
+        const StatementClass cls = command_.statement->cls;
+        lost_reason_ = kNotTheWriter;
+        result.command_sent = routing::may_commit(*command_.statement) && cls != StatementClass::kCommit &&
+                              cls != StatementClass::kBegin;
+      } else if (begins) {
+        // Only BEGIN and this statement were sent: the transaction is gone with them.
+        session_.state.transaction.forget_deferred();
+        attempt.was_in_transaction = true;
+      }
+      const RunOutcome lost = co_await on_writer_lost(result, attempt);
+      co_return lost;
+    }
+    case NextStep::What::kRefused:
+    case NextStep::What::kNoWriter: {
+      ClientError error = next.what == NextStep::What::kRefused ? *result.refusal : nobody_to_write_to();
+      const RunOutcome failed = co_await fail(std::move(error));
+      co_return failed;
+    }
+    default:
+      co_return RunOutcome{.close = true};
+  }
+}
+
+ClientError RunningStatement::nobody_to_write_to() const {
+  return no_writer(duration_cast<milliseconds>(Clock::now() - start_));
+}
+
 Awaitable<RunOutcome> RunningStatement::run_on_writer() {
-  const Clock::time_point deadline = start_ + session_.shard.config().forwarding.writer_wait;
-  const bool was_in_transaction = session_.state.transaction.is_on(Target::kWriter);
-  const bool has_user_variables = session_.state.pins.user_variables;
-  const bool was_bound = bound_to(Target::kWriter);
-  const bool state_lives_there = session_.state.pins.whole_session_on(Target::kWriter) || has_user_variables;
+  WriteAttempt attempt;
+  attempt.deadline = start_ + session_.shard.config().forwarding.writer_wait;
+  attempt.was_in_transaction = session_.state.transaction.is_on(Target::kWriter);
+  attempt.has_user_variables = session_.state.pins.user_variables;
+  attempt.bound = bound_to(Target::kWriter);
+  attempt.state_lives_there =
+      session_.state.pins.whole_session_on(Target::kWriter) || attempt.has_user_variables;
   for (;;) {
     if (session_.waiter.closing) co_return RunOutcome{.close = true};
-    if (session_.waiter.query_killed) {
-      const ClientError error = query_interrupted();
-      co_return co_await fail(error);
+    if (session_.waiter.query_killed) co_return co_await fail(query_interrupted());
+    if (has_lost_writer(attempt)) {
+      const ExchangeResult lost{.error = asio::error::connection_reset};
+      co_return co_await on_writer_lost(lost, attempt);
     }
     const int writer = session_.shard.cluster().view().writer;
-    const bool lease_lost = !session_.backends.writer;
-    // Once another server is the writer, what the session has on the former one is as good as gone.
-    const bool elsewhere =
-        !lease_lost && !session_.shard.cluster().is_to_writer(*session_.backends.writer.connection);
-    if ((lease_lost || elsewhere) && (was_bound || has_user_variables)) {
-      const ExchangeResult lost{.error = asio::error::connection_reset};
-      if (elsewhere) leave_former_writer(session_);
-      const size_t former = std::exchange(session_.backends.former_writer, kNoNode);
-      if (former != kNoNode) {
-        lost_node_ = node_name(former);
-        lost_reason_ = kNotTheWriter;
-      }
-      if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
-      co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
-    }
-    const bool bound = was_bound;
-    if (writer < 0 && !bound) {
-      if (Clock::now() >= deadline) {
-        const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
-        co_return co_await fail(error);
-      }
-      const DeadlineScope scope(session_.waiter, deadline);
-      co_await session_.shard.wait_for_change(session_.waiter);
+    if (writer < 0 && !attempt.bound) {
+      if (Clock::now() >= attempt.deadline) co_return co_await fail(nobody_to_write_to());
+      co_await await_change(attempt.deadline);
       continue;
     }
-    const size_t node = bound ? session_.backends.writer.connection->node : static_cast<size_t>(writer);
-    lost_node_ = node_name(node);
-    AcquireResult acquired;
-    acquired.connection = acquire_own(session_, node, session_.backends.writer, schema_use(),
-                                      routing::may_write(command_.statement->cls));
-    if (acquired.connection == nullptr) {
+    attempt.node = attempt.bound ? session_.backends.writer.connection->node : static_cast<size_t>(writer);
+    lost_node_ = node_name(attempt.node);
+    BackendConnection* connection = acquire_own(session_, attempt.node, session_.backends.writer,
+                                                schema_use(), routing::may_write(command_.statement->cls));
+    if (connection == nullptr) {
       const Clock::time_point queue_deadline =
           Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      acquired = co_await acquire(session_, node, session_.backends.writer, schema_use(), queue_deadline);
-    }
-    switch (acquired.failure) {
-      case AcquireResult::Failure::kNone:
-        break;
-      case AcquireResult::Failure::kRefused:
-        co_return co_await fail(*acquired.refusal);
-      case AcquireResult::Failure::kFull:
-        if (session_.waiter.query_killed) continue;
-        session_.shard.metrics().forwarding.errors_session_limit.add();
-        co_return co_await fail(writer_full());
-      case AcquireResult::Failure::kStateLost: {
-        const ExchangeResult lost{.error = asio::error::connection_reset};
-        co_return co_await on_writer_lost(lost, was_in_transaction, state_lives_there);
-      }
-      case AcquireResult::Failure::kNodeDown: {
-        session_.shard.suspect(node);
-        if (Clock::now() >= deadline) {
-          const ClientError error = node_unreachable(node_name(node), acquired.reason);
-          co_return co_await fail(error);
-        }
-        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await session_.shard.wait_for_change(session_.waiter);
+      const AcquireResult acquired =
+          co_await acquire(session_, attempt.node, session_.backends.writer, schema_use(), queue_deadline);
+      connection = acquired.connection;
+      if (connection == nullptr) {
+        const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
+        if (ended) co_return *ended;
         continue;
       }
     }
 
-    const bool needs_last_insert_id =
-        command_.statement->mentions.last_insert_id || command_.statement->cls == StatementClass::kDml;
-    if (needs_last_insert_id && session_.state.last.insert_id->pending) co_await await_last_insert_id();
-    BackendConnection& connection = *acquired.connection;
+    if (needs_last_insert_id() && session_.state.last.insert_id->pending) co_await await_last_insert_id();
     // What is written now is this writer's own: only what the session had before may be missing there.
-    if (static_cast<int>(node) == session_.shard.cluster().view().writer) check_token(session_);
+    if (static_cast<int>(attempt.node) == session_.shard.cluster().view().writer) check_token(session_);
     const uint64_t token_version_before = session_.history.token().version();
-    Placement placement = place();
-    placement.ahead.tell_last_insert_id = needs_last_insert_id;
-    // A server that has just become read-only has refused the statement, so the new writer may have it. A
-    // transaction cannot be taken along.
-    const bool in_transaction = session_.state.transaction.is_on(Target::kWriter);
-    placement.held.read_only = in_transaction || (!bound && Clock::now() < deadline);
-    placement.ahead.check_writer = !bound && must_see_all();
-    placement.goes_without_schema = true;
-    placement.ahead.track_functions = session_.state.level != consistency::ReadConsistency::kOff &&
-                                      !command_.auxiliary && !command_.several &&
-                                      !command_.statement->mentions.diagnostics &&
-                                      routing::only_calls(*command_.statement, session_.state.lex_mode);
+    const Placement placement = place_on_writer(attempt);
     note_rows_counted_elsewhere();
-    session_.shard.metrics().nodes[node].statements.add();
-    const bool begins = placement.ahead.begin;
-    const ExchangeResult result = co_await run_exchange(session_, connection, command_, placement);
-    switch (result.outcome) {
-      case ExchangeOutcome::kRelayed:
-        if (placement.ahead.check_writer) session_.history.writer_was_checked();
-        after_writer(connection, result, token_version_before, was_in_transaction || begins);
-        co_return answered(result);
-      case ExchangeOutcome::kClientLost:
-        abort_lost_statement(connection);
-        session_.shard.pool(node).close(connection);
-        co_return RunOutcome{.close = true};
-      case ExchangeOutcome::kStateRefused:
-        session_.shard.pool(node).close(connection);
-        if (result.schema_refused && !bound && !without_schema_) {
-          without_schema_ = true;
-          continue;
-        }
-        co_return co_await fail(*result.refusal);
-      case ExchangeOutcome::kReadOnlyNode: {
-        session_.shard.pool(node).close(connection);
-        session_.shard.suspect(node);
-        if (bound) {
-          lost_reason_ = kNotTheWriter;
-          ExchangeResult refused = result;
-          const StatementClass cls = command_.statement->cls;
-          refused.command_sent = routing::may_commit(*command_.statement) && cls != StatementClass::kCommit &&
-                                 cls != StatementClass::kBegin;
-          co_return co_await on_writer_lost(refused, was_in_transaction, state_lives_there);
-        }
-        if (Clock::now() >= deadline) {
-          const ClientError error = no_writer(duration_cast<milliseconds>(Clock::now() - start_));
-          co_return co_await fail(error);
-        }
-        session_.shard.metrics().write_retries.add();
-        const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + milliseconds{200}));
-        co_await session_.shard.wait_for_change(session_.waiter);
-        continue;
-      }
-      case ExchangeOutcome::kWaitFailed:
-      case ExchangeOutcome::kUnknownThere:
-      case ExchangeOutcome::kShuttingDown:
-        break;
-      case ExchangeOutcome::kServerLost:
-        if (session_.waiter.closing) {
-          abort_lost_statement(connection);
-          session_.shard.pool(node).close(connection);
-          co_return RunOutcome{.close = true};
-        }
-        session_.shard.pool(node).close(connection);
-        session_.shard.suspect(node);
-        if (!bound && !result.client_has_bytes && may_run_again(result) && !begins &&
-            result.error != make_error_code(protocol::ProtocolError::kUnexpectedPacket) &&
-            Clock::now() < deadline) {
-          session_.shard.metrics().write_retries.add();
-          continue;
-        }
-        if (begins) {
-          // Only BEGIN and this statement were sent: the transaction is gone with them.
-          session_.state.transaction.forget_deferred();
-        }
-        co_return co_await on_writer_lost(result, was_in_transaction || begins, state_lives_there);
+    session_.shard.metrics().nodes[attempt.node].statements.add();
+    const ExchangeResult result = co_await run_exchange(session_, *connection, command_, placement);
+    if (result.outcome == ExchangeOutcome::kRelayed) {
+      if (placement.ahead.check_writer) session_.history.writer_was_checked();
+      after_writer(*connection, result, token_version_before,
+                   attempt.was_in_transaction || placement.ahead.begin);
+      co_return answered(result);
     }
-    session_.shard.pool(node).close(connection);
-    co_return RunOutcome{.close = true};
+    const std::optional<RunOutcome> ended =
+        co_await after_unanswered_write(attempt, *connection, result, placement.ahead.begin);
+    if (ended) co_return *ended;
   }
 }
 
