@@ -291,6 +291,52 @@ const Statement& completed(const ClientSession& session, const Statement& statem
   return *changed;
 }
 
+Awaitable<RunOutcome> reject(ClientSession& session, const Statement& statement, AnswerPlace place,
+                             ClientError error) {
+  session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
+  return local_error(session, place, std::move(error));
+}
+
+Awaitable<RunOutcome> nothing_open(ClientSession& session, const Statement& statement, AnswerPlace place) {
+  session.state.transaction.spend_next();
+  RunOutcome outcome = co_await local_ok(session, statement, place);
+  outcome.close = outcome.close || statement.transaction.release;
+  co_return outcome;
+}
+
+// What the statement was decided to be, other than to be run.
+Awaitable<RunOutcome> answer_here(ClientSession& session, const Statement& statement,
+                                  const Decision& decision, AnswerPlace place) {
+  const ServerFlavor flavor = session.shard.cluster().view().flavor;
+  switch (decision.action) {
+    case Action::kReject:
+      return reject(session, statement, place, not_supported_with_forwarding(decision.operation));
+    case Action::kReadOnlyError:
+      return reject(session, statement, place, read_only_server(flavor));
+    case Action::kReadOnlyTransactionError:
+      return reject(session, statement, place, read_only_transaction(flavor));
+    case Action::kCommitThenBegin:
+      return commit_then_begin(session, statement, decision.target, place);
+    case Action::kDeferBegin:
+      return defer_begin(session, statement, place);
+    case Action::kEndDeferred:
+      return end_deferred(session, statement, place);
+    case Action::kRememberNextTransaction:
+      return remember_next_transaction(session, statement, place);
+    case Action::kRun:
+    case Action::kLeaveReadOnly:
+    case Action::kNothingOpen:
+      break;
+  }
+  return nothing_open(session, statement, place);
+}
+
+bool reads_temporary_table(const ClientSession& session, const Statement& statement) {
+  return statement.cls == StatementClass::kDml && !session.state.temporary_tables.empty() &&
+         routing::reads_temporary_table_into_permanent(statement.text, session.state.lex_mode,
+                                                       session.state.temporary_tables);
+}
+
 }  // namespace
 
 Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCommand& command) {
@@ -324,45 +370,16 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCom
   }
   if (decision.target == Target::kWriter && may_use_what_functions_left(session, statement))
     co_await bring_what_functions_left(session, statement, command.execute_text);
-  switch (decision.action) {
-    case Action::kRun:
-      break;
-    case Action::kReject:
-      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
-    case Action::kReadOnlyError:
-      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place, read_only_server(session.shard.cluster().view().flavor));
-    case Action::kLeaveReadOnly:
-      // What the transaction has read would be locked against the DDL when it gets there.
-      if (session.backends.replica) co_await end_on_replica(session);
-      session.state.transaction.leave_read_only();
-      break;
-    case Action::kReadOnlyTransactionError:
-      session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-      co_return co_await local_error(session, place,
-                                     read_only_transaction(session.shard.cluster().view().flavor));
-    case Action::kCommitThenBegin:
-      co_return co_await commit_then_begin(session, statement, decision.target, place);
-    case Action::kDeferBegin:
-      co_return co_await defer_begin(session, statement, place);
-    case Action::kEndDeferred:
-      co_return co_await end_deferred(session, statement, place);
-    case Action::kNothingOpen: {
-      session.state.transaction.spend_next();
-      RunOutcome outcome = co_await local_ok(session, statement, place);
-      outcome.close = outcome.close || statement.transaction.release;
-      co_return outcome;
-    }
-    case Action::kRememberNextTransaction:
-      co_return co_await remember_next_transaction(session, statement, place);
+  if (decision.action == Action::kLeaveReadOnly) {
+    // What the transaction has read would be locked against the DDL when it gets there.
+    if (session.backends.replica) co_await end_on_replica(session);
+    session.state.transaction.leave_read_only();
+  } else if (decision.action != Action::kRun) {
+    co_return co_await answer_here(session, statement, decision, place);
   }
-  if (statement.cls == StatementClass::kDml && !session.state.temporary_tables.empty() &&
-      routing::reads_temporary_table_into_permanent(statement.text, session.state.lex_mode,
-                                                    session.state.temporary_tables)) {
-    session.shard.metrics().count(StatementTarget::kRejected, statement_kind(statement.cls));
-    co_return co_await local_error(session, place,
-                                   not_supported_with_forwarding("DML that reads a temporary table"));
+  if (reads_temporary_table(session, statement)) {
+    const ClientError error = not_supported_with_forwarding("DML that reads a temporary table");
+    co_return co_await reject(session, statement, place, error);
   }
   ClientCommand to_run = command;
   to_run.statement = &statement;
