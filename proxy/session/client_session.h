@@ -85,6 +85,21 @@ struct StatementBuffers {
   std::string sql;
 };
 
+// What the run of a command reads and changes of its session. Nothing below proxy/commands/ gets more to see
+// than this: not who the client is, nor what others are shown of it. Valid as long as the session.
+struct SessionParts {
+  Shard& shard;
+  const ListenerConfig& listener;
+  const uint32_t& id;
+  ClientChannel& client;
+  AccountLogin& login;
+  SessionState& state;
+  consistency::SessionHistory& history;
+  Backends& backends;
+  Waiter& waiter;
+  StatementBuffers& reused;
+};
+
 // The list hook is for the worker's watchdog.
 struct ClientSession : boost::intrusive::list_base_hook<> {
   ClientSession(Shard& owner, Socket socket, const ListenerConfig& listener_config, uint64_t writer_epoch)
@@ -94,6 +109,11 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
         history(writer_epoch) {}
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
+
+  // A session is given where its parts are asked for.
+  operator SessionParts() {  // NOLINT(google-explicit-constructor)
+    return {shard, listener, id, client, identity.login, state, history, backends, waiter, reused};
+  }
 
   Shard& shard;
   const ListenerConfig& listener;
@@ -107,34 +127,6 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   Activity activity;
   Waiter waiter;
   StatementBuffers reused;
-};
-
-// What the run of a command reads and changes of its session. Nothing below proxy/commands/ gets more to see
-// than this: not who the client is, nor what others are shown of it. Valid as long as the session.
-struct SessionParts {
-  // A session is given where its parts are asked for.
-  SessionParts(ClientSession& session)  // NOLINT(google-explicit-constructor)
-      : shard(session.shard),
-        listener(session.listener),
-        session_id(session.id),
-        client(session.client),
-        login(session.identity.login),
-        state(session.state),
-        history(session.history),
-        backends(session.backends),
-        waiter(session.waiter),
-        reused(session.reused) {}
-
-  Shard& shard;
-  const ListenerConfig& listener;
-  const uint32_t& session_id;
-  ClientChannel& client;
-  AccountLogin& login;
-  SessionState& state;
-  consistency::SessionHistory& history;
-  Backends& backends;
-  Waiter& waiter;
-  StatementBuffers& reused;
 };
 
 // An answer is awaited on the connection: the worker's watchdog cancels it, and KILL finds it.

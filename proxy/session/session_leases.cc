@@ -58,9 +58,9 @@ void give_back(SessionParts session) {
 
 void leave_former_writer(SessionParts session) {
   const size_t node = session.backends.writer.connection->node;
-  session.shard.logger().warning("a session loses what it had on a former writer",
-                                 {{"session", std::to_string(session.session_id)},
-                                  {"node", session.shard.cluster().view().nodes[node].name}});
+  session.shard.logger().warning(
+      "a session loses what it had on a former writer",
+      {{"session", std::to_string(session.id)}, {"node", session.shard.cluster().view().nodes[node].name}});
   session.backends.former_writer = node;
   session.shard.pool(node).close(*session.backends.writer.connection);
 }
