@@ -126,6 +126,9 @@ TEST_F(AdminServerTest, ServesStatusAndThePage) {
   EXPECT_THAT(status, HasSubstr(R"({"version":"1"})"));
   const std::string page = get(server, "/");
   EXPECT_THAT(page, HasSubstr("<!doctype html>"));
+  EXPECT_THAT(page, HasSubstr("color-scheme"));  // its style and its script are in it
+  EXPECT_THAT(page, HasSubstr("\"use strict\""));
+  EXPECT_THAT(page, Not(HasSubstr("@PAGE")));
   EXPECT_THAT(page, Not(HasSubstr("src=")));
   EXPECT_THAT(page, Not(HasSubstr("href=")));
 }
