@@ -131,16 +131,47 @@ void classify_prepared(ClientSession& session, PreparedStatement& prepared) {
     prepared.statement = routing::Statement{.cls = StatementClass::kUnknown};
 }
 
+// By Causeway alone: SETs of its own variables, and SHOW PROCESSLIST.
+bool is_prepared_here(const routing::Statement& statement) {
+  return is_own_statement(statement) ? statement.cls == StatementClass::kSet : statement.shows_processlist;
+}
+
+// Before it is looked at.
+std::optional<ClientError> refusal_to_prepare(ClientSession& session) {
+  const uint32_t limit = session.shard.config().limits.max_prepared_statements;
+  if (session.state.prepared.size() >= limit) return too_many_prepared_statements(limit);
+  return take_pending_error(session);
+}
+
+// By what it would be refused for if it were run: servers look at that when they prepare, too.
+std::optional<ClientError> refusal_of_prepared(const ClientSession& session,
+                                               const routing::Statement& statement, const Decision& where) {
+  const Decision to_run =
+      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
+  if (to_run.action == Action::kReadOnlyTransactionError)
+    return read_only_transaction(session.shard.cluster().view().flavor);
+  if (where.action == Action::kReject) return not_supported_with_forwarding(where.operation);
+  return std::nullopt;
+}
+
+// Makes the text for servers. Whether it is another than the client's.
+Awaitable<bool> make_server_sql(ClientSession& session, PreparedStatement& prepared) {
+  prepared.server_sql = prepared.client_sql;
+  if (is_own_statement(prepared.statement)) {
+    const OwnStatement as_now = co_await apply_own_statement(session, prepared.statement);
+    if (as_now.kind == OwnStatement::Kind::kRewritten) prepared.server_sql = as_now.sql;
+    co_return true;
+  }
+  if (!prepared.statement.set.needs_reported_form) co_return false;
+  prepared.server_sql = routing::reported_form(prepared.client_sql, session.state.lex_mode);
+  co_return true;
+}
+
 Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   session.state.prepared.forget_last();
-  if (session.state.prepared.size() >= session.shard.config().limits.max_prepared_statements) {
-    const ClientError error =
-        too_many_prepared_statements(session.shard.config().limits.max_prepared_statements);
-    co_return co_await answer_error(session, place.sequence_id, error);
-  }
-  if (const auto pending = take_pending_error(session)) {
-    const bool sent = co_await answer_error(session, place.sequence_id, *pending);
+  if (const auto refusal = refusal_to_prepare(session)) {
+    const bool sent = co_await answer_error(session, place.sequence_id, *refusal);
     co_return sent;
   }
   std::unique_ptr<PreparedStatement> prepared = session.state.prepared.make();
@@ -148,36 +179,19 @@ Awaitable<bool> prepare(ClientSession& session, Bytes payload, Bytes wire) {
   prepared->context = parse_context(session.state);
   classify_prepared(session, *prepared);
   const routing::Statement& statement = prepared->statement;
-  const bool own = is_own_statement(statement);
-  if (own ? statement.cls == StatementClass::kSet : statement.shows_processlist) {
+  if (is_prepared_here(statement)) {
     prepared->parameters = static_cast<uint16_t>(statement.placeholders);
     const bool sent = co_await answer_prepared(session, *prepared, place.sequence_id);
     session.state.prepared.keep(std::move(prepared));
     co_return sent;
   }
   const Decision decision = where_to_prepare(session, statement);
-  // Servers look at that when they prepare, too.
-  const Decision to_run =
-      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
-  if (to_run.action == Action::kReadOnlyTransactionError) {
-    const RunOutcome outcome =
-        co_await local_error(session, place, read_only_transaction(session.shard.cluster().view().flavor));
-    co_return !outcome.close;
+  if (const auto refusal = refusal_of_prepared(session, statement, decision)) {
+    const bool sent = co_await answer_error(session, place.sequence_id, *refusal);
+    co_return sent;
   }
-  if (decision.action == Action::kReject) {
-    const RunOutcome outcome =
-        co_await local_error(session, place, not_supported_with_forwarding(decision.operation));
-    co_return !outcome.close;
-  }
+  const bool is_rewritten = co_await make_server_sql(session, *prepared);
   protocol::Buffer rewritten;
-  prepared->server_sql = prepared->client_sql;
-  if (own) {
-    const OwnStatement as_now = co_await apply_own_statement(session, statement);
-    if (as_now.kind == OwnStatement::Kind::kRewritten) prepared->server_sql = as_now.sql;
-  } else if (statement.set.needs_reported_form) {
-    prepared->server_sql = routing::reported_form(prepared->client_sql, session.state.lex_mode);
-  }
-  const bool is_rewritten = own || statement.set.needs_reported_form;
   if (is_rewritten) {
     protocol::Buffer command;
     protocol::ByteWriter writer(command);
