@@ -20,6 +20,15 @@ constexpr std::chrono::milliseconds kTick{50};
 // Statements that are younger are not worth a look whether their client is still there.
 constexpr std::chrono::milliseconds kUnwatchedStatement{200};
 
+void tell_end(const ClientSession& session) {
+  const EndReason reason = session.end.reason();
+  session.shard.logger().log(is_ordinary(reason) ? LogLevel::kDebug : LogLevel::kInfo, "a session has ended",
+                             {{"session", session.id},
+                              {"user", session.identity.user},
+                              {"client", session.client.host},
+                              {"reason", to_string(reason)}});
+}
+
 }  // namespace
 
 Worker::Worker(Services& services, size_t index)
@@ -44,6 +53,7 @@ void Worker::stop() {
     watch_timer_.cancel();
     probe_.writer_changed();
     for (ClientSession& session : sessions_.list()) {
+      session.end.because(EndReason::kShutDown);
       session.waiter.closing = true;
       end_waits(session);
     }
@@ -83,6 +93,7 @@ void Worker::drain() {
       const bool idle = session.backends.in_flight == nullptr && !session.state.transaction.is_begun() &&
                         !session.state.pins.whole_session();
       if (!idle) continue;
+      session.end.because(EndReason::kShutDown);
       session.waiter.closing = true;
       end_waits(session);
     }
@@ -108,6 +119,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
       metrics.clients.reject(RejectReason::kTooManyConnections);
       shard_.logger().error("a client was refused: limits.max_connections is reached",
                             {{"max_connections", shard_.config().limits.max_connections}});
+      session->end.because(EndReason::kTooManyConnections);
       co_await answer_error(*session, 0, too_many_connections());
     } else {
       co_await run_client_session(*session);
@@ -115,7 +127,9 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   } catch (const std::exception& error) {
     shard_.logger().error("a session ended with an exception",
                           {{"session", std::to_string(session->id)}, {"what", error.what()}});
+    session->end.because(EndReason::kException);
   }
+  tell_end(*session);
   // Whatever the way out: nothing of the session may stay behind.
   for (BackendLease* lease : {&session->backends.writer, &session->backends.replica}) {
     if (*lease) shard_.pool(lease->connection->node).close(*lease->connection);
@@ -173,6 +187,7 @@ void Worker::look_for_lost_clients(Clock::time_point now) {
     if (session.backends.in_flight == nullptr || session.waiter.closing) continue;
     if (session.backends.in_flight->idle_since + kUnwatchedStatement > now) continue;
     if (!session.client.stream.has_ended()) continue;
+    session.end.because(EndReason::kClientGone);
     session.waiter.closing = true;
     end_waits(session);
   }

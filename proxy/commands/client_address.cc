@@ -57,4 +57,9 @@ Awaitable<bool> take_proxy_header(ClientSession& session) {
   co_return true;
 }
 
+std::string told_address(const ClientSession& session) {
+  const bool any = std::ranges::any_of(session.shard.config().nodes, &NodeConfig::proxy_protocol);
+  return any && !session.listener.address.is_unix() ? session.client.host : std::string();
+}
+
 }  // namespace causeway::proxy

@@ -1,5 +1,8 @@
-// Who the client is when it comes through a load balancer: the PROXY protocol ahead of the greeting.
+// Where a client comes from: by the PROXY protocol ahead of the greeting if it comes through a load balancer;
+// and what servers are told of it.
 #pragma once
+
+#include <string>
 
 #include "proxy/net/io.h"
 #include "proxy/session/client_session.h"
@@ -13,5 +16,8 @@ bool expects_proxy_header(const ClientSession& session);
 // changes nothing. False: there was none, or the balancer is gone; the connection is to be closed. The
 // caller's deadline holds.
 Awaitable<bool> take_proxy_header(ClientSession& session);
+
+// PoolKey::client_address.
+std::string told_address(const ClientSession& session);
 
 }  // namespace causeway::proxy

@@ -28,6 +28,7 @@ KillOutcome kill_of(WorkerSessions& sessions, uint32_t id, const Killer& killer,
     if (session.id != id) continue;
     if (!killer.any_session && session.identity.user != killer.user) return KillOutcome::kNotOwner;
     if (scope == KillScope::kConnection) {
+      session.end.because(EndReason::kKilled);
       session.waiter.closing = true;
       end_waits(session);
       return KillOutcome::kKilled;

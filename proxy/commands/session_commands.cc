@@ -125,14 +125,19 @@ Awaitable<bool> change_user(ClientSession& session, Bytes payload) {
   if (!change || session.client.failed_changes_of_user >= kMaxFailedChangesOfUser) {
     session.state.handshake_collation_forgotten = true;
     const bool sent = co_await answer_error(session, 1, unknown_command());
+    if (sent && !mariadb) session.end.because(EndReason::kUserNotChanged);
     const bool goes_on = sent && mariadb;
     co_return goes_on;
   }
   Identity before = session.identity;
   const protocol::CapabilityFlags capabilities = session.client.capabilities;
   std::string schema = std::exchange(session.state.schema, {});
-  const bool accepted = co_await log_in_again(session, *change);
-  if (accepted || !mariadb || session.waiter.timed_out || session.waiter.closing) co_return accepted;
+  const std::optional<EndReason> refused = co_await log_in_again(session, *change);
+  if (!refused) co_return true;
+  if (!mariadb || session.waiter.timed_out || session.waiter.closing) {
+    session.end.because(*refused);
+    co_return false;
+  }
   ++session.client.failed_changes_of_user;
   session.identity = std::move(before);
   session.client.capabilities = capabilities;

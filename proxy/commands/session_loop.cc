@@ -14,6 +14,7 @@
 #include "proxy/commands/client_login.h"
 #include "proxy/commands/session_commands.h"
 #include "proxy/session/local_answers.h"
+#include "proxy/session/session_end.h"
 #include "proxy/session/session_leases.h"
 #include "proxy/statement/transaction_status.h"
 
@@ -118,31 +119,42 @@ bool may_leave(const ClientSession& session) {
   return !session.state.transaction.is_begun() && !session.state.pins.whole_session();
 }
 
-// The session has to end, or gives up its transaction, instead of waiting for the client any longer. Whether
-// it ends.
-Awaitable<bool> end_wait(ClientSession& session) {
+// What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
+std::optional<ClientError> refusal_of_frame(const ErrorCode& error) {
+  if (error == protocol::ProtocolError::kSequence) return packets_out_of_order();
+  if (error == protocol::ProtocolError::kMalformed) return packet_not_uncompressed();
+  return std::nullopt;
+}
+
+// No command has come, for whatever reason: the session ends, or gives up its transaction instead of waiting
+// for the client any longer.
+Awaitable<std::optional<EndReason>> on_no_command(ClientSession& session, ErrorCode error) {
+  if (const auto refusal = refusal_of_frame(error)) {
+    co_await answer_error(session, 1, *refusal);
+    co_return EndReason::kMalformedPackets;
+  }
   if (session.waiter.closing) {
     const ClientError goodbye = shutting_down();
     if (session.shard.services().draining) co_await answer_error(session, 0, goodbye);
-    co_return true;
+    co_return EndReason::kShutDown;
   }
-  if (!session.waiter.timed_out) co_return true;
+  if (!session.waiter.timed_out) co_return EndReason::kClientGone;
   if (own_idle_limit(session) <= idle_limit(session)) {
     // MariaDB says nothing.
     const ClientError goodbye = wait_timeout_over();
     if (session.shard.cluster().view().flavor == ServerFlavor::kMysql)
       co_await answer_error(session, 0, goodbye);
-    co_return true;
+    co_return EndReason::kWaitTimeout;
   }
   if (session.state.transaction.is_on(routing::Target::kWriter)) {
     if (session.state.transaction.doubt() != routing::TransactionDoubt::kNone)
       co_await learn_transaction_status(session);
     if (session.state.transaction.is_on(routing::Target::kWriter)) give_up_idle_transaction(session);
-    co_return false;
+    co_return std::nullopt;
   }
   const ClientError goodbye = idle_too_long(session.shard.config().timeouts.client_idle);
   co_await answer_error(session, 0, goodbye);
-  co_return true;
+  co_return EndReason::kIdle;
 }
 
 void begin_command(ClientSession& session, Bytes payload) {
@@ -164,13 +176,6 @@ void end_command(ClientSession& session) {
   session.activity.statement_text = {};
 }
 
-// What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
-std::optional<ClientError> refusal_of_frame(const ErrorCode& error) {
-  if (error == protocol::ProtocolError::kSequence) return packets_out_of_order();
-  if (error == protocol::ProtocolError::kMalformed) return packet_not_uncompressed();
-  return std::nullopt;
-}
-
 bool leaves(Bytes payload) {
   return !payload.empty() && static_cast<protocol::Command>(payload[0]) == protocol::Command::kQuit;
 }
@@ -183,79 +188,76 @@ Awaitable<bool> answer_split_command(ClientSession& session, std::span<uint8_t> 
   co_return open;
 }
 
-Awaitable<void> answer_commands(ClientSession& session) {
+Awaitable<bool> run_received(ClientSession& session, const PacketStatus& packet, std::span<uint8_t> wire) {
+  return packet.split ? answer_split_command(session, wire) : run_command(session, packet.payload, wire);
+}
+
+// Of what cannot be read as a command.
+Awaitable<EndReason> refuse_packet(ClientSession& session, PacketStatus::State state) {
+  const bool too_large = state == PacketStatus::State::kTooLarge;
+  const ClientError error =
+      too_large ? packet_too_large(session.shard.config().limits.max_packet_bytes) : packets_out_of_order();
+  co_await answer_error(session, 1, error);
+  co_return too_large ? EndReason::kPacketTooLarge : EndReason::kMalformedPackets;
+}
+
+Awaitable<EndReason> answer_commands(ClientSession& session) {
   CommandBuffer buffer(session.shard.buffers());
   const size_t max_payload = session.shard.config().limits.max_packet_bytes;
-  bool open = true;
   end_command(session);
-  while (open && !session.waiter.closing) {
+  while (!session.waiter.closing) {
     // Of compressed packets servers look at the outer sequence ids only, and Connector/J counts the inner
     // ones wrong.
     if (session.client.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
-    switch (packet.state) {
-      case PacketStatus::State::kNeedMore: {
-        if (buffer.empty() && session.shard.services().draining && may_leave(session)) {
-          const ClientError goodbye = shutting_down();
-          co_await answer_error(session, 0, goodbye);
-          co_return;
-        }
-        if (buffer.empty()) session.client.stream.begin_command();
-        buffer.reserve(packet.total_bytes);
-        ErrorCode error;
-        const std::span<uint8_t> room = buffer.room();
-        size_t got = 0;
-        {
-          const DeadlineScope scope(session.waiter, idle_deadline(session));
-          got = co_await session.client.stream.read_some(room, error);
-        }
-        if (const auto refusal = refusal_of_frame(error)) {
-          co_await answer_error(session, 1, *refusal);
-          co_return;
-        }
-        if (got == 0) {
-          const bool ends = co_await end_wait(session);
-          if (ends) co_return;
-          break;
-        }
-        buffer.added(got);
-        session.shard.metrics().traffic.client_bytes_in.add(got);
-        break;
+    if (packet.state == PacketStatus::State::kNeedMore) {
+      if (buffer.empty() && session.shard.services().draining && may_leave(session)) {
+        const ClientError goodbye = shutting_down();
+        co_await answer_error(session, 0, goodbye);
+        co_return EndReason::kShutDown;
       }
-      case PacketStatus::State::kComplete: {
-        const std::span<uint8_t> wire = buffer.bytes().first(packet.total_bytes);
-        if (leaves(packet.payload)) co_return;
-        begin_command(session, packet.payload);
-        if (packet.split) {
-          open = co_await answer_split_command(session, wire);
-        } else {
-          open = co_await run_command(session, packet.payload, wire);
-        }
-        end_command(session);
-        buffer.consume(packet.total_bytes);
-        break;
+      if (buffer.empty()) session.client.stream.begin_command();
+      buffer.reserve(packet.total_bytes);
+      ErrorCode error;
+      const std::span<uint8_t> room = buffer.room();
+      size_t got = 0;
+      {
+        const DeadlineScope scope(session.waiter, idle_deadline(session));
+        got = co_await session.client.stream.read_some(room, error);
       }
-      case PacketStatus::State::kTooLarge: {
-        const ClientError error = packet_too_large(max_payload);
-        co_await answer_error(session, 1, error);
-        co_return;
+      if (got == 0) {
+        const std::optional<EndReason> end = co_await on_no_command(session, error);
+        if (end) co_return *end;
+        continue;
       }
-      case PacketStatus::State::kMalformed: {
-        const ClientError error = packets_out_of_order();
-        co_await answer_error(session, 1, error);
-        co_return;
-      }
+      buffer.added(got);
+      session.shard.metrics().traffic.client_bytes_in.add(got);
+      continue;
     }
+    if (packet.state != PacketStatus::State::kComplete) {
+      const EndReason reason = co_await refuse_packet(session, packet.state);
+      co_return reason;
+    }
+    if (leaves(packet.payload)) co_return EndReason::kQuit;
+    begin_command(session, packet.payload);
+    const bool open = co_await run_received(session, packet, buffer.bytes().first(packet.total_bytes));
+    end_command(session);
+    if (!open) co_return EndReason::kClientGone;
+    buffer.consume(packet.total_bytes);
   }
+  co_return EndReason::kShutDown;
 }
 
 }  // namespace
 
 Awaitable<void> run_client_session(ClientSession& session) {
-  const bool accepted = co_await log_in_client(session);
-  if (accepted) {
+  const std::optional<EndReason> refused = co_await log_in_client(session);
+  if (refused) {
+    session.end.because(*refused);
+  } else {
     session.activity.logged_in = true;
-    co_await answer_commands(session);
+    const EndReason reason = co_await answer_commands(session);
+    session.end.because(reason);
   }
   give_back(session);
 }

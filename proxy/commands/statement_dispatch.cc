@@ -42,6 +42,12 @@ constexpr size_t kMaxTemporaryTables = 1000;
 // So many are taken from where a procedure has run.
 constexpr size_t kMaxVariablesOfProcedure = 1000;
 
+// Behind its answer the session ends.
+void close(ClientSession& session, EndReason reason, RunOutcome& outcome) {
+  if (!outcome.close) session.end.because(reason);
+  outcome.close = true;
+}
+
 void keep_begin(ClientSession& session, const Statement& statement) {
   session.state.transaction.begin_later(statement,
                                         session.shard.cluster().view().flavor == ServerFlavor::kMysql);
@@ -71,7 +77,7 @@ Awaitable<RunOutcome> commit_then_begin(ClientSession& session, const Statement&
 Awaitable<RunOutcome> end_deferred(ClientSession& session, const Statement& statement, AnswerPlace place) {
   session.state.transaction.forget_deferred();
   RunOutcome outcome = co_await local_ok(session, statement, place, SessionChange::kTransactionEnded);
-  outcome.close = outcome.close || statement.transaction.release;
+  if (statement.transaction.release) close(session, EndReason::kReleased, outcome);
   co_return outcome;
 }
 
@@ -113,7 +119,7 @@ Awaitable<RunOutcome> run_kill(ClientSession& session, const Statement& statemen
   }
   RunOutcome outcome = co_await local_error(session, place, error);
   // Who kills itself gets this error, and is gone.
-  if (killed == KillOutcome::kSelf && !target->query_only) outcome.close = true;
+  if (killed == KillOutcome::kSelf && !target->query_only) close(session, EndReason::kKilled, outcome);
   co_return outcome;
 }
 
@@ -243,7 +249,7 @@ Awaitable<RunOutcome> lose_replica_variables(ClientSession& session, AnswerPlace
                                : session.shard.cluster().view().nodes[session.history.replica()].name;
   const ClientError error = connection_to_node_lost(node, "the connection was closed");
   RunOutcome outcome = co_await local_error(session, place, error);
-  outcome.close = true;
+  close(session, EndReason::kStateLost, outcome);
   co_return outcome;
 }
 
@@ -300,7 +306,7 @@ Awaitable<RunOutcome> reject(ClientSession& session, const Statement& statement,
 Awaitable<RunOutcome> nothing_open(ClientSession& session, const Statement& statement, AnswerPlace place) {
   session.state.transaction.spend_next();
   RunOutcome outcome = co_await local_ok(session, statement, place);
-  outcome.close = outcome.close || statement.transaction.release;
+  if (statement.transaction.release) close(session, EndReason::kReleased, outcome);
   co_return outcome;
 }
 
@@ -390,7 +396,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCom
     to_run.packets = reported;
   }
   RunOutcome outcome = co_await run_statement(session, to_run, decision);
-  if (statement.transaction.release && !outcome.is_error) outcome.close = true;
+  if (statement.transaction.release && !outcome.is_error) close(session, EndReason::kReleased, outcome);
   if (statement.cls == StatementClass::kCreateTemporary && !outcome.is_error)
     note_temporary_table(session, statement);
   co_return outcome;

@@ -22,6 +22,7 @@
 #include "proxy/metrics/metrics.h"
 #include "proxy/net/mysql_stream.h"
 #include "proxy/net/waiter.h"
+#include "proxy/session/session_end.h"
 #include "proxy/session/session_state.h"
 #include "routing/classifier.h"
 
@@ -97,6 +98,7 @@ struct SessionParts {
   consistency::SessionHistory& history;
   Backends& backends;
   Waiter& waiter;
+  SessionEnd& end;
   StatementBuffers& reused;
 };
 
@@ -112,7 +114,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
 
   // A session is given where its parts are asked for.
   operator SessionParts() {  // NOLINT(google-explicit-constructor)
-    return {shard, listener, id, client, identity.login, state, history, backends, waiter, reused};
+    return {shard, listener, id, client, identity.login, state, history, backends, waiter, end, reused};
   }
 
   Shard& shard;
@@ -126,6 +128,7 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   Backends backends;
   Activity activity;
   Waiter waiter;
+  SessionEnd end;
   StatementBuffers reused;
 };
 

@@ -220,8 +220,10 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
                                            : connection_to_node_lost(node_name(node), reason);
   RunOutcome outcome = co_await fail(error);
   if (session_.state.pins.whole_session_on(Target::kReplica) ||
-      !session_.state.carried.replica_variables.empty() || session_.state.carried.procedure_on_replica)
+      !session_.state.carried.replica_variables.empty() || session_.state.carried.procedure_on_replica) {
+    session_.end.because(EndReason::kStateLost);
     outcome.close = true;
+  }
   co_return outcome;
 }
 
@@ -423,6 +425,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_read(con
       co_return failed;
     }
     default:
+      if (result.outcome == ExchangeOutcome::kServerLost) session_.end.because(EndReason::kAnswerCut);
       co_return RunOutcome{.close = true};
   }
 }

@@ -96,7 +96,10 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
     session_.shard.metrics().forwarding.errors_rpc_timeout.add();
   session_.state.prepared.lose_cursors(Target::kWriter);
   if (may_have_committed) session_.history.wrote_somewhere();
-  if (result.client_has_bytes) co_return RunOutcome{.close = true};
+  if (result.client_has_bytes) {
+    session_.end.because(EndReason::kAnswerCut);
+    co_return RunOutcome{.close = true};
+  }
   ClientError error = connection_to_node_lost(lost_node_, reason);
   if (nothing_committed) {
     error = transaction_lost(lost_node_, reason);
@@ -106,7 +109,10 @@ Awaitable<RunOutcome> RunningStatement::on_writer_lost(const ExchangeResult& res
   RunOutcome outcome = co_await fail(error);
   // What lived in the connection (temporary tables, locks, user variables) is gone; a server would have
   // closed the connection too.
-  if (attempt.state_lives_there) outcome.close = true;
+  if (attempt.state_lives_there) {
+    session_.end.because(EndReason::kStateLost);
+    outcome.close = true;
+  }
   co_return outcome;
 }
 

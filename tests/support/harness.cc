@@ -297,6 +297,19 @@ bool Harness::log_has(std::string_view text) const {
       log_, [text](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
+std::vector<std::string> Harness::ends() const {
+  std::vector<std::string> reasons;
+  for (const std::string& line : log_) {
+    constexpr std::string_view kKey = "reason=";
+    const size_t at = line.rfind(kKey);
+    if (line.find("a session has ended") == std::string::npos || at == std::string::npos) continue;
+    std::string reason = line.substr(at + kKey.size());
+    std::erase_if(reason, [](char c) { return c == '"' || c == '\n'; });
+    reasons.push_back(std::move(reason));
+  }
+  return reasons;
+}
+
 Books Harness::books() {
   Books books;
   proxy::Shard& shard = this->shard();

@@ -125,6 +125,10 @@ class Harness {
   proxy::Services& services() { return services_; }
   proxy::Worker& worker() { return *worker_; }
   proxy::WorkerMetrics& metrics() { return shard().metrics(); }
+  // Of the client that connected last; there has to be one.
+  proxy::ClientSession& session() { return sessions_.workers().front()->list().back(); }
+  // Why sessions have ended, in the order in which they have.
+  std::vector<std::string> ends() const;
   const std::vector<std::string>& log() const { return log_; }
   bool log_has(std::string_view text) const;
 

@@ -16,13 +16,18 @@ namespace {
 namespace capability = protocol::capability;
 using protocol::Command;
 
-constexpr uint8_t kCollation = 45;
 constexpr uint8_t kOk = 0x00;
 constexpr uint8_t kMoreData = 0x01;
 constexpr uint8_t kSwitch = 0xfe;
 
-Buffer scrambled(std::string_view password, const protocol::Nonce& nonce) {
+Buffer scrambled(std::string_view password, const protocol::Nonce& nonce,
+                 std::string_view plugin = protocol::auth_plugin::kCachingSha2Password) {
   if (password.empty()) return {};
+  if (plugin == protocol::auth_plugin::kNativePassword) {
+    const protocol::SecretBytes hash = protocol::sha1_secret(protocol::as_bytes(password));
+    const auto scramble = protocol::native_scramble(nonce, hash.view());
+    return {scramble.begin(), scramble.end()};
+  }
   const protocol::SecretBytes once = protocol::sha256_secret(protocol::as_bytes(password));
   const auto scramble = protocol::caching_sha2_scramble(nonce, once.view());
   return {scramble.begin(), scramble.end()};
@@ -130,6 +135,11 @@ Answer ScriptedClient::receive(Command command) {
 
 Answer ScriptedClient::log_in(std::string_view user, std::string_view password, std::string_view schema,
                               protocol::CapabilityFlags capabilities) {
+  return log_in({.user = user, .password = password, .schema = schema, .capabilities = capabilities});
+}
+
+bool ScriptedClient::take_greeting() {
+  if (has_greeting_) return true;
   std::vector<Packet> packets;
   const auto is_there = [&] {
     size_t taken = 0;
@@ -137,29 +147,35 @@ Answer ScriptedClient::log_in(std::string_view user, std::string_view password, 
     return !packets.empty() || ended_;
   };
   if (!harness_.wait_until(is_there)) hung_ = true;
-  if (packets.empty() || packets[0].payload.empty()) return note({.ended = true});
+  if (packets.empty() || packets[0].payload.empty()) return false;
   const auto greeting = protocol::parse_handshake_v10(packets[0].payload);
-  if (!greeting) return note(receive(Command::kQuery));  // an error in its place
+  if (!greeting) return false;
   has_greeting_ = true;
   id_ = greeting->thread_id;
   server_version_ = greeting->server_version;
   nonce_ = greeting->nonce;
+  offered_ = greeting->capabilities;
   in_.clear();
-  capabilities_ = capabilities;
-  if (!schema.empty()) capabilities_ |= capability::kConnectWithDb;
-  const Buffer scramble = scrambled(password, nonce_);
+  return true;
+}
+
+Answer ScriptedClient::log_in(const LoginWish& wish) {
+  if (!take_greeting()) return note(receive(Command::kQuery));
+  capabilities_ = wish.capabilities;
+  if (!wish.schema.empty()) capabilities_ |= capability::kConnectWithDb;
+  const Buffer scramble = scrambled(wish.password, nonce_, wish.plugin);
   Buffer response;
-  protocol::append_handshake_response41(response,
-                                        {.capabilities = capabilities_,
-                                         .max_packet_bytes = 1 << 24,
-                                         .collation = kCollation,
-                                         .user = user,
-                                         .auth_response = scramble,
-                                         .database = schema,
-                                         .auth_plugin = protocol::auth_plugin::kCachingSha2Password});
+  protocol::append_handshake_response41(response, {.capabilities = capabilities_,
+                                                   .max_packet_bytes = 1 << 24,
+                                                   .collation = wish.collation,
+                                                   .user = wish.user,
+                                                   .auth_response = scramble,
+                                                   .database = wish.schema,
+                                                   .auth_plugin = wish.plugin,
+                                                   .connect_attributes = wish.connect_attributes});
   send(response, 1);
-  capabilities_ &= greeting->capabilities;
-  return authenticate(password);
+  capabilities_ &= offered_;
+  return authenticate(wish.password);
 }
 
 // The rest of a login: more may be asked before the OK or the error.
@@ -245,7 +261,7 @@ Answer ScriptedClient::change_user(std::string_view user, std::string_view passw
   writer.int1(static_cast<uint8_t>(scramble.size()));
   writer.bytes(scramble);
   writer.text_nul(schema);
-  writer.int2(kCollation);
+  writer.int2(LoginWish{}.collation);
   writer.text_nul(protocol::auth_plugin::kCachingSha2Password);
   send(payload, 0);
   return authenticate(password);

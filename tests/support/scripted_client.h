@@ -21,6 +21,17 @@ class Harness;
 // What a client asks for that nobody has told otherwise: several statements, no EOF packets.
 protocol::CapabilityFlags usual_client_capabilities();
 
+// What a client says when it logs in.
+struct LoginWish {
+  std::string_view user = "app";
+  std::string_view password = "secret";
+  std::string_view schema = {};
+  protocol::CapabilityFlags capabilities = usual_client_capabilities();
+  std::string_view plugin = protocol::auth_plugin::kCachingSha2Password;  // or kNativePassword
+  uint8_t collation = 45;
+  Bytes connect_attributes = {};  // with kConnectAttrs
+};
+
 // Made by Harness::connect(). Every command drives everything until its answer is there; the clock goes on if
 // nothing else does. Whatever is done on a connection that has ended answers "closed".
 class ScriptedClient {
@@ -34,6 +45,7 @@ class ScriptedClient {
   Answer log_in(std::string_view user = "app", std::string_view password = "secret",
                 std::string_view schema = {},
                 protocol::CapabilityFlags capabilities = usual_client_capabilities());
+  Answer log_in(const LoginWish& wish);
   Answer query(std::string_view sql) { return command(protocol::Command::kQuery, sql); }
   Answer command(protocol::Command command, std::string_view argument = {});
   Answer change_user(std::string_view user, std::string_view password, std::string_view schema = {});
@@ -45,6 +57,10 @@ class ScriptedClient {
   Answer statement_command(protocol::Command command, uint32_t statement_id);
   // For what Answer::state says kWantsFile to.
   Answer send_file(std::string_view contents);
+
+  // Reads the greeting, if it has not been read; log_in() does. False: there is an error in its place, or the
+  // end.
+  bool take_greeting();
 
   // In two parts, for what somebody else does meanwhile.
   void start(protocol::Command command, std::string_view argument = {});
@@ -98,6 +114,7 @@ class ScriptedClient {
   std::string server_version_;
   uint32_t id_ = 0;
   protocol::Nonce nonce_{};
+  protocol::CapabilityFlags offered_ = 0;
   protocol::CapabilityFlags capabilities_ = 0;
   protocol::Command current_ = protocol::Command::kSleep;
   Buffer in_;

@@ -74,6 +74,8 @@ TEST_F(SessionCommands, AnEmptyPacketIsNoCommand) {
 
 TEST_F(SessionCommands, AChangeOfUserThatCannotBeReadIsRefused) {
   EXPECT_EQ(client_->command(Command::kChangeUser, "x").error, 1047);
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), Texts{"change of user refused"});
 }
 
 }  // namespace

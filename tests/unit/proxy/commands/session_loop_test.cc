@@ -28,6 +28,7 @@ TEST_F(SessionLoop, CommandsOfEverySizeAreTaken) {
 TEST_F(SessionLoop, ATooLongCommandIsRefused) {
   EXPECT_EQ(client_->query("SELECT '" + std::string(100'001, 'x') + "'").error, 1153);
   EXPECT_EQ(ask("SELECT 1"), "closed");
+  EXPECT_EQ(harness_.ends(), Texts{"packet too large"});
 }
 
 TEST_F(SessionLoop, CommandsThatComeTogetherAreAnsweredInTheirOrder) {
@@ -47,12 +48,14 @@ TEST_F(SessionLoop, APacketOutOfOrderIsTheEnd) {
   client_->send_raw(packet_of(protocol::as_bytes("\x0e"), 5));
   EXPECT_EQ(client_->receive_answer(Command::kPing).error, 1156);
   EXPECT_EQ(ask(Command::kPing), "closed");
+  EXPECT_EQ(harness_.ends(), Texts{"malformed packets"});
 }
 
 TEST_F(SessionLoop, AnIdleClientIsToldGoodbye) {
   harness_.advance(seconds{16});
   EXPECT_EQ(harness_.books().sessions, 0U);
   EXPECT_NE(client_->receive_answer(Command::kPing).error, 0);
+  EXPECT_EQ(harness_.ends(), Texts{"idle for too long"});
 }
 
 TEST_F(SessionLoop, AnIdleTransactionIsRolledBackAndSaidSo) {
@@ -73,6 +76,7 @@ TEST_F(SessionLoop, ASessionsOwnWaitTimeoutCounts) {
   harness_.advance(seconds{4});
   EXPECT_EQ(harness_.books().sessions, 0U);
   EXPECT_EQ(client_->receive_answer(Command::kPing).error, 4031);
+  EXPECT_EQ(harness_.ends(), Texts{"wait_timeout"});
 }
 
 TEST_F(SessionLoop, WhileTheProcessEndsIdleClientsAreSentAway) {
@@ -82,6 +86,7 @@ TEST_F(SessionLoop, WhileTheProcessEndsIdleClientsAreSentAway) {
   harness_.settle();
   EXPECT_EQ(client_->receive_answer(Command::kPing).error, 1053);
   EXPECT_EQ(harness_.books().sessions, 0U);
+  EXPECT_EQ(harness_.ends(), Texts{"shutdown"});
 }
 
 TEST_F(SessionLoop, AndTransactionsMayFinish) {
@@ -94,6 +99,7 @@ TEST_F(SessionLoop, AndTransactionsMayFinish) {
   EXPECT_EQ(ask("COMMIT").substr(0, 2), "OK");  // and goodbye
   harness_.settle();
   EXPECT_EQ(harness_.books().sessions, 0U);
+  EXPECT_EQ(harness_.ends(), Texts{"shutdown"});
 }
 
 TEST_F(SessionLoop, QuitEndsTheSessionAndKeepsItsConnections) {
@@ -103,6 +109,68 @@ TEST_F(SessionLoop, QuitEndsTheSessionAndKeepsItsConnections) {
   EXPECT_EQ(harness_.books().sessions, 0U);
   EXPECT_EQ(harness_.books().nodes[0].connections, 1U);
   EXPECT_EQ(harness_.books().nodes[1].connections, 1U);
+  EXPECT_EQ(harness_.ends(), Texts{"quit"});
+}
+
+TEST_F(SessionLoop, AClientThatIsGoneIsNoQuit) {
+  warm_up();
+  client_->close();
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), Texts{"client gone"});
+}
+
+TEST_F(SessionLoop, AClientThatIsGoneWhileAServerWorksIsNoticed) {
+  warm_up();
+  harness_.writer().on("SLEEP", [](Reply& reply) { reply.later(); });
+  client_->start(Command::kQuery, "UPDATE t SET a = SLEEP(9)");
+  client_->close();
+  harness_.advance(seconds{1});
+  EXPECT_EQ(harness_.ends(), Texts{"client gone"});
+}
+
+TEST_F(SessionLoop, ReleaseIsAnEndOfItsOwn) {
+  ask("BEGIN");
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(ask("COMMIT RELEASE"), "OK");
+  EXPECT_EQ(ask("SELECT 1"), "closed");
+  const auto idle = harness_.connect_and_log_in();
+  EXPECT_EQ(idle->query("ROLLBACK RELEASE").text(), "OK");
+  const auto deferred = harness_.connect_and_log_in();
+  deferred->query("BEGIN");
+  EXPECT_EQ(deferred->query("COMMIT RELEASE").text(), "OK");
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), (Texts{"released", "released", "released"}));
+}
+
+TEST_F(SessionLoop, AKilledSessionIsSaidToBe) {
+  const auto killer = harness_.connect_and_log_in();
+  EXPECT_EQ(killer->query("KILL " + std::to_string(client_->id())).text(), "OK");
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), Texts{"killed"});
+  killer->query("KILL " + std::to_string(killer->id()));
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), (Texts{"killed", "killed"}));
+  EXPECT_TRUE(harness_.log_has("level=info event=\"a session has ended\""));
+}
+
+TEST_F(SessionLoop, WithAServerTheStateOfASessionMayBeLost) {
+  ask("CREATE TEMPORARY TABLE tt (a INT)");
+  harness_.writer().close_all();
+  harness_.settle();
+  EXPECT_NE(client_->query("INSERT INTO tt VALUES (1)").error, 0);
+  EXPECT_EQ(ask("SELECT 1"), "closed");
+  EXPECT_EQ(harness_.ends(), Texts{"state lost with a server"});
+}
+
+TEST_F(SessionLoop, AnAnswerThatIsCutOffIsTheEnd) {
+  warm_up();
+  harness_.writer().fault_at(harness_.writer().steps(), Fault::kTruncated);
+  harness_.writer().on("RETURNING", [](Reply& reply) {
+    reply.rows({"a"}, std::vector<std::vector<std::string>>(2000, {std::string(100, 'x')}));
+  });
+  client_->query("DELETE FROM t RETURNING a");
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), Texts{"answer cut off by a server"});
 }
 
 }  // namespace
