@@ -56,9 +56,14 @@ Awaitable<PasswordVerdict> check_password(ClientSession& session, const LoginAcc
   const std::vector<size_t> nodes = nodes_to_ask(session.shard.cluster().view());
   PasswordVerdict verdict{.unknown = no_server_for_login()};
   for (const size_t node : nodes) {
-    ConnectResult opened =
-        co_await connect_backend(session.shard, node, key, credentials, session.backends.in_flight);
-    session.backends.in_flight = nullptr;
+    if (session.waiter.timed_out || session.waiter.closing) break;
+    ConnectResult opened;
+    {
+      // One that hangs leaves time for the others.
+      const EarlierDeadline scope(session.waiter, Clock::now() + session.shard.config().timeouts.connect);
+      opened = co_await connect_backend(session.shard, node, key, credentials, session.backends.in_flight);
+      session.backends.in_flight = nullptr;
+    }
     if (opened.connection) {
       opened.connection->say_goodbye();
       co_return PasswordVerdict{.accepted = true};

@@ -1,6 +1,8 @@
 // What a session waits with: its deadline, who may end the wait before, and how it is woken.
 #pragma once
 
+#include <algorithm>
+
 #include "proxy/base/clock.h"
 #include "proxy/net/wake_up.h"
 
@@ -36,6 +38,26 @@ class DeadlineScope {
 
  private:
   Waiter& waiter_;
+};
+
+// A part of a wait that may not take all of its time: ends earlier than the wait's own deadline, which holds
+// again after it.
+class EarlierDeadline {
+ public:
+  EarlierDeadline(Waiter& waiter, Clock::time_point deadline) : waiter_(waiter), whole_(waiter.deadline) {
+    waiter_.deadline = std::min(deadline, whole_);
+  }
+  EarlierDeadline(const EarlierDeadline&) = delete;
+  EarlierDeadline& operator=(const EarlierDeadline&) = delete;
+  ~EarlierDeadline() {
+    if (waiter_.timed_out && Clock::now() >= whole_) return;
+    waiter_.timed_out = false;
+    waiter_.deadline = whole_;
+  }
+
+ private:
+  Waiter& waiter_;
+  Clock::time_point whole_;
 };
 
 }  // namespace causeway::proxy

@@ -76,5 +76,35 @@ TEST_F(PasswordCheck, ThatAServerRefusesForAnotherReasonIsSaidSo) {
   EXPECT_EQ(log_in("secret"), "1040 08004 Too many connections");
 }
 
+TEST_F(PasswordCheck, GoesOnToTheNextServerWhereOneHangs) {
+  harness_.writer().fault_at(0, Fault::kStall);
+  EXPECT_EQ(log_in("secret"), "OK");
+  harness_.heal();
+}
+
+TEST_F(PasswordCheck, EndsWhereEveryServerHangs) {
+  for (size_t node = 0; node < harness_.nodes(); ++node)
+    harness_.server(node).fault_at(0, Fault::kStall);
+  EXPECT_TRUE(log_in("secret").starts_with("2003 ")) << clients_.back()->transcript().back();
+  EXPECT_FALSE(clients_.back()->hung());
+  harness_.heal();
+}
+
+class PasswordCheckInAShortLogin : public PasswordCheck {
+ protected:
+  PasswordCheckInAShortLogin()
+      : PasswordCheck({.rsa_key = true, .configure = [](proxy::Config& config) {
+                         config.timeouts.login = std::chrono::milliseconds{1500};
+                       }}) {}
+};
+
+TEST_F(PasswordCheckInAShortLogin, EndsWithIt) {
+  harness_.writer().fault_at(0, Fault::kStall);
+  EXPECT_TRUE(log_in("secret").starts_with("2003 ")) << clients_.back()->transcript().back();
+  EXPECT_FALSE(clients_.back()->hung());
+  EXPECT_EQ(asked(1), 0U);
+  harness_.heal();
+}
+
 }  // namespace
 }  // namespace causeway::test
