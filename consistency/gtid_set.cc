@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "consistency/text_cursor.h"
+#include "protocol/text.h"
 
 namespace causeway::consistency {
 namespace {
@@ -122,8 +123,7 @@ Result<std::string> take_tag(TextCursor& text) {
   std::string tag;
   while (is_letter(text.peek()) || (text.peek() >= '0' && text.peek() <= '9')) {
     if (tag.size() == kMaxGtidTagLength) return PositionError::kBadTag;
-    const char c = text.peek();
-    tag += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    tag += protocol::ascii_lower(text.peek());
     text.skip(1);
   }
   return tag;

@@ -1,17 +1,14 @@
 #include "consistency/read_consistency.h"
 
-#include <algorithm>
 #include <array>
+
+#include "protocol/text.h"
 
 namespace causeway::consistency {
 namespace {
 
 constexpr std::array kLevels = {ReadConsistency::kOff, ReadConsistency::kEventual, ReadConsistency::kSession,
                                 ReadConsistency::kGlobal};
-
-char upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
 
 }  // namespace
 
@@ -31,7 +28,7 @@ std::string_view to_string(ReadConsistency level) {
 
 std::optional<ReadConsistency> parse_read_consistency(std::string_view value) {
   for (const ReadConsistency level : kLevels) {
-    if (std::ranges::equal(value, to_string(level), {}, upper)) return level;
+    if (protocol::equals_ignoring_case(value, to_string(level))) return level;
   }
   return std::nullopt;
 }

@@ -78,18 +78,6 @@ AfterWait after_wait(WaitVerdict verdict, TimeoutPolicy policy) {
   return AfterWait::kRunOnWriter;
 }
 
-std::string_view to_string(TimeoutPolicy policy) {
-  switch (policy) {
-    case TimeoutPolicy::kWriter:
-      return "writer";
-    case TimeoutPolicy::kError:
-      return "error";
-    case TimeoutPolicy::kStale:
-      return "stale";
-  }
-  return "";
-}
-
 std::string_view to_string(ReadAction action) {
   switch (action) {
     case ReadAction::kGo:

@@ -8,15 +8,9 @@
 #include "consistency/causality_token.h"
 #include "consistency/position.h"
 #include "consistency/read_consistency.h"
+#include "consistency/timeout_policy.h"
 
 namespace causeway::consistency {
-
-// What happens with a read whose replica does not get there in time.
-enum class TimeoutPolicy : uint8_t {
-  kWriter,  // it runs on the writer
-  kError,   // the client gets 1205
-  kStale,   // it runs on the replica all the same; a warning is counted
-};
 
 enum class ReadAction : uint8_t {
   kGo,               // run it on the replica
@@ -40,7 +34,6 @@ enum class ReadReason : uint8_t {
   kNotInTime,  // the replica is not expected to get there in time: writer at once, if that is the policy
 };
 
-std::string_view to_string(TimeoutPolicy policy);
 std::string_view to_string(ReadAction action);
 std::string_view to_string(ReadReason reason);  // a short sentence for logs and errors
 

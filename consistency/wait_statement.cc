@@ -7,6 +7,7 @@
 namespace causeway::consistency {
 namespace {
 
+using protocol::ServerFlavor;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kShortestWait{1};

@@ -13,14 +13,13 @@
 
 #include "consistency/position.h"
 #include "consistency/read_plan.h"
+#include "protocol/server_flavor.h"
 
 namespace causeway::consistency {
 
-enum class ServerFlavor : uint8_t { kMysql, kMariadb };
-
 // Which words a server understands.
 struct WaitDialect {
-  ServerFlavor flavor = ServerFlavor::kMysql;
+  protocol::ServerFlavor flavor = protocol::ServerFlavor::kMysql;
   uint32_t server_version = 0;  // major * 10000 + minor * 100 + patch, as in 80026 or 101106
 
   friend bool operator==(const WaitDialect&, const WaitDialect&) = default;

@@ -67,10 +67,10 @@ BackendAction BackendConnectionPhase::on_greeting(Bytes payload, Buffer& out) {
   default_plugin_ = greeting->auth_plugin;
 
   const bool offered = has(greeting->capabilities, capability::kSsl);
-  if (login_.tls == TlsMode::kRequired && !offered)
+  if (requires_tls(login_.tls) && !offered)
     return fail(BackendFailure::Reason::kNoTls, "TLS is required and the server does not offer it");
-  const bool tls = login_.tls == TlsMode::kRequired ||
-                   (login_.tls == TlsMode::kPreferred && offered && !login_.secure_transport);
+  const bool tls =
+      requires_tls(login_.tls) || (login_.tls == TlsMode::kPreferred && offered && !login_.secure_transport);
   profile_.capabilities = negotiate(login_, greeting->capabilities, tls);
   if (!tls) return send_response(out);
 

@@ -9,14 +9,9 @@
 
 #include "protocol/backend_auth_exchange.h"
 #include "protocol/handshake.h"
+#include "protocol/tls_mode.h"
 
 namespace causeway::protocol {
-
-enum class TlsMode : uint8_t {
-  kDisabled,
-  kPreferred,  // if the server offers it
-  kRequired,
-};
 
 struct BackendLogin {
   std::string user = {};
@@ -30,7 +25,7 @@ struct BackendLogin {
   Buffer connect_attributes = {};  // made with append_connect_attribute(); sent with kConnectAttrs
   uint8_t zstd_level = 3;
   TlsMode tls = TlsMode::kPreferred;
-  bool secure_transport = false;  // a Unix socket: no TLS is started unless kRequired
+  bool secure_transport = false;  // a Unix socket: no TLS is started unless it is required
   bool allow_public_key_retrieval = true;
 };
 

@@ -1,24 +1,13 @@
 #include "protocol/err_packet.h"
 
 #include "protocol/packet_header.h"
+#include "protocol/text.h"
 
 namespace causeway::protocol {
 namespace {
 
 constexpr uint8_t kSqlStateMarker = '#';
 constexpr size_t kSqlStateBytes = 5;
-
-bool is_utf8_continuation(char c) {
-  return (static_cast<uint8_t>(c) & 0xc0) == 0x80;
-}
-
-std::string_view cut(std::string_view message) {
-  if (message.size() <= kMaxErrMessageBytes) return message;
-  size_t length = kMaxErrMessageBytes;
-  while (length > 0 && is_utf8_continuation(message[length]))
-    --length;
-  return message.substr(0, length);
-}
 
 }  // namespace
 
@@ -46,7 +35,7 @@ void append_err_packet(Buffer& out, const ErrPacket& err, uint8_t sequence_id) {
     writer.int1(kSqlStateMarker);
     writer.text(err.sql_state);
   }
-  writer.text(cut(err.message));
+  writer.text(cut_utf8(err.message, kMaxErrMessageBytes));
   finish_packet(out, start);
 }
 

@@ -45,12 +45,6 @@ constexpr std::chrono::seconds kGiveBackInterval{5};
 // How often it is said again that a certificate is not valid, or not for long.
 constexpr std::chrono::hours kTellOfCertificates{24};
 
-MonitorLog monitor_log(const Logger& logger) {
-  return [logger](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
-    logger.log(level, event, fields);
-  };
-}
-
 template <class Value>
 Value value_or_throw(std::variant<Value, std::string> result) {
   if (auto* error = std::get_if<std::string>(&result)) throw std::runtime_error(*error);
@@ -123,7 +117,7 @@ class Application {
         services_(config, logger, cluster_),
         limits_(services_),
         monitor_account_(monitor_account(config.monitor)),
-        monitor_(monitor_options(config, monitor_account_), cluster_, monitor_log(logger)),
+        monitor_(monitor_options(config, monitor_account_), cluster_, logger),
         events_(io_) {}
 
   void run();
@@ -184,7 +178,7 @@ void Application::prepare_services() {
   look_at_certificates();
   if (config_.users.empty()) {
     accounts_ = std::make_unique<AccountStore>(monitor_options(config_, monitor_account_),
-                                               AccountStore::Options{}, cluster_, monitor_log(logger_));
+                                               AccountStore::Options{}, cluster_, logger_);
     services_.accounts = accounts_.get();
   }
   for (size_t i = 0; i < config_.workers; ++i) {

@@ -6,6 +6,7 @@
 
 #include "routing/keywords.h"
 #include "routing/set_statement.h"
+#include "routing/sql_literal.h"
 
 namespace causeway::routing {
 namespace {
@@ -254,12 +255,8 @@ class SelectListTracker {
 };
 
 void append_alias(std::string& sql, std::string_view text) {
-  sql += " AS `";
-  for (const char c : text) {
-    if (c == '`') sql += '`';
-    sql += c;
-  }
-  sql += '`';
+  sql += " AS ";
+  append_identifier(sql, text);
 }
 
 }  // namespace

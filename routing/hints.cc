@@ -88,4 +88,10 @@ Hints parse_hints(std::string_view sql) {
   return hints;
 }
 
+void apply_attribute(Hints& hints, std::string_view name, std::string_view value) {
+  constexpr std::string_view kPrefix = "causeway.";
+  if (!name.starts_with(kPrefix)) return;
+  if (!apply_hint(hints, name.substr(kPrefix.size()), value)) hints.mistake = name;
+}
+
 }  // namespace causeway::routing

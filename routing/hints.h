@@ -2,6 +2,7 @@
 // query attributes causeway.route, causeway.consistency, causeway.max_lag.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "routing/statement.h"
@@ -17,5 +18,13 @@ Hints parse_hints(std::string_view sql);
 // view on `value` is kept), max_lag = a number with us, ms, s, m (no unit: ms), at most one day. False if not
 // understood.
 bool apply_hint(Hints& hints, std::string_view key, std::string_view value);
+
+// The query attributes that are hints.
+inline constexpr std::array<std::string_view, 3> kHintAttributes = {"causeway.route", "causeway.consistency",
+                                                                    "causeway.max_lag"};
+
+// A query attribute: overrides a hint in the text if its name begins with "causeway.", else it is not ours.
+// What is not understood is the `mistake`: a view on `name` is kept.
+void apply_attribute(Hints& hints, std::string_view name, std::string_view value);
 
 }  // namespace causeway::routing

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "routing/sql_lexer.h"
+#include "routing/sql_literal.h"
 
 namespace causeway::routing {
 namespace {
@@ -129,27 +130,7 @@ void append_literal(std::string& out, std::string_view name, std::string_view va
     out += value;
     return;
   }
-  out += "_utf8mb4";
-  // A backslash means different things under different sql_modes, other bytes under different character sets.
-  const bool plain =
-      std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
-  if (!plain) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    out += " X'";
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      out += kDigits[byte >> 4];
-      out += kDigits[byte & 15];
-    }
-    out += '\'';
-    return;
-  }
-  out += '\'';
-  for (const char c : value) {
-    if (c == '\'') out += '\'';
-    out += c;
-  }
-  out += '\'';
+  append_utf8_literal(out, value);
 }
 
 }  // namespace

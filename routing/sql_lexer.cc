@@ -91,12 +91,6 @@ size_t character_bytes(std::string_view text, size_t index, MultibyteBackslash c
 
 }  // namespace
 
-bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() &&
-         std::equal(left.begin(), left.end(), right.begin(),
-                    [](char a, char b) { return ascii_lower(a) == ascii_lower(b); });
-}
-
 MultibyteBackslash multibyte_backslash_of(std::string_view character_set) {
   if (equals_ignoring_case(character_set, "gbk")) return MultibyteBackslash::kGbk;
   if (equals_ignoring_case(character_set, "sjis")) return MultibyteBackslash::kSjis;

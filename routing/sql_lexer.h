@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/text.h"
+
 namespace causeway::routing {
 
 // Client character sets whose characters may contain the byte 0x5c (backslash) or 0x60 (backtick) as a trail
@@ -119,12 +121,7 @@ inline bool is_name(const Token& token) {
   return token.kind == TokenKind::kWord || token.kind == TokenKind::kQuotedIdentifier;
 }
 
-// Other bytes than A to Z are returned as they are.
-inline char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-}
-
-// ASCII case-insensitive comparison, as the servers compare keywords and variable names.
-bool equals_ignoring_case(std::string_view left, std::string_view right);
+using protocol::ascii_lower;
+using protocol::equals_ignoring_case;
 
 }  // namespace causeway::routing

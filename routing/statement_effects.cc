@@ -196,9 +196,7 @@ static_assert(std::ranges::is_sorted(kNoStoredFunctions));
 bool is_stored_function(const Token& name) {
   if (name.kind == TokenKind::kQuotedIdentifier || name.after_dot) return true;
   if (name.kind != TokenKind::kWord) return false;
-  std::string lower(name.text);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string lower = ascii_lower(name.text);
   return !std::ranges::binary_search(kNoStoredFunctions, std::string_view(lower));
 }
 

@@ -11,8 +11,6 @@
 namespace causeway::proxy {
 namespace {
 
-using Level = LogLevel;
-
 constexpr std::chrono::milliseconds kGoodbye{200};
 
 // A table of very many accounts: between two readings passes this many times what one takes.
@@ -48,7 +46,7 @@ std::vector<size_t> nodes_to_ask(const ClusterView& view) {
 }  // namespace
 
 struct AccountStore::Impl {
-  Impl(MonitorOptions monitor_options, Options store_options, const ClusterState& where, MonitorLog sink,
+  Impl(MonitorOptions monitor_options, Options store_options, const ClusterState& where, Logger sink,
        std::atomic<uint64_t>& version_counter)
       : monitor(std::move(monitor_options)),
         options(store_options),
@@ -132,9 +130,9 @@ struct AccountStore::Impl {
     now->table = table;
     if (before->version == 0 || before->available != now->available || before->reason != now->reason) {
       if (now->available)
-        log(Level::kInfo, "accounts are read from the servers", {});
+        log.info("accounts are read from the servers");
       else
-        log(Level::kWarning, "accounts cannot be read", {{"reason", now->reason}});
+        log.warning("accounts cannot be read", {{"reason", now->reason}});
     }
     const std::lock_guard lock(mutex);
     version.store(now->version, std::memory_order_release);
@@ -162,7 +160,7 @@ struct AccountStore::Impl {
   const MonitorOptions monitor;
   const Options options;
   const ClusterState& state;
-  const MonitorLog log;
+  const Logger log;
   std::atomic<uint64_t>& version;
   std::thread thread;
   NativeClient client;  // of the thread, but for interrupt()
@@ -180,7 +178,7 @@ struct AccountStore::Impl {
   SnapshotPtr snapshot = std::make_shared<const AccountSnapshot>(AccountSnapshot{.reason = "not read yet"});
 };
 
-AccountStore::AccountStore(MonitorOptions monitor, Options options, const ClusterState& state, MonitorLog log)
+AccountStore::AccountStore(MonitorOptions monitor, Options options, const ClusterState& state, Logger log)
     : impl_(std::make_unique<Impl>(std::move(monitor), options, state, std::move(log), version_)) {}
 
 AccountStore::~AccountStore() {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "proxy/accounts/account_table.h"
+#include "proxy/base/log.h"
 #include "proxy/cluster/cluster_monitor.h"
 #include "proxy/cluster/cluster_view.h"
 
@@ -37,7 +38,7 @@ class AccountStore {
   };
 
   // `state` outlives the store. `monitor` gives nodes and account.
-  AccountStore(MonitorOptions monitor, Options options, const ClusterState& state, MonitorLog log);
+  AccountStore(MonitorOptions monitor, Options options, const ClusterState& state, Logger logger);
   ~AccountStore();  // stop()
   AccountStore(const AccountStore&) = delete;
   AccountStore& operator=(const AccountStore&) = delete;

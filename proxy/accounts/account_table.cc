@@ -7,14 +7,13 @@
 #include <tuple>
 #include <utility>
 
+#include "protocol/text.h"
 #include "proxy/base/network.h"
 
 namespace causeway::proxy {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
+using protocol::ascii_lower;
 
 // One character of a pattern; an escaped wildcard is an ordinary one.
 struct PatternChar {
@@ -25,10 +24,11 @@ struct PatternChar {
 
 PatternChar pattern_char(std::string_view pattern, size_t at) {
   const char c = pattern[at];
-  if (c == '\\' && at + 1 < pattern.size()) return {PatternChar::Kind::kLiteral, lower(pattern[at + 1]), 2};
+  if (c == '\\' && at + 1 < pattern.size())
+    return {PatternChar::Kind::kLiteral, ascii_lower(pattern[at + 1]), 2};
   if (c == '_') return {PatternChar::Kind::kOne, c, 1};
   if (c == '%') return {PatternChar::Kind::kAny, c, 1};
-  return {PatternChar::Kind::kLiteral, lower(c), 1};
+  return {PatternChar::Kind::kLiteral, ascii_lower(c), 1};
 }
 
 // LIKE, with one point to come back to: time is at most the product of the lengths.
@@ -44,7 +44,7 @@ bool wildcard_matches(std::string_view pattern, std::string_view text) {
         retry = {p, t};
         continue;
       }
-      if (c.kind == PatternChar::Kind::kOne || c.literal == lower(text[t])) {
+      if (c.kind == PatternChar::Kind::kOne || c.literal == ascii_lower(text[t])) {
         p += c.length;
         ++t;
         continue;

@@ -3,19 +3,14 @@
 #include <utility>
 
 #include "protocol/err_packet.h"
+#include "protocol/text.h"
 #include "proxy/base/duration.h"
 
 namespace causeway::proxy {
 namespace {
 
 ClientError make_error(uint16_t code, std::string_view sql_state, std::string message) {
-  if (message.size() > kMaxClientErrorBytes) {
-    size_t end = kMaxClientErrorBytes;
-    // Not in the middle of a UTF-8 character.
-    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80)
-      --end;
-    message.resize(end);
-  }
+  message.resize(protocol::cut_utf8(message, kMaxClientErrorBytes).size());
   return {.code = code, .sql_state = std::string(sql_state), .message = std::move(message)};
 }
 

@@ -40,22 +40,6 @@ bool is_loopback(const Address& address) {
   return error ? address.host == "localhost" : ip.is_loopback();
 }
 
-protocol::TlsMode tls_mode_for(const Address& address, TlsMode mode, bool required) {
-  switch (mode) {
-    case TlsMode::kDisabled:
-      return protocol::TlsMode::kDisabled;
-    // What never leaves the machine gains nothing from encryption.
-    case TlsMode::kPreferred:
-      if (required) return protocol::TlsMode::kRequired;
-      return is_loopback(address) ? protocol::TlsMode::kDisabled : protocol::TlsMode::kPreferred;
-    case TlsMode::kRequired:
-    case TlsMode::kVerifyCa:
-    case TlsMode::kVerifyIdentity:
-      break;
-  }
-  return protocol::TlsMode::kRequired;
-}
-
 Awaitable<std::vector<Endpoint>> resolve(Shard& shard, const Address& address, ErrorCode& error) {
   std::vector<Endpoint> endpoints;
   if (address.is_unix()) {
@@ -229,6 +213,13 @@ std::string check_identity(Shard& shard, BackendConnection& connection, const Se
 
 }  // namespace
 
+// What never leaves the machine gains nothing from encryption.
+TlsMode tls_towards(const Address& address, TlsMode configured, bool by_account) {
+  if (configured != TlsMode::kPreferred) return configured;
+  if (by_account) return TlsMode::kRequired;
+  return is_loopback(address) ? TlsMode::kDisabled : TlsMode::kPreferred;
+}
+
 protocol::CapabilityFlags required_backend_capabilities() {
   namespace capability = protocol::capability;
   return capability::kLongPassword | capability::kProtocol41 | capability::kTransactions |
@@ -293,7 +284,7 @@ Awaitable<ConnectResult> connect_backend(Shard& shard, size_t node, std::shared_
       key->capabilities | required_backend_capabilities() | protocol::capability::kConnectAttrs;
   login.collation = key->collation;
   login.connect_attributes = own_attributes();
-  login.tls = tls_mode_for(address, shard.config().server_tls.mode, key->requires_tls);
+  login.tls = tls_towards(address, shard.config().server_tls.mode, key->requires_tls);
   login.secure_transport = address.is_unix();
   protocol::BackendConnectionPhase phase(std::move(login));
   result.reason = co_await log_in(shard, *connection, address, phase);

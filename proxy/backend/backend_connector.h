@@ -29,6 +29,9 @@ Awaitable<ConnectResult> connect_backend(Shard& shard, size_t node, std::shared_
                                          const protocol::Credentials& credentials,
                                          BackendConnection*& in_flight);
 
+// How much TLS a connection to this address has, by the configuration and by what the account asks for.
+TlsMode tls_towards(const Address& address, TlsMode configured, bool by_account);
+
 // What every connection to a server asks for, whatever the client can do.
 protocol::CapabilityFlags required_backend_capabilities();
 

@@ -33,9 +33,7 @@ std::optional<std::chrono::milliseconds> ClusterKnowledge::note_time(Clock::time
 
 consistency::WaitDialect ClusterKnowledge::wait_dialect(size_t node) {
   const NodeView& of = view().nodes[node];
-  return {.flavor = of.facts.flavor == ServerFlavor::kMariadb ? consistency::ServerFlavor::kMariadb
-                                                              : consistency::ServerFlavor::kMysql,
-          .server_version = of.facts.server_version_number};
+  return {.flavor = of.facts.flavor, .server_version = of.facts.server_version_number};
 }
 
 const consistency::Position* ClusterKnowledge::last_known_writer_position() {

@@ -2,6 +2,8 @@
 
 #include <string_view>
 
+#include "routing/sql_literal.h"
+
 namespace causeway::proxy {
 namespace {
 
@@ -11,7 +13,7 @@ void append_charset(std::string& sql, std::string_view variable, std::string_vie
   if (value == "NULL") {
     sql.append(value);
   } else {
-    sql.append("_utf8mb4'").append(value).append("'");
+    routing::append_utf8_literal(sql, value);
   }
 }
 

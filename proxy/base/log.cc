@@ -194,26 +194,6 @@ std::string make_line(LogFormat format, std::chrono::system_clock::time_point ti
 
 }  // namespace
 
-std::string_view to_string(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info";
-    case LogLevel::kWarning:
-      return "warning";
-    case LogLevel::kError:
-      return "error";
-    case LogLevel::kOff:
-      return "off";
-  }
-  return "";
-}
-
-std::string_view to_string(LogFormat format) {
-  return format == LogFormat::kJson ? "json" : "logfmt";
-}
-
 std::string format_log_line(LogFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                             std::string_view event, std::initializer_list<LogField> fields) {
   return make_line(format, time, make_body(format, level, event, fields));

@@ -1,6 +1,7 @@
 // One line per event, logfmt or JSON.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <concepts>
@@ -21,8 +22,17 @@ namespace causeway::proxy {
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError, kOff };
 enum class LogFormat : uint8_t { kLogfmt, kJson };
 
-std::string_view to_string(LogLevel level);
-std::string_view to_string(LogFormat format);
+// As they are configured and written, in the order of the enumerators.
+inline constexpr std::array<std::string_view, 5> kLogLevelNames = {"debug", "info", "warning", "error",
+                                                                   "off"};
+inline constexpr std::array<std::string_view, 2> kLogFormatNames = {"logfmt", "json"};
+
+constexpr std::string_view to_string(LogLevel level) {
+  return kLogLevelNames[static_cast<size_t>(level)];
+}
+constexpr std::string_view to_string(LogFormat format) {
+  return kLogFormatNames[static_cast<size_t>(format)];
+}
 
 // A key (a literal of letters, digits and underscores) and its value. Views live until log() returns.
 struct LogField {

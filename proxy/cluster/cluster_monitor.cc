@@ -19,7 +19,6 @@
 namespace causeway::proxy {
 namespace {
 
-using Level = LogLevel;
 using consistency::PositionKind;
 
 // A server that refuses us (a wrong password, too many connections) is not asked more often than this: each
@@ -97,7 +96,7 @@ NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& o
 // Each node has a thread that polls and calls report(). Everything below `mutex` is shared; a report elects
 // and publishes under it, so that views come in order. Lock order: mutex, then those of ClusterState.
 struct ClusterMonitor::Impl {
-  Impl(MonitorOptions given, ClusterState& where, MonitorLog sink)
+  Impl(MonitorOptions given, ClusterState& where, Logger sink)
       : options(std::move(given)), state(where), log(std::move(sink)), watches(options.nodes.size()) {
     for (const MonitorOptions::Node& node : options.nodes) {
       records.push_back({.name = node_name(node), .host = node.host, .port = node.port});
@@ -215,8 +214,7 @@ struct ClusterMonitor::Impl {
       stay_as_known(i, std::move(outcome.error));
       return record.health;
     }
-    if (was_shut_out && outcome.probe)
-      log(Level::kInfo, "a node lets the monitor in again", {{"node", record.name}});
+    if (was_shut_out && outcome.probe) log.info("a node lets the monitor in again", {{"node", record.name}});
     record.health = next_health(before, outcome.probe ? &*outcome.probe : nullptr, options.rejoin_max_lag);
     log_node(i, before, outcome);
     watches[i].last_error = std::move(outcome.error);
@@ -236,7 +234,7 @@ struct ClusterMonitor::Impl {
     ++record.incarnation;
     ++record.position_era;
     if (!record.probe) return;
-    log(Level::kWarning, "a node is not what it was", {{"node", record.name}, {"reason", why}});
+    log.warning("a node is not what it was", {{"node", record.name}, {"reason", why}});
     // A position that went back may only hide what the replica has too much.
     const bool same = same_server(record.probe->identity(), probe.identity());
     if (!same || watches[i].ahead.verdict() != AheadWatch::Verdict::kAhead) watches[i].ahead.reset();
@@ -276,9 +274,8 @@ struct ClusterMonitor::Impl {
     if (memory.writer < 0 || memory.writer == static_cast<int>(writer)) return;
     const NodeRecord& former = records[static_cast<size_t>(memory.writer)];
     if (!former.access.refused_at() || !in_service(former.health)) return;
-    log(Level::kError,
-        "a node was promoted while the writer does not let the monitor in: it is the writer now",
-        {{"node", records[writer].name}, {"former_writer", former.name}});
+    log.error("a node was promoted while the writer does not let the monitor in: it is the writer now",
+              {{"node", records[writer].name}, {"former_writer", former.name}});
   }
 
   void log_twins() {
@@ -287,10 +284,9 @@ struct ClusterMonitor::Impl {
       const NodePair pair(twins.first, twins.second);
       now.insert(pair);
       if (told_twins.contains(pair)) continue;
-      log(Level::kWarning, "two nodes cannot be told apart",
-          {{"node", records[twins.first].name},
-           {"other", records[twins.second].name},
-           {"reason", twins.why}});
+      log.warning("two nodes cannot be told apart", {{"node", records[twins.first].name},
+                                                     {"other", records[twins.second].name},
+                                                     {"reason", twins.why}});
     }
     told_twins = std::move(now);
   }
@@ -358,8 +354,8 @@ struct ClusterMonitor::Impl {
     for (ReplicaChannel& channel : record.probe->channels)
       channel.lag.reset();
     if (record.access.is_to_be_said(Clock::now())) {
-      log(Level::kError, "a node does not let the monitor in: what was known last of its role is kept",
-          {{"node", record.name}, {"user", options.account->user()}, {"reason", error}});
+      log.error("a node does not let the monitor in: what was known last of its role is kept",
+                {{"node", record.name}, {"user", options.account->user()}, {"reason", error}});
     }
     watches[i].last_error = std::move(error);
     publish_once_all_are_known();
@@ -434,46 +430,44 @@ struct ClusterMonitor::Impl {
     if (!outcome.probe) {
       const bool first_of_outage = before == Health::kNew || before == Health::kSuspect;
       if (before == Health::kUp)
-        log(Level::kWarning, "a node failed a poll and is tried again",
-            {{"node", record.name}, {"reason", outcome.error}});
+        log.warning("a node failed a poll and is tried again",
+                    {{"node", record.name}, {"reason", outcome.error}});
       else if (first_of_outage)
-        log(Level::kError, "a node is out of service", {{"node", record.name}, {"reason", outcome.error}});
+        log.error("a node is out of service", {{"node", record.name}, {"reason", outcome.error}});
       else if (outcome.error != watches[i].last_error)
-        log(Level::kError, "a node is still out of service",
-            {{"node", record.name}, {"reason", outcome.error}});
+        log.error("a node is still out of service", {{"node", record.name}, {"reason", outcome.error}});
       return;
     }
     if (record.health == Health::kCatchingUp) {
       if (before != Health::kCatchingUp)
-        log(Level::kInfo, "a node answers again, but is too far behind", {{"node", record.name}});
+        log.info("a node answers again, but is too far behind", {{"node", record.name}});
     } else if (before != Health::kUp) {
-      log(Level::kInfo,
-          before == Health::kSuspect ? "a node answered the second try" : "a node is in service",
-          {{"node", record.name},
-           {"flavor", to_string(outcome.probe->facts.flavor)},
-           {"version", outcome.probe->facts.server_version}});
+      log.info(before == Health::kSuspect ? "a node answered the second try" : "a node is in service",
+               {{"node", record.name},
+                {"flavor", to_string(outcome.probe->facts.flavor)},
+                {"version", outcome.probe->facts.server_version}});
     }
     const bool new_warning = !record.probe || record.probe->warning != outcome.probe->warning;
     if (new_warning && !outcome.probe->warning.empty())
-      log(Level::kWarning, "a node can be watched in part only",
-          {{"node", record.name}, {"reason", outcome.probe->warning}});
+      log.warning("a node can be watched in part only",
+                  {{"node", record.name}, {"reason", outcome.probe->warning}});
   }
 
   void log_consistency(const NodeView* before, const NodeView& now) const {
     const std::string was = before != nullptr ? before->inconsistent_reason : "";
     if (now.inconsistent_reason == was) return;
     if (now.inconsistent_reason.empty())
-      log(Level::kInfo, "a node takes reads at SESSION and GLOBAL again", {{"node", now.name}});
+      log.info("a node takes reads at SESSION and GLOBAL again", {{"node", now.name}});
     else
-      log(Level::kError, "a node takes no reads at SESSION and GLOBAL",
-          {{"node", now.name}, {"reason", now.inconsistent_reason}});
+      log.error("a node takes no reads at SESSION and GLOBAL",
+                {{"node", now.name}, {"reason", now.inconsistent_reason}});
   }
 
   void log_roles(const ClusterView& before, const ClusterView& now) const {
     if (now.writer >= 0 && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
-      log(Level::kInfo, "there is a writer", {{"node", now.writer_node()->name}});
+      log.info("there is a writer", {{"node", now.writer_node()->name}});
     if (now.writer < 0 && before.no_writer_reason != now.no_writer_reason)
-      log(Level::kError, "there is no writer", {{"reason", now.no_writer_reason}});
+      log.error("there is no writer", {{"reason", now.no_writer_reason}});
     for (size_t i = 0; i < now.nodes.size(); ++i) {
       const NodeView& node = now.nodes[i];
       const NodeView* old = i < before.nodes.size() ? &before.nodes[i] : nullptr;
@@ -481,10 +475,10 @@ struct ClusterMonitor::Impl {
       if (old != nullptr && old->role == node.role && old->unusable_reason == node.unusable_reason) continue;
       if (!node.reachable) continue;  // told already
       if (node.usable_for_reads)
-        log(Level::kInfo, "a node has a role", {{"node", node.name}, {"role", to_string(node.role)}});
+        log.info("a node has a role", {{"node", node.name}, {"role", to_string(node.role)}});
       else
-        log(Level::kWarning, "a node takes no reads",
-            {{"node", node.name}, {"role", to_string(node.role)}, {"reason", node.unusable_reason}});
+        log.warning("a node takes no reads",
+                    {{"node", node.name}, {"role", to_string(node.role)}, {"reason", node.unusable_reason}});
     }
   }
 
@@ -495,8 +489,7 @@ struct ClusterMonitor::Impl {
       if (records[i].health != Health::kNew) continue;
       records[i].health = Health::kDown;
       watches[i].last_error = "no answer yet";
-      log(Level::kError, "a node is out of service",
-          {{"node", records[i].name}, {"reason", watches[i].last_error}});
+      log.error("a node is out of service", {{"node", records[i].name}, {"reason", watches[i].last_error}});
     }
     publish();
     return false;
@@ -504,7 +497,7 @@ struct ClusterMonitor::Impl {
 
   const MonitorOptions options;
   ClusterState& state;
-  const MonitorLog log;
+  const Logger log;
   std::vector<NodeWatch> watches;  // by node, as records
   std::vector<std::thread> threads;
 
@@ -524,7 +517,7 @@ struct ClusterMonitor::Impl {
   uint64_t writer_incarnation = 0;  // of the last writer
 };
 
-ClusterMonitor::ClusterMonitor(MonitorOptions options, ClusterState& state, MonitorLog log)
+ClusterMonitor::ClusterMonitor(MonitorOptions options, ClusterState& state, Logger log)
     : impl_(std::make_unique<Impl>(std::move(options), state, std::move(log))) {}
 
 ClusterMonitor::~ClusterMonitor() {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -17,10 +16,6 @@
 
 namespace causeway::proxy {
 
-// What is said of the cluster: as Logger::log(). Called from the monitor's threads, one call at a time.
-using MonitorLog =
-    std::function<void(LogLevel level, std::string_view event, std::initializer_list<LogField> fields)>;
-
 struct MonitorOptions {
   struct Node {
     std::string host;
@@ -30,7 +25,7 @@ struct MonitorOptions {
 
   std::vector<Node> nodes;
   std::shared_ptr<MonitorAccount> account;
-  NativeClient::Tls tls = NativeClient::Tls::kPreferred;
+  protocol::TlsMode tls = protocol::TlsMode::kPreferred;
   std::string tls_ca;
   std::string tls_certificate;
   std::string tls_key;
@@ -49,8 +44,8 @@ NativeResult<void> connect_to_node(NativeClient& client, const MonitorOptions& o
 
 class ClusterMonitor {
  public:
-  // `state` outlives the monitor.
-  ClusterMonitor(MonitorOptions options, ClusterState& state, MonitorLog log);
+  // `state` outlives the monitor. What happens to the cluster is logged, by one thread at a time.
+  ClusterMonitor(MonitorOptions options, ClusterState& state, Logger logger);
   ~ClusterMonitor();  // stop()
   ClusterMonitor(const ClusterMonitor&) = delete;
   ClusterMonitor& operator=(const ClusterMonitor&) = delete;

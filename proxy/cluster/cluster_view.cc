@@ -1,27 +1,8 @@
 #include "proxy/cluster/cluster_view.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace causeway::proxy {
-namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-}  // namespace
-
-ServerFlavor flavor_of(std::string_view server_version) {
-  constexpr std::string_view kName = "mariadb";
-  const auto found = std::search(server_version.begin(), server_version.end(), kName.begin(), kName.end(),
-                                 [](char a, char b) { return lower(a) == b; });
-  return found == server_version.end() ? ServerFlavor::kMysql : ServerFlavor::kMariadb;
-}
-
-std::string_view to_string(ServerFlavor flavor) {
-  return flavor == ServerFlavor::kMysql ? "mysql" : "mariadb";
-}
 
 std::string_view to_string(NodeRole role) {
   switch (role) {

@@ -14,16 +14,15 @@
 
 #include "consistency/position.h"
 #include "protocol/capability_flags.h"
+#include "protocol/server_flavor.h"
 #include "proxy/cluster/connection_count.h"
 #include "proxy/cluster/server_identity.h"
 #include "proxy/cluster/session_defaults.h"
 
 namespace causeway::proxy {
 
-enum class ServerFlavor : uint8_t { kMysql, kMariadb };
-
-// By the version text of the handshake.
-ServerFlavor flavor_of(std::string_view server_version);
+using protocol::flavor_of;
+using protocol::ServerFlavor;
 
 // Where an index of a node may be none.
 inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
@@ -35,8 +34,7 @@ enum class NodeRole : uint8_t {
   kReadOnly,  // read-only, and replicates from nobody
 };
 
-std::string_view to_string(ServerFlavor flavor);  // "mysql", "mariadb"
-std::string_view to_string(NodeRole role);        // "unknown", "writer", "replica", "read-only"
+std::string_view to_string(NodeRole role);  // "unknown", "writer", "replica", "read-only"
 
 // What a server says of itself when it is polled.
 struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered for its readers

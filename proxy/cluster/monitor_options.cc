@@ -20,7 +20,7 @@ MonitorOptions monitor_options(const Config& config, std::shared_ptr<MonitorAcco
         {.host = node.address.host, .port = node.address.port, .unix_socket = node.address.path});
   }
   options.account = std::move(account);
-  options.tls = static_cast<NativeClient::Tls>(config.server_tls.mode);
+  options.tls = config.server_tls.mode;
   options.tls_ca = config.server_tls.ca;
   options.tls_certificate = config.server_tls.certificate;
   options.tls_key = config.server_tls.key;

@@ -18,9 +18,13 @@
 #include <string_view>
 #include <system_error>
 
+#include "protocol/tls_mode.h"
+
 // The client errors of both libraries have the same numbers, but not the same headers.
 namespace causeway::proxy {
 namespace {
+
+using protocol::TlsMode;
 
 constexpr unsigned kSslConnectionError = 2026;
 constexpr unsigned kServerLost = 2013;
@@ -60,26 +64,25 @@ void enter_library() {
   static_cast<void>(thread);
 }
 
-void set_tls(MYSQL* mysql, const NativeClient::Options& options, NativeClient::Tls mode) {
-  using Tls = NativeClient::Tls;
-  const bool verify = mode >= Tls::kVerifyCa;
+void set_tls(MYSQL* mysql, const NativeClient::Options& options, TlsMode mode) {
+  const bool verify = verifies_certificate(mode);
 #if defined(LIBMARIADB)
   // With a CA the certificate is verified against it; the flag adds the host name.
-  Flag enforce = mode != Tls::kDisabled ? 1 : 0;
-  Flag verify_identity = mode == Tls::kVerifyIdentity ? 1 : 0;
+  Flag enforce = mode != TlsMode::kDisabled ? 1 : 0;
+  Flag verify_identity = mode == TlsMode::kVerifyIdentity ? 1 : 0;
   mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &enforce);
   mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify_identity);
 #else
-  unsigned native_mode = mode == Tls::kDisabled    ? SSL_MODE_DISABLED
-                         : mode == Tls::kPreferred ? SSL_MODE_PREFERRED
-                         : mode == Tls::kRequired  ? SSL_MODE_REQUIRED
-                         : mode == Tls::kVerifyCa  ? SSL_MODE_VERIFY_CA
-                                                   : SSL_MODE_VERIFY_IDENTITY;
+  unsigned native_mode = mode == TlsMode::kDisabled    ? SSL_MODE_DISABLED
+                         : mode == TlsMode::kPreferred ? SSL_MODE_PREFERRED
+                         : mode == TlsMode::kRequired  ? SSL_MODE_REQUIRED
+                         : mode == TlsMode::kVerifyCa  ? SSL_MODE_VERIFY_CA
+                                                       : SSL_MODE_VERIFY_IDENTITY;
   mysql_options(mysql, MYSQL_OPT_SSL_MODE, &native_mode);
   Flag get_key = true;
   mysql_options(mysql, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &get_key);
 #endif
-  if (mode == Tls::kDisabled) return;
+  if (mode == TlsMode::kDisabled) return;
   // Without one or the other MariaDB's library does not verify at all.
   if (verify && options.tls_ca.empty())
     mysql_options(mysql, MYSQL_OPT_SSL_CAPATH, X509_get_default_cert_dir());
@@ -91,7 +94,7 @@ void set_tls(MYSQL* mysql, const NativeClient::Options& options, NativeClient::T
   }
 }
 
-void set_options(MYSQL* mysql, const NativeClient::Options& options, NativeClient::Tls tls) {
+void set_options(MYSQL* mysql, const NativeClient::Options& options, TlsMode tls) {
   const unsigned connect_timeout = whole_seconds(options.connect_timeout);
   const unsigned read_timeout = whole_seconds(options.read_timeout);
   const unsigned write_timeout = whole_seconds(options.write_timeout);
@@ -124,9 +127,9 @@ bool read_rows(MYSQL_RES* from, NativeRows& result) {
 }
 
 // A socket file needs no TLS; who demands it gets it all the same.
-NativeClient::Tls effective_tls(const NativeClient::Options& options) {
-  const bool optional = options.tls == NativeClient::Tls::kPreferred;
-  return optional && !options.unix_socket.empty() ? NativeClient::Tls::kDisabled : options.tls;
+TlsMode effective_tls(const NativeClient::Options& options) {
+  const bool optional = options.tls == TlsMode::kPreferred;
+  return optional && !options.unix_socket.empty() ? TlsMode::kDisabled : options.tls;
 }
 
 std::string error_text(int code) {
@@ -250,7 +253,7 @@ NativeResult<void> NativeClient::connect(const Options& options) {
   MYSQL* mysql = handle->mysql;
   if (mysql == nullptr)
     return NativeError{.code = kOutOfMemory, .sqlstate = "HY000", .text = "out of memory"};
-  const Tls tls = effective_tls(options);
+  const TlsMode tls = effective_tls(options);
   set_options(mysql, options, tls);
   const bool local = !options.unix_socket.empty();
   // By itself the library takes "localhost" for the Unix socket of its default path.
@@ -272,7 +275,7 @@ NativeResult<void> NativeClient::connect(const Options& options) {
   }
   forget_password(mysql);
   // MariaDB's library goes on without TLS if the server has none and nothing is to be verified.
-  if (tls >= Tls::kRequired && !uses_tls()) {
+  if (requires_tls(tls) && !uses_tls()) {
     close();
     return NativeError{.code = kSslConnectionError,
                        .sqlstate = "HY000",

@@ -14,6 +14,7 @@
 
 #include "protocol/capability_flags.h"
 #include "protocol/secret.h"
+#include "protocol/tls_mode.h"
 
 namespace causeway::proxy {
 
@@ -50,9 +51,6 @@ struct NativeRows {
 // exceptions.
 class NativeClient {
  public:
-  // In the order of strictness. kPreferred and kRequired do not verify the certificate.
-  enum class Tls : uint8_t { kDisabled, kPreferred, kRequired, kVerifyCa, kVerifyIdentity };
-
   // Timeouts have the library's granularity: they are rounded up to whole seconds, at least one.
   struct Options {
     std::string host;  // name or address; not used if unix_socket is set
@@ -63,7 +61,7 @@ class NativeClient {
     std::chrono::milliseconds connect_timeout{1000};
     std::chrono::milliseconds read_timeout{1000};
     std::chrono::milliseconds write_timeout{1000};
-    Tls tls = Tls::kPreferred;
+    protocol::TlsMode tls = protocol::TlsMode::kPreferred;
     std::string tls_ca;           // PEM, for kVerifyCa and kVerifyIdentity; the system's if empty
     std::string tls_certificate;  // PEM of the client certificate
     std::string tls_key;

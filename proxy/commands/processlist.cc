@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/text.h"
 #include "protocol/text_resultset.h"
 #include "proxy/backend/shard.h"
 #include "proxy/commands/dispatch.h"
@@ -96,16 +97,6 @@ std::string_view shown_command(Command command) {
   }
 }
 
-// UTF-8 is not cut within a character.
-std::string_view cut(std::string_view text, size_t max_bytes) {
-  if (text.size() <= max_bytes) return text;
-  const auto continues = [&](size_t at) { return (static_cast<uint8_t>(text[at]) & 0xc0) == 0x80; };
-  size_t end = max_bytes;
-  while (end > 0 && max_bytes - end < 4 && continues(end))
-    --end;
-  return text.substr(0, end);
-}
-
 std::string shown_host(const ClientSession& session) {
   return session.client.port == 0 ? session.client.host
                                   : session.client.host + ":" + std::to_string(session.client.port);
@@ -137,7 +128,7 @@ Process process_of(const ClientSession& session, size_t max_info_bytes) {
   process.time = std::chrono::duration_cast<std::chrono::seconds>(session.shard.cluster().tick() -
                                                                   session.activity.since);
   process.state = shown_state(session);
-  process.info = cut(session.activity.statement_text, max_info_bytes);
+  process.info = protocol::cut_utf8(session.activity.statement_text, max_info_bytes);
   process.forwarded = is_forwarded(session);
   if (session.history.replica() != kNoNode)
     process.replica = session.shard.cluster().view().nodes[session.history.replica()].name;

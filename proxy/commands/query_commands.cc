@@ -29,15 +29,11 @@ using routing::Statement;
 using routing::StatementClass;
 using routing::Target;
 
-// causeway.route, causeway.consistency and causeway.max_lag as query attributes override a hint in the text.
-void apply_attributes(const protocol::ComQuery& query, routing::Hints& hints) {
-  constexpr std::string_view kPrefix = "causeway.";
+void apply_hints(const protocol::ComQuery& query, routing::Hints& hints) {
   protocol::QueryAttributeReader reader = query.attributes;
   while (const auto attribute = reader.next()) {
-    if (attribute->is_null || !attribute->name.starts_with(kPrefix)) continue;
-    const auto value = query.attribute(attribute->name);
-    if (value && !routing::apply_hint(hints, attribute->name.substr(kPrefix.size()), *value))
-      hints.mistake = attribute->name;
+    const auto value = attribute->is_null ? std::nullopt : query.attribute(attribute->name);
+    if (value) routing::apply_attribute(hints, attribute->name, *value);
   }
 }
 
@@ -198,7 +194,7 @@ Awaitable<bool> run_query(ClientSession& session, Bytes payload, Bytes wire) {
     statement.cls = StatementClass::kUnknown;
     statement.text = query->text;
   }
-  if (query->attribute_count > 0) apply_attributes(*query, statement.hints);
+  if (query->attribute_count > 0) apply_hints(*query, statement.hints);
   const AnswerPlace place{.sequence_id = protocol::count_packets(wire)};
   RunOutcome outcome;
   if (is_own_statement(statement) && !session.state.transaction.was_idle_for_too_long()) {

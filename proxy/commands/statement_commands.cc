@@ -21,6 +21,7 @@
 #include "routing/classifier.h"
 #include "routing/hints.h"
 #include "routing/set_statement.h"
+#include "routing/sql_literal.h"
 
 namespace causeway::proxy {
 namespace {
@@ -58,12 +59,7 @@ std::optional<std::string> literal(const protocol::ExecuteParameter& parameter) 
   if (const auto text = parameter.text()) {
     // Doubled quotes mean the same in every sql_mode; a backslash does not.
     if (text->find('\\') != std::string_view::npos) return std::nullopt;
-    std::string quoted = "'";
-    for (const char c : *text) {
-      if (c == '\'') quoted += '\'';
-      quoted += c;
-    }
-    return quoted += '\'';
+    return routing::quoted(*text, routing::LexMode());
   }
   if (parameter.value.empty() || parameter.value.size() > sizeof(uint64_t)) return std::nullopt;
   switch (parameter.type.type()) {
@@ -268,11 +264,10 @@ void take_types(PreparedStatement& statement, bool has_types) {
     there.knows_types = false;
 }
 
-void apply_attributes(const protocol::ComStmtExecute& execute, routing::Hints& hints) {
+void apply_hints(const protocol::ComStmtExecute& execute, routing::Hints& hints) {
   if (execute.attribute_count() == 0) return;
-  for (const std::string_view key : {"route", "consistency", "max_lag"}) {
-    const auto value = execute.attribute("causeway." + std::string(key));
-    if (value && !routing::apply_hint(hints, key, *value)) hints.mistake = key;
+  for (const std::string_view name : routing::kHintAttributes) {
+    if (const auto value = execute.attribute(name)) routing::apply_attribute(hints, name, *value);
   }
 }
 
@@ -319,7 +314,7 @@ Awaitable<bool> run_prepared(ClientSession& session, PreparedCommand command, An
   PreparedStatement& prepared = *command.statement;
   session.activity.statement_text = prepared.client_sql;
   routing::Statement statement = prepared.statement;
-  if (command.execute != nullptr) apply_attributes(*command.execute, statement.hints);
+  if (command.execute != nullptr) apply_hints(*command.execute, statement.hints);
   std::vector<NameAndValue> rows;
   if (is_own_statement(statement)) rows = co_await refresh_own(session, prepared);
   // No server opens one for a CALL.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "protocol/text.h"
 #include "proxy/backend/shard.h"
 #include "proxy/commands/causeway_statements.h"
 #include "proxy/commands/statement_dispatch.h"
@@ -12,6 +13,7 @@
 #include "proxy/statement/statement_run.h"
 #include "routing/classifier.h"
 #include "routing/set_statement.h"
+#include "routing/sql_literal.h"
 
 namespace causeway::proxy {
 namespace {
@@ -21,10 +23,7 @@ using routing::Statement;
 using routing::StatementClass;
 
 std::string key_of(const Statement& statement) {
-  std::string key(statement.name);
-  std::ranges::transform(key, key.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return key;
+  return protocol::ascii_lower(statement.name);
 }
 
 // On servers the statement stays until its name is used again or the connection is reset: nothing can execute
@@ -45,20 +44,9 @@ std::unique_ptr<TextPrepared> make_prepared(const ClientSession& session, const 
   return prepared;
 }
 
-// A literal that stands for `sql` in the session's sql_mode.
-std::string quoted(std::string_view sql, const routing::LexMode& mode) {
-  std::string literal = "'";
-  for (const char c : sql) {
-    const bool escaped = c == '\\' && !mode.no_backslash_escapes;
-    if (c == '\'' || escaped) literal += c;
-    literal += c;
-  }
-  return literal += '\'';
-}
-
 std::string prepare_of(std::string_view name, std::string_view sql, const routing::LexMode& mode) {
   std::string prepare = "PREPARE `";
-  return prepare.append(name).append("` FROM ").append(quoted(sql, mode));
+  return prepare.append(name).append("` FROM ").append(routing::quoted(sql, mode));
 }
 
 // What stands in a PREPARE for a server instead of a text with Causeway's own variables: the one with their

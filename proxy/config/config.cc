@@ -10,9 +10,6 @@ std::string to_string(const Address& address) {
   return (is_ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-std::string_view to_string(OnReadWaitTimeout value) {
-  return choice_name(value);
-}
 std::string_view to_string(StatementPolicy value) {
   return choice_name(value);
 }

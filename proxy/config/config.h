@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "consistency/read_consistency.h"
+#include "consistency/timeout_policy.h"
 #include "protocol/secret.h"
+#include "protocol/tls_mode.h"
 #include "proxy/base/log.h"
 #include "proxy/base/network.h"
 
@@ -33,11 +35,6 @@ std::string to_string(const Address& address);
 // The highest number of nodes in a configuration: what is counted by node has this many slots.
 inline constexpr size_t kMaxNodes = 64;
 
-enum class OnReadWaitTimeout : uint8_t {
-  kWriter,  // the read runs on the writer
-  kError,   // the client gets an error
-  kStale,   // the read runs on the replica
-};
 enum class StatementPolicy : uint8_t { kReject, kForward };
 enum class StartOn : uint8_t { kWriter };
 enum class ReadsOnWriter : uint8_t {
@@ -45,11 +42,10 @@ enum class ReadsOnWriter : uint8_t {
   kAlways,    // the writer takes its share of the reads
   kNever,     // without a usable replica a read is an error
 };
-enum class TlsMode : uint8_t { kDisabled, kPreferred, kRequired, kVerifyCa, kVerifyIdentity };
+using protocol::TlsMode;
 enum class TlsVersion : uint8_t { k12, k13 };
 enum class ClientCertificate : uint8_t { kOptional, kRequired };
 
-std::string_view to_string(OnReadWaitTimeout value);
 std::string_view to_string(StatementPolicy value);
 std::string_view to_string(StartOn value);
 std::string_view to_string(ReadsOnWriter value);
@@ -63,7 +59,7 @@ struct ListenerConfig {
   Address address = {};
   std::optional<consistency::ReadConsistency> read_consistency = {};
   std::optional<std::chrono::milliseconds> read_wait_timeout = {};
-  std::optional<OnReadWaitTimeout> on_read_wait_timeout = {};
+  std::optional<consistency::TimeoutPolicy> on_read_wait_timeout = {};
   // From where clients come with a header of the PROXY protocol, which they have to send.
   std::vector<Network> proxy_protocol_from = {};
   uint32_t socket_mode = 0777;  // of a Unix socket's file, whatever the umask
@@ -93,7 +89,7 @@ struct MonitorConfig {
 struct ForwardingConfig {
   consistency::ReadConsistency read_consistency = consistency::ReadConsistency::kSession;
   std::chrono::milliseconds read_wait_timeout{1000};
-  OnReadWaitTimeout on_read_wait_timeout = OnReadWaitTimeout::kWriter;
+  consistency::TimeoutPolicy on_read_wait_timeout = consistency::TimeoutPolicy::kWriter;
   std::chrono::milliseconds writer_wait{10'000};
   std::chrono::milliseconds writer_queue_timeout{1000};
   std::chrono::seconds aurora_fwd_writer_idle_timeout{60};

@@ -21,8 +21,8 @@ namespace causeway::proxy {
 template <class Enum>
 struct ChoiceNames;
 template <>
-struct ChoiceNames<OnReadWaitTimeout> {
-  static constexpr std::array<std::string_view, 3> kNames = {"writer", "error", "stale"};
+struct ChoiceNames<consistency::TimeoutPolicy> {
+  static constexpr auto kNames = consistency::kTimeoutPolicyNames;
 };
 template <>
 struct ChoiceNames<StatementPolicy> {
@@ -51,11 +51,11 @@ struct ChoiceNames<ClientCertificate> {
 };
 template <>
 struct ChoiceNames<LogLevel> {
-  static constexpr std::array<std::string_view, 5> kNames = {"debug", "info", "warning", "error", "off"};
+  static constexpr auto kNames = kLogLevelNames;
 };
 template <>
 struct ChoiceNames<LogFormat> {
-  static constexpr std::array<std::string_view, 2> kNames = {"logfmt", "json"};
+  static constexpr auto kNames = kLogFormatNames;
 };
 
 template <class Enum>

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "consistency/timeout_policy.h"
 #include "proxy/config/config.h"
 #include "routing/statement.h"
 
@@ -59,7 +60,7 @@ inline constexpr size_t kStatementKinds = 7;
 inline constexpr size_t kPinReasons = 7;
 inline constexpr size_t kRejectReasons = 4;
 inline constexpr size_t kReplayedStates = 5;
-inline constexpr size_t kTimeoutPolicies = 3;
+inline constexpr size_t kTimeoutPolicies = consistency::kTimeoutPolicyNames.size();
 
 std::string_view to_string(StatementTarget value);
 std::string_view to_string(StatementKind value);
@@ -131,7 +132,7 @@ struct ForwardingCounters {
 // What reads must see, and what it costs.
 struct ConsistencyCounters {
   ReadWaitHistogram read_waits;  // reads that had to wait, whatever became of them
-  std::array<Counter, kTimeoutPolicies> read_wait_timeouts;  // by OnReadWaitTimeout
+  std::array<Counter, kTimeoutPolicies> read_wait_timeouts;  // by TimeoutPolicy
   Counter reads_without_wait;     // SESSION and GLOBAL reads whose replica was known to have the position
   Counter probes_sent;            // GLOBAL: questions to the writer
   Counter probe_reads;            // GLOBAL: reads served by them
@@ -139,7 +140,7 @@ struct ConsistencyCounters {
   Counter tokens_not_comparable;  // positions of which nobody can tell whether a new writer has them
   Counter unknown_tokens;         // writes that gave no position
 
-  void read_wait_timed_out(OnReadWaitTimeout policy) {
+  void read_wait_timed_out(consistency::TimeoutPolicy policy) {
     read_wait_timeouts[static_cast<size_t>(policy)].add();
   }
 };

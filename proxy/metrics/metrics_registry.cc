@@ -157,7 +157,7 @@ void collect_consistency(FamilyBuilder& builder, const MetricsRegistry& registry
   builder.add(read_wait_histogram(registry));
   builder.begin("causeway_read_wait_timeouts_total", "Waits that timed out, by what was done then.",
                 MetricType::Counter);
-  by_enum<OnReadWaitTimeout>(
+  by_enum<consistency::TimeoutPolicy>(
       builder, registry, "policy",
       [](const WorkerMetrics& w) -> const auto& { return w.consistency.read_wait_timeouts; });
   builder.counter("causeway_reads_without_wait_total",

@@ -113,7 +113,7 @@ TlsContextResult make_server_tls_context(const ServerTlsConfig& config) {
   if (problem.empty() && !config.ca.empty()) problem = load_ca(*context, "server_tls", config.ca);
   if (!problem.empty()) return problem;
 
-  const bool verifies = config.mode == TlsMode::kVerifyCa || config.mode == TlsMode::kVerifyIdentity;
+  const bool verifies = verifies_certificate(config.mode);
   if (verifies && config.ca.empty()) {
     boost::system::error_code error;
     context->set_default_verify_paths(error);

@@ -3,18 +3,14 @@
 #include <string_view>
 
 #include "proxy/backend/backend_connection.h"
+#include "routing/sql_literal.h"
 
 namespace causeway::proxy {
 namespace {
 
-// Their values are names and lists of names.
 void append_assignment(std::string& sql, std::string_view variable, std::string_view value) {
-  sql.append(variable).append("=_utf8mb4'");
-  for (const char c : value) {
-    if (c == '\'') sql += c;
-    sql += c;
-  }
-  sql += '\'';
+  sql.append(variable).append("=");
+  routing::append_utf8_literal(sql, value);
 }
 
 }  // namespace

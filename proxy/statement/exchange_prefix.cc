@@ -8,10 +8,12 @@
 #include "protocol/com_stmt.h"
 #include "protocol/command.h"
 #include "protocol/packet_header.h"
+#include "protocol/text.h"
 #include "proxy/backend/session_state_sql.h"
 #include "proxy/backend/shard.h"
 #include "proxy/session/parse_context.h"
 #include "proxy/statement/next_transaction.h"
+#include "routing/sql_literal.h"
 #include "routing/statement_effects.h"
 
 namespace causeway::proxy {
@@ -47,12 +49,9 @@ bool is_ascii(std::string_view text) {
 void append_signal_sql(std::string& sql, const ClientError& error, bool no_backslash_escapes) {
   constexpr size_t kMaxMessageBytes = 128;  // of what servers take
   sql.append("SIGNAL SQLSTATE '").append(error.sql_state);
-  sql.append("' SET MYSQL_ERRNO=").append(std::to_string(error.code)).append(", MESSAGE_TEXT='");
-  for (const char c : std::string_view(error.message).substr(0, kMaxMessageBytes)) {
-    if (c == '\'' || (c == '\\' && !no_backslash_escapes)) sql += c;
-    sql += c;
-  }
-  sql += '\'';
+  sql.append("' SET MYSQL_ERRNO=").append(std::to_string(error.code)).append(", MESSAGE_TEXT=");
+  routing::append_quoted(sql, protocol::cut_utf8(error.message, kMaxMessageBytes),
+                         {.no_backslash_escapes = no_backslash_escapes});
 }
 
 // What leaves a server's diagnostics as a local answer would have: an OK counts no rows and, on MySQL, clears

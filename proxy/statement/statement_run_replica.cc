@@ -40,15 +40,8 @@ constexpr milliseconds kSeconds{2500};
 
 // Where reads may not run on the writer, they cannot be saved there.
 TimeoutPolicy RunningStatement::policy() const {
-  switch (*session_.listener.on_read_wait_timeout) {
-    case OnReadWaitTimeout::kWriter:
-      return writer_takes_reads() ? TimeoutPolicy::kWriter : TimeoutPolicy::kError;
-    case OnReadWaitTimeout::kError:
-      return TimeoutPolicy::kError;
-    case OnReadWaitTimeout::kStale:
-      return TimeoutPolicy::kStale;
-  }
-  return TimeoutPolicy::kWriter;
+  const TimeoutPolicy policy = *session_.listener.on_read_wait_timeout;
+  return policy == TimeoutPolicy::kWriter && !writer_takes_reads() ? TimeoutPolicy::kError : policy;
 }
 
 std::optional<milliseconds> RunningStatement::max_lag() const {
@@ -118,7 +111,7 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
                                            session_.shard.cluster().wait_dialect(node));
   const bool in_seconds =
       session_.shard.cluster().view().position_kind == consistency::PositionKind::kBinlogCoordinates &&
-      session_.shard.cluster().wait_dialect(node).flavor == consistency::ServerFlavor::kMariadb;
+      session_.shard.cluster().wait_dialect(node).flavor == ServerFlavor::kMariadb;
   const milliseconds limit = *session_.listener.read_wait_timeout;
   request.expected_in_time = session_.shard.cluster().progress(node).gets_there_within(
       in_seconds ? std::max(limit, kSeconds) : limit);
@@ -198,7 +191,7 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
   const bool by_policy = plan.reason == ReadReason::kNoTimeToWait || plan.reason == ReadReason::kCannotWait;
   if (plan.action != ReadAction::kGo || !by_policy) return;
   ignore_consistency_ = true;
-  session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
+  session_.shard.metrics().consistency.read_wait_timed_out(TimeoutPolicy::kStale);
 }
 
 // A transaction on the replica that has read nothing is not bound to it: it begins once more, elsewhere.
@@ -277,10 +270,10 @@ Awaitable<RunOutcome> RunningStatement::run_without_replica() {
 // it there.
 Awaitable<RunOutcome> RunningStatement::run_by_policy(const ReadAttempt& attempt) {
   if (attempt.plan.action == ReadAction::kError) {
-    session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kError);
+    session_.shard.metrics().consistency.read_wait_timed_out(TimeoutPolicy::kError);
     return fail(not_in_time(attempt.node));
   }
-  session_.shard.metrics().consistency.read_wait_timed_out(OnReadWaitTimeout::kWriter);
+  session_.shard.metrics().consistency.read_wait_timed_out(TimeoutPolicy::kWriter);
   session_.shard.logger().debug("a read goes to the writer", {{"node", node_name(attempt.node)},
                                                               {"reason", to_string(attempt.plan.reason)}});
   if (attempt.in_transaction) begin_anew();

@@ -12,10 +12,10 @@ using std::chrono::milliseconds;
 using Columns = std::vector<std::optional<std::string_view>>;
 
 const std::string kA = "34250e64-e564-11f1-bad4-02fc00000001";
-constexpr WaitDialect kMysql57{ServerFlavor::kMysql, 50744};
-constexpr WaitDialect kMysql80{ServerFlavor::kMysql, 80025};
-constexpr WaitDialect kMysql97{ServerFlavor::kMysql, 90704};
-constexpr WaitDialect kMariadb{ServerFlavor::kMariadb, 101119};
+constexpr WaitDialect kMysql57{protocol::ServerFlavor::kMysql, 50744};
+constexpr WaitDialect kMysql80{protocol::ServerFlavor::kMysql, 80025};
+constexpr WaitDialect kMysql97{protocol::ServerFlavor::kMysql, 90704};
+constexpr WaitDialect kMariadb{protocol::ServerFlavor::kMariadb, 101119};
 
 std::string statement(const std::string& position, milliseconds timeout, const WaitDialect& dialect) {
   std::string out = "before;";

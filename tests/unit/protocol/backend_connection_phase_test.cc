@@ -168,7 +168,8 @@ TEST(BackendConnectionPhase, ExtendedCapabilitiesGoToMariadbOnly) {
 }
 
 TEST(BackendConnectionPhase, TlsGoesBeforeTheResponse) {
-  for (const TlsMode mode : {TlsMode::kPreferred, TlsMode::kRequired}) {
+  for (const TlsMode mode :
+       {TlsMode::kPreferred, TlsMode::kRequired, TlsMode::kVerifyCa, TlsMode::kVerifyIdentity}) {
     Script script({.tls = mode});
     ASSERT_EQ(script.send(greeting(kMysql, auth_plugin::kNativePassword)), BackendAction::kStartTls);
     EXPECT_TRUE(is_ssl_request(script.answer.payload));
@@ -183,10 +184,12 @@ TEST(BackendConnectionPhase, TlsGoesBeforeTheResponse) {
 
 TEST(BackendConnectionPhase, TlsThatTheServerLacks) {
   const Buffer without = greeting(kMysql & ~capability::kSsl, auth_plugin::kNativePassword);
-  Script required({.tls = TlsMode::kRequired});
-  EXPECT_EQ(required.send(without), BackendAction::kFailed);
-  EXPECT_EQ(required.reason(), Reason::kNoTls);
-  EXPECT_TRUE(required.answer.payload.empty());
+  for (const TlsMode mode : {TlsMode::kRequired, TlsMode::kVerifyCa, TlsMode::kVerifyIdentity}) {
+    Script required({.tls = mode});
+    EXPECT_EQ(required.send(without), BackendAction::kFailed);
+    EXPECT_EQ(required.reason(), Reason::kNoTls);
+    EXPECT_TRUE(required.answer.payload.empty());
+  }
   Script preferred({.tls = TlsMode::kPreferred});
   EXPECT_EQ(preferred.send(without), BackendAction::kReadPacket);
 }

@@ -205,7 +205,7 @@ std::vector<Scenario> scenarios() {
                  .once = {"mark"}});
   all.push_back({.name = "WaitTimesOutWithError",
                  .options = configured([](proxy::Config& config) {
-                   config.forwarding.on_read_wait_timeout = proxy::OnReadWaitTimeout::kError;
+                   config.forwarding.on_read_wait_timeout = consistency::TimeoutPolicy::kError;
                  }),
                  .prepare =
                      [](Harness& harness) {

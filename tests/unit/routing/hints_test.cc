@@ -64,6 +64,27 @@ TEST(Hints, DurationsHaveUnitsAndABound) {
   EXPECT_FALSE(lag("1.5s"));
 }
 
+TEST(Hints, AsQueryAttributesHaveAPrefix) {
+  Hints hints;
+  apply_attribute(hints, "route", "writer");
+  apply_attribute(hints, "traceparent", "00-1");
+  EXPECT_EQ(hints, Hints());
+  apply_attribute(hints, "causeway.route", "writer");
+  apply_attribute(hints, "causeway.max_lag", "5");
+  EXPECT_EQ(hints, (Hints{.route = RouteHint::kWriter, .max_lag = milliseconds(5)}));
+  apply_attribute(hints, "causeway.route", "elsewhere");
+  EXPECT_EQ(hints.mistake, "causeway.route");
+  EXPECT_EQ(hints.route, RouteHint::kWriter);
+  apply_attribute(hints, "causeway.rout", "writer");
+  EXPECT_EQ(hints.mistake, "causeway.rout");
+  for (const std::string_view name : kHintAttributes) {
+    Hints any;
+    apply_attribute(any, name, name == "causeway.route" ? "replica" : "1");
+    EXPECT_TRUE(any.mistake.empty()) << name;
+    EXPECT_NE(any, Hints()) << name;
+  }
+}
+
 TEST(Hints, BelongToTheirStatement) {
   Classified classified;
   classify("/* causeway: route=writer */ SELECT 1; SELECT 2; /* causeway: route=replica */ SELECT 3", {},

@@ -176,5 +176,27 @@ TEST(BackendConnector, PassesOnNoCapabilityThatChangesNothing) {
   EXPECT_TRUE(protocol::has(required_backend_capabilities(), capability::kSessionTrack));
 }
 
+TEST(BackendConnector, TlsIsWhatTheConfigurationAndTheAccountAskFor) {
+  using enum TlsMode;
+  const Address remote{.host = "db1", .port = 3306};
+  const Address local{.host = "127.0.0.1", .port = 3306};
+  const struct {
+    TlsMode configured;
+    TlsMode to_remote, to_local, of_account;
+  } rows[] = {
+      {kDisabled, kDisabled, kDisabled, kDisabled},
+      {kPreferred, kPreferred, kDisabled, kRequired},
+      {kRequired, kRequired, kRequired, kRequired},
+      {kVerifyCa, kVerifyCa, kVerifyCa, kVerifyCa},
+      {kVerifyIdentity, kVerifyIdentity, kVerifyIdentity, kVerifyIdentity},
+  };
+  for (const auto& row : rows) {
+    EXPECT_EQ(tls_towards(remote, row.configured, false), row.to_remote) << to_string(row.configured);
+    EXPECT_EQ(tls_towards(local, row.configured, false), row.to_local) << to_string(row.configured);
+    for (const Address& address : {remote, local})
+      EXPECT_EQ(tls_towards(address, row.configured, true), row.of_account) << to_string(row.configured);
+  }
+}
+
 }  // namespace
 }  // namespace causeway::proxy

@@ -49,11 +49,12 @@ class DeafPort {
 
 class LogLines {
  public:
-  MonitorLog sink() {
-    return [this](LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
+  Logger logger() {
+    return Logger(LogLevel::kDebug, LogFormat::kLogfmt, [this](LogLevel, std::string_view line) {
       const std::lock_guard lock(mutex_);
-      lines_.push_back(format_log_line(LogFormat::kLogfmt, {}, level, event, fields));
-    };
+      lines_.emplace_back(line);
+      return true;
+    });
   }
   std::vector<std::string> lines() const {
     const std::lock_guard lock(mutex_);
@@ -84,7 +85,7 @@ TEST(ClusterMonitor, TellsWhichNodeRefusesAndWhy) {
   const DeafPort refusing(false);
   ClusterState state;
   LogLines log;
-  ClusterMonitor monitor(options_for({refusing.port()}), state, log.sink());
+  ClusterMonitor monitor(options_for({refusing.port()}), state, log.logger());
   monitor.start();
   ASSERT_TRUE(monitor.wait_first_view(steady_clock::now() + seconds(10)));
   monitor.stop();
@@ -105,7 +106,7 @@ TEST(ClusterMonitor, ANodeThatHangsDelaysNobody) {
   const DeafPort refusing(false);
   ClusterState state;
   LogLines log;
-  ClusterMonitor monitor(options_for({hanging.port(), refusing.port()}), state, log.sink());
+  ClusterMonitor monitor(options_for({hanging.port(), refusing.port()}), state, log.logger());
   monitor.start();
   EXPECT_FALSE(monitor.wait_first_view(steady_clock::now() + milliseconds(50)));
   const auto view = state.current();
@@ -119,7 +120,7 @@ TEST(ClusterMonitor, ANodeThatHangsDelaysNobody) {
 TEST(AccountStore, SaysWhyThereAreNoAccounts) {
   const ClusterState state;
   LogLines log;
-  AccountStore store(options_for({1}), {}, state, log.sink());
+  AccountStore store(options_for({1}), {}, state, log.logger());
   EXPECT_FALSE(store.available());
   store.start();
   ASSERT_TRUE(store.wait_first(steady_clock::now() + seconds(10)));

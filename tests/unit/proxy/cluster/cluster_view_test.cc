@@ -16,13 +16,6 @@ std::shared_ptr<ClusterView> view_of(uint64_t version, NodeRole role) {
   return view;
 }
 
-TEST(ServerFlavor, IsTakenFromTheVersionText) {
-  EXPECT_EQ(flavor_of("10.11.19-MariaDB-0+deb12u1-log"), ServerFlavor::kMariadb);
-  EXPECT_EQ(flavor_of("11.4.2-mariadb"), ServerFlavor::kMariadb);
-  EXPECT_EQ(flavor_of("9.7.4-2"), ServerFlavor::kMysql);
-  EXPECT_EQ(flavor_of(""), ServerFlavor::kMysql);
-}
-
 TEST(ClusterState, HasAnEmptyViewFirst) {
   const ClusterState state;
   EXPECT_EQ(state.version(), 0u);

@@ -77,7 +77,7 @@ TEST(Config, OfANodeAloneHasTheShippedDefaults) {
   expected.listeners = {{.address = {.host = "127.0.0.1", .port = 6446},
                          .read_consistency = ReadConsistency::kSession,
                          .read_wait_timeout = 1s,
-                         .on_read_wait_timeout = OnReadWaitTimeout::kWriter}};
+                         .on_read_wait_timeout = consistency::TimeoutPolicy::kWriter}};
   EXPECT_EQ(config, expected);
   EXPECT_GE(config.workers, 1u);
 }
@@ -115,7 +115,7 @@ TEST(Config, TakesTheFlagsThatOthersRelyOn) {
   ASSERT_EQ(config.listeners.size(), 1u);
   EXPECT_EQ(config.listeners[0].read_consistency, ReadConsistency::kGlobal);
   EXPECT_EQ(config.listeners[0].read_wait_timeout, 1500ms);
-  EXPECT_EQ(config.listeners[0].on_read_wait_timeout, OnReadWaitTimeout::kError);
+  EXPECT_EQ(config.listeners[0].on_read_wait_timeout, consistency::TimeoutPolicy::kError);
 }
 
 TEST(Config, LaterSourcesWin) {

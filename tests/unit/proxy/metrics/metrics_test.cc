@@ -38,7 +38,7 @@ TEST(MetricsRegistry, SumsTheWorkers) {
   registry.worker(0).clients.recount({}, locked);
   registry.worker(0).clients.recount({}, locked);
   registry.worker(0).clients.recount(locked, {});
-  registry.worker(2).consistency.read_wait_timed_out(OnReadWaitTimeout::kStale);
+  registry.worker(2).consistency.read_wait_timed_out(consistency::TimeoutPolicy::kStale);
   registry.worker(2).clients.reject(RejectReason::kTlsRequired);
   registry.listeners().clients.reject(RejectReason::kDescriptors);
   registry.worker(2).replay(ReplayedState::kSchema);

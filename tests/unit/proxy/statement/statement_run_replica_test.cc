@@ -211,7 +211,7 @@ class StaleAllowed : public SessionTest {
  protected:
   StaleAllowed()
       : SessionTest({.configure = [](proxy::Config& config) {
-          config.forwarding.on_read_wait_timeout = proxy::OnReadWaitTimeout::kStale;
+          config.forwarding.on_read_wait_timeout = consistency::TimeoutPolicy::kStale;
         }}) {}
 };
 
