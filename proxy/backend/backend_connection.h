@@ -20,6 +20,7 @@
 
 namespace causeway::proxy {
 
+class PooledConnection;
 struct BackendLease;
 struct PoolGroup;
 struct SchemaGroup;
@@ -130,6 +131,7 @@ struct BackendConnection {
 
   BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
   bool in_use = false;            // a statement is under way on it
+  PooledConnection* use = nullptr;  // by whom; null for nobody. Only that and the pool change it
   bool keep = false;              // idle, but something of its session lives in it: not to be given away
   PoolPlace place;
   // In the pool's lists while it is idle and may be given away.

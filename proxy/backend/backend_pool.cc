@@ -58,7 +58,7 @@ BackendPool::~BackendPool() {
     close(*connections_.back());
 }
 
-void BackendPool::take(BackendConnection& connection, BackendLease& lease) {
+PooledConnection BackendPool::take(BackendConnection& connection, BackendLease& lease) {
   if (!connection.keep) metrics_.leases_in_use.add();
   connection.in_use = true;
   connection.keep = false;
@@ -66,6 +66,7 @@ void BackendPool::take(BackendConnection& connection, BackendLease& lease) {
   lease.connection = &connection;
   ++in_use_;
   metrics_.leases.add();
+  return PooledConnection(*this, connection);
 }
 
 // It is idle, and anybody may have it.
@@ -113,22 +114,21 @@ void BackendPool::leave_schema_group(BackendConnection& connection) {
     connection.place.group->schemas.erase(connection.place.group->schemas.find(*left->name));
 }
 
-BackendConnection* BackendPool::take_own(BackendLease& lease) {
-  BackendConnection* connection = lease.connection;
-  if (connection == nullptr || connection->in_use) return nullptr;
+PooledConnection BackendPool::take_own(BackendLease& lease) {
+  BackendConnection* const connection = lease.connection;
+  if (connection == nullptr || connection->in_use) return {};
   withdraw(*connection);
-  take(*connection, lease);
-  return connection;
+  return take(*connection, lease);
 }
 
-BackendConnection* BackendPool::take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
-                                          BackendLease& lease) {
+PooledConnection BackendPool::take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
+                                        BackendLease& lease) {
   const auto group = groups_.find(key);
-  if (group == groups_.end()) return nullptr;
+  if (group == groups_.end()) return {};
   const auto baseline = group->second.baselines.find(key.collation);
-  if (baseline == group->second.baselines.end()) return nullptr;
+  if (baseline == group->second.baselines.end()) return {};
   BackendConnection* const connection = choose(group->second, schema, use);
-  if (connection == nullptr) return nullptr;
+  if (connection == nullptr) return {};
   if (connection->lease != nullptr) connection->lease->connection = nullptr;
   withdraw(*connection);
   connection->state.needs_reset = true;
@@ -138,8 +138,7 @@ BackendConnection* BackendPool::take_idle(const PoolKey& key, const std::string&
     connection->state.former_last_insert_id->pending = true;
   }
   connection->state.last_insert_id.reset();
-  take(*connection, lease);
-  return connection;
+  return take(*connection, lease);
 }
 
 bool BackendPool::reserve() {
@@ -152,8 +151,8 @@ void BackendPool::cancel_reservation() {
   if (budget_.has_waiters()) on_free_();
 }
 
-BackendConnection* BackendPool::add(std::unique_ptr<BackendConnection> connection, BackendLease& lease) {
-  BackendConnection* added = connection.get();
+PooledConnection BackendPool::add(std::unique_ptr<BackendConnection> connection, BackendLease& lease) {
+  BackendConnection* const added = connection.get();
   added->place.index = connections_.size();
   connections_.push_back(std::move(connection));
   added->place.group = &groups_[*added->key];
@@ -163,14 +162,19 @@ BackendConnection* BackendPool::add(std::unique_ptr<BackendConnection> connectio
     added->place.group->baselines.insert_or_assign(added->key->collation, added->server.baseline);
   metrics_.opens.add();
   metrics_.connections.add();
-  take(*added, lease);
-  return added;
+  return take(*added, lease);
+}
+
+void BackendPool::end_use(BackendConnection& connection) {
+  if (connection.in_use) --in_use_;
+  connection.in_use = false;
+  if (connection.use != nullptr) connection.use->connection_ = nullptr;
+  connection.use = nullptr;
 }
 
 void BackendPool::put_back(BackendConnection& connection) {
-  connection.in_use = false;
+  end_use(connection);
   connection.idle_since = Clock::now();
-  --in_use_;
   shrink(connection.out);
   if (connection.keep) return;
   metrics_.leases_in_use.subtract();
@@ -187,10 +191,9 @@ void BackendPool::abandon(BackendLease& lease) {
   }
   withdraw(*connection);
   const bool was_held = connection->in_use || connection->keep;
-  if (connection->in_use) --in_use_;
   if (was_held) metrics_.leases_in_use.subtract();
+  end_use(*connection);
   connection->lease = nullptr;
-  connection->in_use = false;
   connection->keep = false;
   connection->state.needs_reset = true;
   connection->state.last_insert_id.reset();
@@ -202,11 +205,12 @@ void BackendPool::abandon(BackendLease& lease) {
 void BackendPool::close(BackendConnection& connection) {
   if (connection.lease != nullptr) connection.lease->connection = nullptr;
   withdraw(connection);
-  if (connection.in_use) --in_use_;
-  if (connection.in_use || connection.keep) metrics_.leases_in_use.subtract();
+  const bool was_in_use = connection.in_use;
+  if (was_in_use || connection.keep) metrics_.leases_in_use.subtract();
+  end_use(connection);
   leave_schema_group(connection);
   if (--connection.place.group->connections == 0) groups_.erase(groups_.find(*connection.key));
-  if (connection.in_use) {
+  if (was_in_use) {
     connection.stream.close();
   } else {
     connection.say_goodbye();

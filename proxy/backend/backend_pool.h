@@ -12,6 +12,7 @@
 
 #include "proxy/backend/backend_connection.h"
 #include "proxy/backend/connection_budget.h"
+#include "proxy/backend/pooled_connection.h"
 #include "proxy/metrics/metrics.h"
 
 namespace causeway::proxy {
@@ -60,16 +61,16 @@ class BackendPool {
   BackendPool(const BackendPool&) = delete;
   BackendPool& operator=(const BackendPool&) = delete;
 
-  // The lease's own connection, if it still has it here, idle: now in use. Null otherwise.
-  BackendConnection* take_own(BackendLease& lease);
+  // The lease's own connection, if it still has it here, idle: now in use. Empty otherwise.
+  PooledConnection take_own(BackendLease& lease);
 
   // An idle connection with this key: one that belongs to nobody if there is one, and in this schema if there
   // is one; else the one that was idle longest, whose former lease loses it. In use and marked for a reset,
   // after which its character sets are those of the key's collation. None of which the login ran
   // init_connect. With kNone, or an empty schema and kCurrent, only one that is in none, since no command
   // takes a schema away.
-  BackendConnection* take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
-                               BackendLease& lease);
+  PooledConnection take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
+                             BackendLease& lease);
 
   // A place for one more connection: from the budget, else by closing an idle one with another key. False:
   // there is none.
@@ -77,7 +78,7 @@ class BackendPool {
   void cancel_reservation();
 
   // A new connection, for which reserve() made place; in use.
-  BackendConnection* add(std::unique_ptr<BackendConnection> connection, BackendLease& lease);
+  PooledConnection add(std::unique_ptr<BackendConnection> connection, BackendLease& lease);
 
   // Not in use any more, and still its lease's own.
   void put_back(BackendConnection& connection);
@@ -112,7 +113,8 @@ class BackendPool {
     size_t operator()(const PoolKey& key) const;
   };
 
-  void take(BackendConnection& connection, BackendLease& lease);
+  PooledConnection take(BackendConnection& connection, BackendLease& lease);
+  void end_use(BackendConnection& connection);
   void offer(BackendConnection& connection);
   void withdraw(BackendConnection& connection);
   void enter_schema_group(BackendConnection& connection);

@@ -131,10 +131,6 @@ Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLea
   co_return acquired;
 }
 
-}  // namespace
-
-namespace {
-
 // A schema cannot be left, only changed for another.
 bool has_schema_to_leave(const LeaseSeeker& seeker, const BackendLease& lease, SchemaUse use) {
   const bool runs_in_none = use == SchemaUse::kNone || (use == SchemaUse::kCurrent && seeker.schema.empty());
@@ -150,14 +146,60 @@ bool can_take_over(const LeaseSeeker& seeker, size_t node) {
          seeker.shard.cluster().view().flavor != ServerFlavor::kMariadb;
 }
 
+// An idle connection: the session's own, or one that it may take over. Nothing: there is none.
+std::optional<AcquireResult> take_idle(const LeaseSeeker& seeker, size_t node, BackendLease& lease,
+                                       SchemaUse use, const InLine& line) {
+  BackendPool& pool = seeker.shard.pool(node);
+  for (;;) {
+    const bool state_lives_there = lease && lease.connection->keep;
+    PooledConnection connection = pool.take_own(lease);
+    if (!connection && can_take_over(seeker, node) && line.may_go())
+      connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
+    if (!connection) return std::nullopt;
+    const bool is_current = state_lives_there || seeker.shard.cluster().is_current(*connection);
+    if (is_current && connection->stream.is_quiet()) return AcquireResult{.connection = std::move(connection)};
+    connection.close();
+    if (!state_lives_there) continue;
+    return AcquireResult{.failure = AcquireResult::Failure::kStateLost,
+                         .reason = "the server has closed the connection"};
+  }
+}
+
+bool gives_up(const LeaseSeeker& seeker, Clock::time_point deadline) {
+  return Clock::now() >= deadline || seeker.waiter.closing || seeker.waiter.query_killed;
+}
+
+struct FullServer {
+  bool is_full = false;     // it refuses for want of room
+  bool of_account = false;  // it is the account that has none
+  bool made_room = false;   // something was closed here
+};
+
+// What is idle here, of whomever, is of more use as a free place.
+FullServer make_room(const LeaseSeeker& seeker, size_t node, const ClientError& refusal) {
+  BackendPool& pool = seeker.shard.pool(node);
+  FullServer full;
+  full.of_account = is_account_full(refusal.code, refusal.message);
+  full.is_full = full.of_account || refusal.code == kTooManyConnections;
+  if (full.is_full)
+    full.made_room = full.of_account ? pool.shed_one_of(seeker.login.key->user) : pool.shed_one();
+  return full;
+}
+
+// Of replicas there are others.
+bool is_worth_asking_again(const LeaseSeeker& seeker, const FullServer& full, unsigned asked_again) {
+  if (seeker.for_replica) return full.made_room && asked_again == 0;
+  return !full.of_account || full.made_room || asked_again < kAsksForAccount;
+}
+
 }  // namespace
 
-BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
-                               bool must_be_alive) {
-  if (!lease || lease.connection->node != node || has_schema_to_leave(seeker, lease, use)) return nullptr;
-  if (!lease.connection->keep && !seeker.shard.cluster().is_current(*lease.connection)) return nullptr;
-  if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return nullptr;
-  if (must_be_alive && !lease.connection->stream.is_quiet()) return nullptr;
+PooledConnection acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
+                             bool must_be_alive) {
+  if (!lease || lease.connection->node != node || has_schema_to_leave(seeker, lease, use)) return {};
+  if (!lease.connection->keep && !seeker.shard.cluster().is_current(*lease.connection)) return {};
+  if (Clock::now() - lease.connection->idle_since >= kIdleWithoutCheck) return {};
+  if (must_be_alive && !lease.connection->stream.is_quiet()) return {};
   return seeker.shard.pool(node).take_own(lease);
 }
 
@@ -166,59 +208,27 @@ Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, Backend
   Shard& shard = seeker.shard;
   if (lease && (lease.connection->node != node || has_schema_to_leave(seeker, lease, use)))
     shard.pool(lease.connection->node).abandon(lease);
-  BackendPool& pool = shard.pool(node);
-  AcquireResult acquired;
   InLine line(seeker, node);
   unsigned asked_again = 0;
   for (;;) {
-    const bool state_lives_there = lease && lease.connection->keep;
-    BackendConnection* connection = pool.take_own(lease);
-    if (connection == nullptr && can_take_over(seeker, node) && line.may_go())
-      connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
-    if (connection != nullptr) {
-      const bool is_current = state_lives_there || shard.cluster().is_current(*connection);
-      if (is_current && connection->stream.is_quiet()) {
-        acquired.connection = connection;
-        co_return acquired;
-      }
-      pool.close(*connection);
-      if (!state_lives_there) continue;
-      acquired.failure = AcquireResult::Failure::kStateLost;
-      acquired.reason = "the server has closed the connection";
-      co_return acquired;
-    }
-    if (const ClientError* refusal = shard.refusal(node, *seeker.login.key); refusal != nullptr) {
-      acquired.failure = AcquireResult::Failure::kRefused;
-      acquired.refusal = *refusal;
-      co_return acquired;
-    }
-    if (line.may_go() && pool.reserve()) {
+    std::optional<AcquireResult> idle = take_idle(seeker, node, lease, use, line);
+    if (idle) co_return std::move(*idle);
+    if (const ClientError* refusal = shard.refusal(node, *seeker.login.key); refusal != nullptr)
+      co_return AcquireResult{.failure = AcquireResult::Failure::kRefused, .refusal = *refusal};
+    if (line.may_go() && shard.pool(node).reserve()) {
       line.leave();
-      acquired = co_await open(seeker, node, lease);
-      if (!acquired.refusal) co_return acquired;
-      // What is idle here, of whomever, is of more use as a free place. Of replicas there are others.
-      const bool of_account = is_account_full(acquired.refusal->code, acquired.refusal->message);
-      const bool is_full = of_account || acquired.refusal->code == kTooManyConnections;
-      const bool made_room =
-          is_full && (of_account ? pool.shed_one_of(seeker.login.key->user) : pool.shed_one());
-      const bool in_time = Clock::now() < deadline && !seeker.waiter.closing && !seeker.waiter.query_killed;
-      const bool is_replica = seeker.for_replica;
-      const bool waits = is_replica   ? made_room && asked_again == 0
-                         : of_account ? made_room || asked_again < kAsksForAccount
-                                      : true;
-      if (!is_full || !in_time || !waits) {
-        shard.refused(node, *seeker.login.key, *acquired.refusal);
-        co_return acquired;
+      AcquireResult opened = co_await open(seeker, node, lease);
+      if (!opened.refusal) co_return opened;
+      const FullServer full = make_room(seeker, node, *opened.refusal);
+      if (!full.is_full || gives_up(seeker, deadline) || !is_worth_asking_again(seeker, full, asked_again)) {
+        shard.refused(node, *seeker.login.key, *opened.refusal);
+        co_return opened;
       }
       ++asked_again;
-      acquired = AcquireResult();
-      co_await wait_for_room(seeker, node, deadline, of_account);
+      co_await wait_for_room(seeker, node, deadline, full.of_account);
       continue;
     }
-    if (Clock::now() >= deadline || seeker.waiter.closing || seeker.waiter.query_killed) {
-      acquired.failure = AcquireResult::Failure::kFull;
-      co_return acquired;
-    }
+    if (gives_up(seeker, deadline)) co_return AcquireResult{.failure = AcquireResult::Failure::kFull};
     co_await line.wait(deadline);
   }
 }

@@ -33,18 +33,18 @@ struct AcquireResult {
     kFull,       // no connection became free in time
     kStateLost,  // what lived in the session's own connection is gone with it
   };
-  BackendConnection* connection = nullptr;  // in use; null on failure
+  PooledConnection connection;  // empty on failure
   Failure failure = Failure::kNone;
   std::optional<ClientError> refusal;
   std::string reason;
 };
 
 // The common case of acquire(), at once: the session still has a connection to this node that was used a
-// moment ago. Null otherwise.
+// moment ago. Empty otherwise.
 // With `must_be_alive` it is asked first whether the server has closed it: what is sent on a closed
 // connection cannot be sent again if it is a write.
-BackendConnection* acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
-                               bool must_be_alive);
+PooledConnection acquire_own(const LeaseSeeker& seeker, size_t node, BackendLease& lease, SchemaUse use,
+                             bool must_be_alive);
 
 // Waits at most until `deadline` for a connection to become free, and at most TimeoutsConfig::connect for a
 // new one.

@@ -258,8 +258,8 @@ Awaitable<void> end_on_replica(ClientSession& session) {
   BackendPool& pool = session.shard.pool(session.backends.replica.connection->node);
   const bool keeps =
       session.state.carried.procedure_on_replica && session.state.transaction.is_on(Target::kReplica);
-  BackendConnection* const connection = keeps ? pool.take_own(session.backends.replica) : nullptr;
-  if (connection == nullptr) {
+  PooledConnection connection = keeps ? pool.take_own(session.backends.replica) : PooledConnection();
+  if (!connection) {
     pool.close(*session.backends.replica.connection);
     co_return;
   }
@@ -278,12 +278,12 @@ Awaitable<void> end_on_replica(ClientSession& session) {
   }
   const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
   if (error || !ok) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   connection->state.status = ok->status_flags;
   connection->keep = true;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 // COMMIT and ROLLBACK as completion_type has them; else the statement itself.

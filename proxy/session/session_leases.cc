@@ -21,8 +21,8 @@ LeaseSeeker seeker_for(SessionParts session, const BackendLease& lease) {
 
 }  // namespace
 
-BackendConnection* acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
-                               bool must_be_alive) {
+PooledConnection acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
+                             bool must_be_alive) {
   return acquire_own(seeker_for(session, lease), node, lease, use, must_be_alive);
 }
 

@@ -8,8 +8,8 @@
 namespace causeway::proxy {
 
 // As the functions of lease.h with these names, for one of the session's two leases.
-BackendConnection* acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
-                               bool must_be_alive);
+PooledConnection acquire_own(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
+                             bool must_be_alive);
 Awaitable<AcquireResult> acquire(SessionParts session, size_t node, BackendLease& lease, SchemaUse use,
                                  Clock::time_point deadline);
 Awaitable<bool> still_answers(SessionParts session, size_t node);

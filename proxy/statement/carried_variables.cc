@@ -131,8 +131,8 @@ void carry(SessionParts session, std::string_view assignment) {
 }
 
 // The session's connection, if its variables are there.
-BackendConnection* take_own(SessionParts session, BackendLease& lease) {
-  if (!lease || lease.connection->state.needs_reset) return nullptr;
+PooledConnection take_own(SessionParts session, BackendLease& lease) {
+  if (!lease || lease.connection->state.needs_reset) return {};
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
@@ -140,13 +140,12 @@ BackendConnection* take_own(SessionParts session, BackendLease& lease) {
 
 Awaitable<bool> take_replica_variables(SessionParts session) {
   if (session.state.carried.replica_variables.empty()) co_return true;
-  BackendConnection* const connection = take_own(session, session.backends.replica);
-  if (connection == nullptr) co_return false;
+  PooledConnection connection = take_own(session, session.backends.replica);
+  if (!connection) co_return false;
   const AskedValues answer = co_await ask(session, *connection, session.state.carried.replica_variables);
   session.state.carried.writer_variables.note(std::exchange(session.state.carried.replica_variables, {}));
-  BackendPool& pool = session.shard.pool(connection->node);
   if (!answer.values) {
-    pool.close(*connection);
+    connection.close();
     co_return false;
   }
   for (const std::string& assignment : *answer.values)
@@ -155,7 +154,7 @@ Awaitable<bool> take_replica_variables(SessionParts session) {
                      session.state.prepared.cursors(routing::Target::kReplica) > 0 ||
                      session.state.carried.procedure_on_replica ||
                      session.state.pins.whole_session_on(routing::Target::kReplica);
-  pool.put_back(*connection);
+  connection.put_back();
   co_return true;
 }
 
@@ -170,12 +169,11 @@ Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<
       session.backends.replica.connection->state.user_variables_version == variables.version())
     std::ranges::move(suspected, std::back_inserter(all));
   if (all.empty()) co_return;
-  BackendConnection* const connection = take_own(session, session.backends.replica);
-  if (connection == nullptr) co_return;
+  PooledConnection connection = take_own(session, session.backends.replica);
+  if (!connection) co_return;
   const AskedValues answer = co_await ask(session, *connection, all);
-  BackendPool& pool = session.shard.pool(connection->node);
   if (answer.lost) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   for (size_t i = 0; answer.values && i < all.size(); ++i) {
@@ -183,14 +181,14 @@ Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<
     if (value != variables.told(all[i])) carry(session, value);
   }
   connection->keep = keep;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 Awaitable<void> ask_for_unreported_state(SessionParts session) {
   std::vector<std::string> calls = std::exchange(session.state.carried.unreported_calls, {});
   const bool keep = session.backends.replica && session.backends.replica.connection->keep;
-  BackendConnection* const connection = take_own(session, session.backends.replica);
-  if (connection == nullptr) co_return;
+  PooledConnection connection = take_own(session, session.backends.replica);
+  if (!connection) co_return;
   const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
   const InFlightScope in_flight(session.backends, *connection);
   protocol::Buffer out;
@@ -200,10 +198,9 @@ Awaitable<void> ask_for_unreported_state(SessionParts session) {
   protocol::Buffer in;
   const PacketView packet =
       co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
-  BackendPool& pool = session.shard.pool(connection->node);
   const auto ok = protocol::parse_ok_packet(packet.payload, connection->capabilities);
   if (error || !ok) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   apply_session_state(session, *connection, *ok, {});
@@ -216,7 +213,7 @@ Awaitable<void> ask_for_unreported_state(SessionParts session) {
     std::ranges::move(calls, std::back_inserter(session.state.carried.statements_to_replay));
   }
   connection->keep = keep;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 Awaitable<bool> learn_writer_variables(SessionParts session) {
@@ -227,17 +224,16 @@ Awaitable<bool> learn_writer_variables(SessionParts session) {
     co_return false;
   if (session.backends.writer && !session.shard.cluster().is_to_writer(*session.backends.writer.connection))
     co_return false;
-  BackendConnection* const connection = take_own(session, session.backends.writer);
-  if (connection == nullptr) co_return false;
+  PooledConnection connection = take_own(session, session.backends.writer);
+  if (!connection) co_return false;
   const AskedValues answer =
       co_await ask(session, *connection, session.state.carried.writer_variables.names());
-  BackendPool& pool = session.shard.pool(connection->node);
   if (answer.lost) {
-    pool.close(*connection);
+    connection.close();
     co_return false;
   }
   connection->keep = true;
-  pool.put_back(*connection);
+  connection.put_back();
   if (!answer.values) co_return false;
   size_t bytes = 0;
   for (const std::string& assignment : *answer.values)

@@ -17,14 +17,14 @@ namespace {
 using routing::NextTransaction;
 using routing::Target;
 
-// The connection that may hold it; null if it has gone, or is somebody else's by now.
-BackendConnection* holder(SessionParts session) {
+// The connection that may hold it; empty if it has gone, or is somebody else's by now.
+PooledConnection holder(SessionParts session) {
   const routing::TransactionState& transaction = session.state.transaction;
   BackendLease& lease =
       transaction.next_sent_to() == Target::kWriter ? session.backends.writer : session.backends.replica;
   if (!lease || lease.connection->state.needs_reset ||
       lease.connection->prepared.incarnation != transaction.next_sent_incarnation())
-    return nullptr;
+    return {};
   return session.shard.pool(lease.connection->node).take_own(lease);
 }
 
@@ -74,12 +74,11 @@ void append_forget_next_transaction_sql(std::string& sql, const routing::Session
 
 Awaitable<void> settle_next_transaction(SessionParts session) {
   if (session.state.transaction.next_sent_to() == Target::kNone) co_return;
-  BackendConnection* const connection = holder(session);
+  PooledConnection connection = holder(session);
   const Target asked = session.state.transaction.next_sent_to();
   session.state.transaction.next_is_settled();
-  if (connection == nullptr) co_return;
+  if (!connection) co_return;
   connection->keep = session.state.transaction.next_connection_kept();
-  BackendPool& pool = session.shard.pool(connection->node);
 
   protocol::Buffer out;
   std::string sql = "SET SESSION session_track_transaction_info='CHARACTERISTICS'";
@@ -115,11 +114,11 @@ Awaitable<void> settle_next_transaction(SessionParts session) {
   }
   if (left) session.state.transaction.server_holds_next(*left);
   if (!forgotten) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   connection->state.holds_next_transaction = false;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 }  // namespace causeway::proxy

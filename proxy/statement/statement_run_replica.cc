@@ -285,7 +285,7 @@ ClientError RunningStatement::not_in_time(size_t node) const {
 }
 
 // The session's own one, in the common case.
-BackendConnection* RunningStatement::own_on_replica(const ReadAttempt& attempt) {
+PooledConnection RunningStatement::own_on_replica(const ReadAttempt& attempt) {
   BackendLease& lease = session_.backends.replica;
   if (!attempt.bound && lease && !session_.shard.cluster().is_current(*lease.connection))
     session_.shard.pool(lease.connection->node).close(*lease.connection);
@@ -293,7 +293,7 @@ BackendConnection* RunningStatement::own_on_replica(const ReadAttempt& attempt) 
 }
 
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_not_acquired(ReadAttempt attempt,
-                                                                       AcquireResult acquired) {
+                                                                       const AcquireResult& acquired) {
   const size_t node = attempt.node;
   if (attempt.bound) {
     const RunOutcome lost = co_await on_replica_lost(node, acquired.reason);
@@ -447,22 +447,22 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (attempt.plan.action == ReadAction::kWriter || attempt.plan.action == ReadAction::kError)
       co_return co_await run_by_policy(attempt);
 
-    BackendConnection* connection = own_on_replica(attempt);
-    if (connection == nullptr) {
+    PooledConnection connection = own_on_replica(attempt);
+    if (!connection) {
       const Clock::time_point deadline =
           Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      const AcquireResult acquired =
+      AcquireResult acquired =
           co_await acquire(session_, attempt.node, session_.backends.replica, schema_use(), deadline);
-      connection = acquired.connection;
-      if (connection == nullptr) {
+      if (!acquired.connection) {
         const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
         if (ended) co_return *ended;
         continue;
       }
+      connection = std::move(acquired.connection);
     }
     // The plan was made by what is not known any more.
     if (!attempt.bound && session_.shard.cluster().position_era(attempt.node) != era_) {
-      session_.shard.pool(attempt.node).put_back(*connection);
+      connection.put_back();
       continue;
     }
 

@@ -44,8 +44,8 @@ class RunningStatement {
   };
   Awaitable<RunOutcome> run_by_policy(const ReadAttempt& attempt);
   ClientError not_in_time(size_t node) const;
-  BackendConnection* own_on_replica(const ReadAttempt& attempt);
-  Awaitable<std::optional<RunOutcome>> on_not_acquired(ReadAttempt attempt, AcquireResult acquired);
+  PooledConnection own_on_replica(const ReadAttempt& attempt);
+  Awaitable<std::optional<RunOutcome>> on_not_acquired(ReadAttempt attempt, const AcquireResult& acquired);
   Placement place_on_replica(ReadAttempt& attempt);
   void after_answered_read(const ReadAttempt& attempt, BackendConnection& connection,
                            const ExchangeResult& result);
@@ -65,7 +65,7 @@ class RunningStatement {
   };
   bool has_lost_writer(const WriteAttempt& attempt);
   Awaitable<void> await_change(Clock::time_point deadline);
-  Awaitable<std::optional<RunOutcome>> on_not_acquired(WriteAttempt attempt, AcquireResult acquired);
+  Awaitable<std::optional<RunOutcome>> on_not_acquired(WriteAttempt attempt, const AcquireResult& acquired);
   Placement place_on_writer(const WriteAttempt& attempt);
   bool needs_last_insert_id() const;
   Awaitable<std::optional<RunOutcome>> after_unanswered_write(WriteAttempt attempt,

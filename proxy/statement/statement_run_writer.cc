@@ -134,8 +134,8 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
       session_.backends.writer.connection->state.last_insert_id != session_.state.last.insert_id)
     co_return;
   BackendPool& pool = session_.shard.pool(session_.backends.writer.connection->node);
-  BackendConnection* const connection = pool.take_own(session_.backends.writer);
-  if (connection == nullptr) co_return;
+  PooledConnection connection = pool.take_own(session_.backends.writer);
+  if (!connection) co_return;
   protocol::Buffer out;
   protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
                            connection->capabilities);
@@ -148,13 +148,13 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
     answer = co_await read_one_row(*connection, 1);
   }
   if (!answer.failure.empty() || answer.values.empty()) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   const std::string& value = answer.values.front();
   std::from_chars(value.data(), value.data() + value.size(), id.value);
   id.certain = true;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 // A writer that was demoted a moment ago lacks what the new one has committed since. A read at SESSION misses
@@ -213,7 +213,7 @@ Awaitable<void> RunningStatement::await_change(Clock::time_point deadline) {
 
 // Nothing: it is to be tried again.
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_not_acquired(WriteAttempt attempt,
-                                                                       AcquireResult acquired) {
+                                                                       const AcquireResult& acquired) {
   ClientError error;
   switch (acquired.failure) {
     case AcquireResult::Failure::kRefused:
@@ -344,19 +344,19 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     }
     attempt.node = attempt.bound ? session_.backends.writer.connection->node : static_cast<size_t>(writer);
     lost_node_ = node_name(attempt.node);
-    BackendConnection* connection = acquire_own(session_, attempt.node, session_.backends.writer,
-                                                schema_use(), routing::may_write(command_.statement->cls));
-    if (connection == nullptr) {
+    PooledConnection connection = acquire_own(session_, attempt.node, session_.backends.writer, schema_use(),
+                                              routing::may_write(command_.statement->cls));
+    if (!connection) {
       const Clock::time_point queue_deadline =
           Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      const AcquireResult acquired =
+      AcquireResult acquired =
           co_await acquire(session_, attempt.node, session_.backends.writer, schema_use(), queue_deadline);
-      connection = acquired.connection;
-      if (connection == nullptr) {
+      if (!acquired.connection) {
         const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
         if (ended) co_return *ended;
         continue;
       }
+      connection = std::move(acquired.connection);
     }
 
     if (needs_last_insert_id() && session_.state.last.insert_id->pending) co_await await_last_insert_id();

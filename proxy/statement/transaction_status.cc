@@ -40,8 +40,8 @@ Awaitable<void> learn_transaction_status(SessionParts session) {
   Shard& shard = session.shard;
   if (!session.backends.writer) co_return;
   BackendPool& pool = shard.pool(session.backends.writer.connection->node);
-  BackendConnection* connection = pool.take_own(session.backends.writer);
-  if (connection == nullptr) co_return;
+  PooledConnection connection = pool.take_own(session.backends.writer);
+  if (!connection) co_return;
   std::optional<protocol::StatusFlags> status;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + shard.config().timeouts.connect);
@@ -49,7 +49,7 @@ Awaitable<void> learn_transaction_status(SessionParts session) {
     status = co_await ask(session, *connection);
   }
   if (!status) {
-    pool.close(*connection);
+    connection.close();
     co_return;
   }
   connection->state.status = *status;
@@ -57,7 +57,7 @@ Awaitable<void> learn_transaction_status(SessionParts session) {
   session.state.transaction.on_status(routing::Target::kWriter,
                                       (*status & protocol::status::kInTransaction) != 0);
   connection->keep = true;
-  pool.put_back(*connection);
+  connection.put_back();
 }
 
 }  // namespace causeway::proxy

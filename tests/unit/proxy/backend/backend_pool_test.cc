@@ -36,12 +36,19 @@ class BackendPoolTest : public testing::Test {
     EXPECT_TRUE(pool_.reserve());
     auto connection = std::make_unique<BackendConnection>(std::move(socket), 0, of);
     connection->state.schema = schema;
-    return pool_.add(std::move(connection), lease);
+    return hold(pool_.add(std::move(connection), lease));
   }
+
+  // What was taken is in use until the pool says otherwise.
+  BackendConnection* hold(PooledConnection use) {
+    return held_.emplace_back(std::move(use)).get();
+  }
+
+  BackendConnection* take_own(BackendLease& lease) { return hold(pool_.take_own(lease)); }
 
   BackendConnection* take(BackendLease& lease, const std::string& schema = {},
                           SchemaUse use = SchemaUse::kAny) {
-    return pool_.take_idle(*key("app"), schema, use, lease);
+    return hold(pool_.take_idle(*key("app"), schema, use, lease));
   }
 
   test::VirtualClock clock_;
@@ -54,6 +61,7 @@ class BackendPoolTest : public testing::Test {
   BackendLease mine_;
   BackendLease yours_;
   BackendLease others_;
+  std::vector<PooledConnection> held_;
   BackendPool pool_{budget_, metrics_, [this] { ++freed_; }};
 };
 
@@ -64,9 +72,9 @@ TEST_F(BackendPoolTest, AnIdleConnectionStaysItsLeases) {
   pool_.put_back(*connection);
   EXPECT_EQ(pool_.in_use(), 0U);
   EXPECT_EQ(metrics_.leases_in_use.value(), 0);
-  EXPECT_EQ(pool_.take_own(mine_), connection);
+  EXPECT_EQ(take_own(mine_), connection);
   EXPECT_FALSE(connection->state.needs_reset);
-  EXPECT_EQ(pool_.take_own(yours_), nullptr);
+  EXPECT_EQ(take_own(yours_), nullptr);
 }
 
 TEST_F(BackendPoolTest, WhoeverNeedsAnIdleConnectionTakesItOverAndResetsIt) {
@@ -76,7 +84,7 @@ TEST_F(BackendPoolTest, WhoeverNeedsAnIdleConnectionTakesItOverAndResetsIt) {
   EXPECT_EQ(take(yours_), connection);
   EXPECT_TRUE(connection->state.needs_reset);
   EXPECT_FALSE(mine_);
-  EXPECT_EQ(pool_.take_own(mine_), nullptr);
+  EXPECT_EQ(take_own(mine_), nullptr);
 }
 
 TEST_F(BackendPoolTest, NobodysConnectionsAreTakenFirst) {
@@ -133,7 +141,7 @@ TEST_F(BackendPoolTest, AConnectionWithSomethingOfItsSessionIsKept) {
   EXPECT_EQ(metrics_.leases_in_use.value(), 1);
   EXPECT_EQ(take(yours_), nullptr);
   EXPECT_FALSE(pool_.shed_one());
-  EXPECT_EQ(pool_.take_own(mine_), connection);
+  EXPECT_EQ(take_own(mine_), connection);
   connection->keep = true;
   pool_.put_back(*connection);
   pool_.close_idle();
@@ -223,7 +231,7 @@ TEST_F(BackendPoolTest, WhoeverWaitsIsToldOfWhatBecomesFree) {
   pool_.put_back(*connection);
   EXPECT_EQ(freed_, 0);
   budget_.add_waiter();
-  EXPECT_EQ(pool_.take_own(mine_), connection);
+  EXPECT_EQ(take_own(mine_), connection);
   pool_.put_back(*connection);
   EXPECT_EQ(freed_, 1);
   pool_.abandon(mine_);
@@ -238,8 +246,8 @@ TEST_F(BackendPoolTest, AConnectionOfAnotherCollationBecomesOneOfTheLogins) {
   EXPECT_EQ(take(yours_), nullptr);
   pool_.put_back(*of_latin);
   // What logins with this collation begin with is not known.
-  EXPECT_EQ(pool_.take_idle(*key("app"), "", SchemaUse::kAny, yours_), nullptr);
-  EXPECT_EQ(pool_.take_idle(*latin, "", SchemaUse::kAny, yours_), of_latin);
+  EXPECT_EQ(hold(pool_.take_idle(*key("app"), "", SchemaUse::kAny, yours_)), nullptr);
+  EXPECT_EQ(hold(pool_.take_idle(*latin, "", SchemaUse::kAny, yours_)), of_latin);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <deque>
+#include <stdexcept>
 
 #include "tests/support/harness.h"
 
@@ -41,12 +43,17 @@ class Seeker {
             .handshake_collation_forgotten = forgot_collation_,
             .for_replica = node_ != 0};
   }
-  AcquireResult acquire(milliseconds patience = milliseconds{500}) {
+  // What was acquired is in use until it is put back.
+  const AcquireResult& acquire(milliseconds patience = milliseconds{500}) {
     const LeaseSeeker seeker = wishes();
-    return harness_.run(proxy::acquire(seeker, node_, lease_, SchemaUse::kCurrent, Clock::now() + patience));
+    results_.push_back(
+        harness_.run(proxy::acquire(seeker, node_, lease_, SchemaUse::kCurrent, Clock::now() + patience)));
+    return results_.back();
   }
   BackendConnection* acquire_own(bool must_be_alive = false) {
-    return proxy::acquire_own(wishes(), node_, lease_, SchemaUse::kCurrent, must_be_alive);
+    AcquireResult& result = results_.emplace_back();
+    result.connection = proxy::acquire_own(wishes(), node_, lease_, SchemaUse::kCurrent, must_be_alive);
+    return result.connection.get();
   }
   BackendPool& pool() { return harness_.shard().pool(node_); }
   void put_back() { pool().put_back(*lease_.connection); }
@@ -57,6 +64,7 @@ class Seeker {
   BackendConnection* in_flight_ = nullptr;
   std::string schema_;
   BackendLease lease_;
+  std::deque<AcquireResult> results_;
   size_t node_ = 0;
   bool was_reset_ = false;
   bool forgot_collation_ = false;
@@ -65,13 +73,14 @@ class Seeker {
 TEST(Lease, OpensAConnectionAndTakesItAgain) {
   Harness harness;
   Seeker seeker(harness);
-  const AcquireResult first = seeker.acquire();
-  ASSERT_NE(first.connection, nullptr) << first.reason;
+  const AcquireResult& first = seeker.acquire();
+  ASSERT_TRUE(first.connection) << first.reason;
+  BackendConnection* const connection = first.connection.get();
   EXPECT_EQ(seeker.acquire_own(), nullptr);  // in use
   seeker.put_back();
-  EXPECT_EQ(seeker.acquire_own(), first.connection);
+  EXPECT_EQ(seeker.acquire_own(), connection);
   seeker.put_back();
-  EXPECT_EQ(seeker.acquire().connection, first.connection);
+  EXPECT_EQ(seeker.acquire().connection.get(), connection);
   EXPECT_EQ(harness.writer().connections_opened(), 1U);
 }
 
@@ -83,8 +92,8 @@ TEST(Lease, AsksWhetherAConnectionStillStandsBeforeAWriteGoesOut) {
   harness.writer().close_all();
   harness.settle();
   EXPECT_EQ(seeker.acquire_own(true), nullptr);
-  const AcquireResult anew = seeker.acquire();
-  ASSERT_NE(anew.connection, nullptr);
+  const AcquireResult& anew = seeker.acquire();
+  ASSERT_TRUE(anew.connection);
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
   EXPECT_EQ(harness.books().nodes[0].budget_used, 1U);
 }
@@ -96,7 +105,7 @@ TEST(Lease, OneThatWasIdleForAWhileIsLookedAt) {
   seeker.put_back();
   harness.advance(milliseconds{200});
   EXPECT_EQ(seeker.acquire_own(), nullptr);
-  EXPECT_NE(seeker.acquire().connection, nullptr);
+  EXPECT_TRUE(seeker.acquire().connection);
   EXPECT_EQ(harness.writer().connections_opened(), 1U);
 }
 
@@ -108,8 +117,8 @@ TEST(Lease, WhatLivedInAClosedConnectionIsLost) {
   seeker.put_back();
   harness.writer().close_all();
   harness.settle();
-  const AcquireResult lost = seeker.acquire();
-  EXPECT_EQ(lost.connection, nullptr);
+  const AcquireResult& lost = seeker.acquire();
+  EXPECT_FALSE(lost.connection);
   EXPECT_EQ(lost.failure, AcquireResult::Failure::kStateLost);
   EXPECT_EQ(harness.books().nodes[0].budget_used, 0U);
 }
@@ -122,7 +131,7 @@ TEST(Lease, AConnectionToAnotherServerIsGivenUp) {
   ++harness.view().nodes[0].incarnation;
   harness.publish();
   EXPECT_EQ(seeker.acquire_own(), nullptr);
-  EXPECT_NE(seeker.acquire().connection, nullptr);
+  EXPECT_TRUE(seeker.acquire().connection);
   EXPECT_EQ(harness.writer().connections_opened(), 2U);
 }
 
@@ -130,9 +139,9 @@ TEST(Lease, GivesUpAfterItsTimeWhereThereIsNoPlace) {
   Harness harness({.connections = 1});
   Seeker first(harness);
   Seeker second(harness);
-  ASSERT_NE(first.acquire().connection, nullptr);
+  ASSERT_TRUE(first.acquire().connection);
   const Clock::time_point before = Clock::now();
-  const AcquireResult full = second.acquire(milliseconds{500});
+  const AcquireResult& full = second.acquire(milliseconds{500});
   EXPECT_EQ(full.failure, AcquireResult::Failure::kFull);
   EXPECT_GE(Clock::now() - before, milliseconds{500});
   EXPECT_LE(Clock::now() - before, milliseconds{700});
@@ -144,13 +153,14 @@ TEST(Lease, TheFirstInTheLineGetsWhatBecomesFree) {
   Seeker holder(harness);
   Seeker first(harness);
   Seeker second(harness);
-  ASSERT_NE(holder.acquire().connection, nullptr);
+  ASSERT_TRUE(holder.acquire().connection);
   std::vector<int> order;
   const auto wait = [&](Seeker& seeker, int number) -> Awaitable<void> {
     const LeaseSeeker wishes = seeker.wishes();
-    const AcquireResult got =
+    AcquireResult got =
         co_await acquire(wishes, 0, seeker.lease_, SchemaUse::kCurrent, Clock::now() + seconds{5});
-    if (got.connection != nullptr) order.push_back(number);
+    if (got.connection) order.push_back(number);
+    seeker.results_.push_back(std::move(got));
   };
   asio::co_spawn(harness.shard().io(), wait(first, 1), asio::detached);
   asio::co_spawn(harness.shard().io(), wait(second, 2), asio::detached);
@@ -170,7 +180,7 @@ TEST(Lease, AKilledSessionLeavesTheLine) {
   Harness harness({.connections = 1});
   Seeker holder(harness);
   Seeker waiting(harness);
-  ASSERT_NE(holder.acquire().connection, nullptr);
+  ASSERT_TRUE(holder.acquire().connection);
   std::optional<AcquireResult> got;
   const auto wait = [&]() -> Awaitable<void> {
     const LeaseSeeker wishes = waiting.wishes();
@@ -189,7 +199,7 @@ TEST(Lease, AKilledSessionLeavesTheLine) {
 TEST(Lease, AServerWithoutRoomIsAskedAgainOnceOneIsClosedHere) {
   Harness harness;
   Seeker idle(harness);
-  ASSERT_NE(idle.acquire().connection, nullptr);
+  ASSERT_TRUE(idle.acquire().connection);
   idle.put_back();
   Seeker seeker(harness);
   seeker.login_.key = std::make_shared<const PoolKey>(PoolKey{.user = "other", .collation = 45});
@@ -199,15 +209,15 @@ TEST(Lease, AServerWithoutRoomIsAskedAgainOnceOneIsClosedHere) {
         reply.connection.close_when_sent = true;
       },
       1);
-  const AcquireResult got = seeker.acquire(milliseconds{2000});
-  EXPECT_NE(got.connection, nullptr);
+  const AcquireResult& got = seeker.acquire(milliseconds{2000});
+  EXPECT_TRUE(got.connection);
   EXPECT_FALSE(idle.lease_);
 }
 
 TEST(Lease, AnAccountAtItsLimitGetsAPlaceOfItsOwn) {
   Harness harness;
   Seeker idle(harness);
-  ASSERT_NE(idle.acquire().connection, nullptr);
+  ASSERT_TRUE(idle.acquire().connection);
   idle.put_back();
   Seeker seeker(harness);
   // The same account by another handshake, which cannot take the idle one over.
@@ -220,7 +230,7 @@ TEST(Lease, AnAccountAtItsLimitGetsAPlaceOfItsOwn) {
         reply.connection.close_when_sent = true;
       },
       1);
-  EXPECT_NE(seeker.acquire(milliseconds{2000}).connection, nullptr);
+  EXPECT_TRUE(seeker.acquire(milliseconds{2000}).connection);
   EXPECT_FALSE(idle.lease_);
 }
 
@@ -234,14 +244,14 @@ TEST(Lease, WhatAReplicaHasRefusedItIsNotAskedAtOnce) {
         reply.connection.close_when_sent = true;
       },
       1);
-  const AcquireResult refused = seeker.acquire();
+  const AcquireResult& refused = seeker.acquire();
   EXPECT_EQ(refused.failure, AcquireResult::Failure::kRefused);
   ASSERT_TRUE(refused.refusal);
   EXPECT_EQ(refused.refusal->code, 1130);
   EXPECT_EQ(seeker.acquire().refusal->code, 1130);
   EXPECT_EQ(harness.replica().connections_opened(), 1U);
   harness.advance(milliseconds{1100});
-  EXPECT_NE(seeker.acquire().connection, nullptr);
+  EXPECT_TRUE(seeker.acquire().connection);
 }
 
 TEST(Lease, AServerThatDoesNotAnswerIsGivenUpInTime) {
@@ -324,6 +334,24 @@ TEST(Lease, AServerThatTakesLoginsOrRefusesThemLives) {
   EXPECT_FALSE(answers());
   harness.writer().accepts = false;
   EXPECT_FALSE(answers());
+}
+
+TEST(Lease, AfterAnExceptionTheConnectionIsClosed) {
+  Harness harness({.connections = 1});
+  Seeker seeker(harness);
+  const auto fail = [&]() -> Awaitable<void> {
+    const LeaseSeeker wishes = seeker.wishes();
+    const AcquireResult got =
+        co_await acquire(wishes, 0, seeker.lease_, SchemaUse::kCurrent, Clock::now() + seconds{5});
+    EXPECT_TRUE(got.connection);
+    throw std::runtime_error("something else went wrong");
+  };
+  EXPECT_THROW(harness.run(fail()), std::runtime_error);
+  harness.settle();
+  EXPECT_FALSE(seeker.lease_);
+  EXPECT_EQ(harness.books().nodes[0], test::Books::Node());
+  // The only place is free again.
+  EXPECT_TRUE(seeker.acquire().connection);
 }
 
 }  // namespace
