@@ -129,10 +129,10 @@ struct BackendConnection {
   ConnectionState state;
   ConnectionStatements prepared;
 
-  BackendLease* lease = nullptr;  // whose it is or was last; null for nobody's
-  bool in_use = false;            // a statement is under way on it
+  BackendLease* lease = nullptr;    // whose it is or was last; null for nobody's
+  bool in_use = false;              // a statement is under way on it
   PooledConnection* use = nullptr;  // by whom; null for nobody. Only that and the pool change it
-  bool keep = false;              // idle, but something of its session lives in it: not to be given away
+  bool keep = false;                // idle, but something of its session lives in it: not to be given away
   PoolPlace place;
   // In the pool's lists while it is idle and may be given away.
   PoolHook idle_hook;

@@ -8,12 +8,8 @@
 
 #include "consistency/wait_statement.h"
 #include "protocol/command.h"
-#include "protocol/err_packet.h"
-#include "protocol/packet_header.h"
-#include "protocol/text_resultset.h"
 #include "proxy/backend/backend_connector.h"
 #include "proxy/backend/shard.h"
-#include "proxy/net/packet_io.h"
 
 namespace causeway::proxy {
 
@@ -26,8 +22,8 @@ namespace {
 // How long a question waits at most for reads that may share it.
 constexpr std::chrono::microseconds kMaxGathering{500};
 
-std::vector<std::optional<std::string_view>> columns_of(const std::vector<std::optional<std::string>>& row) {
-  return {row.begin(), row.end()};
+std::vector<std::optional<std::string_view>> columns_of(const AskedRow& row) {
+  return {row.values.begin(), row.values.end()};
 }
 
 }  // namespace
@@ -147,29 +143,13 @@ Awaitable<bool> GlobalProbe::connect(size_t node) {
   co_return true;
 }
 
-// The row of a result set; nothing for an error of the server, or of the connection.
-Awaitable<std::optional<GlobalProbe::Row>> GlobalProbe::read_row() {
-  // Column count, definitions, [EOF], the row, EOF or OK.
-  ErrorCode error;
-  protocol::Buffer in;
-  const auto head = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
-  if (error) co_return std::nullopt;
-  writer_is_there_ = true;
-  if (head.payload.empty() || head.payload[0] == 0 || head.payload[0] >= 0xfb) co_return std::nullopt;
-  const size_t columns = head.payload[0];
-  const size_t before_row =
-      columns + (protocol::has(connection_->capabilities, protocol::capability::kDeprecateEof) ? 0 : 1);
-  Row answer;
-  for (size_t i = 0; i < before_row + 2; ++i) {
-    const auto packet = co_await read_packet(connection_->stream, in, kMaxAnswerBytes, error);
-    if (error) co_return std::nullopt;
-    if (i != before_row) continue;
-    const auto row = protocol::parse_text_row(packet.payload, columns);
-    if (!row) co_return std::nullopt;
-    for (const protocol::TextValue& value : *row)
-      answer.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
-  }
-  co_return answer;
+// Of the answer to the next of the questions that were sent.
+Awaitable<std::optional<AskedRow>> GlobalProbe::next_row() {
+  const RowLimits limits{.max_packet_bytes = kMaxAnswerBytes};
+  Answer<AskedRow> row = co_await read_row(*connection_, limits);
+  if (row || row.error().answered) writer_is_there_ = true;
+  if (!row) co_return std::nullopt;
+  co_return std::move(*row);
 }
 
 // Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
@@ -198,17 +178,16 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
             : consistency::writer_check_statement();
     protocol::append_command(out, protocol::Command::kQuery, check, capabilities);
   }
-  ErrorCode error;
-  co_await connection_->stream.write_all(out, {}, error);
-  if (error) co_return std::nullopt;
+  const Answer<void> sent = co_await send_commands(*connection_, out);
+  if (!sent) co_return std::nullopt;
 
-  const std::optional<Row> row = co_await read_row();
+  const std::optional<AskedRow> row = co_await next_row();
   if (!row) co_return std::nullopt;
   auto position = consistency::parse_probe_row(kind, columns_of(*row));
   bool is_writer = position || position.error() != consistency::PositionError::kNotWritable;
   if (check_apart) {
-    const std::optional<Row> check = co_await read_row();
-    if (!check || check->empty()) co_return std::nullopt;
+    const std::optional<AskedRow> check = co_await next_row();
+    if (!check) co_return std::nullopt;
     is_writer = consistency::is_writable(columns_of(*check).back());
     if (has_gtids && is_writer) {
       auto gtids = consistency::parse_probe_row(PositionKind::kMariadbGtid, columns_of(*check));

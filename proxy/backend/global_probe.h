@@ -11,6 +11,7 @@
 
 #include "consistency/position.h"
 #include "consistency/writer_probe.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/backend_connection.h"
 #include "proxy/net/io.h"
 #include "proxy/net/waiter.h"
@@ -66,8 +67,7 @@ class GlobalProbe {
   Awaitable<void> gather();
   Awaitable<bool> connect(size_t node);
   Awaitable<std::optional<consistency::Position>> question();
-  using Row = std::vector<std::optional<std::string>>;
-  Awaitable<std::optional<Row>> read_row();
+  Awaitable<std::optional<AskedRow>> next_row();
   consistency::Position with_owner(consistency::Position position, size_t node);
   bool went_back(const consistency::Position& answer);
   void settle();

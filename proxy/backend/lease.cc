@@ -157,7 +157,8 @@ std::optional<AcquireResult> take_idle(const LeaseSeeker& seeker, size_t node, B
       connection = pool.take_idle(*seeker.login.key, seeker.schema, use, lease);
     if (!connection) return std::nullopt;
     const bool is_current = state_lives_there || seeker.shard.cluster().is_current(*connection);
-    if (is_current && connection->stream.is_quiet()) return AcquireResult{.connection = std::move(connection)};
+    if (is_current && connection->stream.is_quiet())
+      return AcquireResult{.connection = std::move(connection)};
     connection.close();
     if (!state_lives_there) continue;
     return AcquireResult{.failure = AcquireResult::Failure::kStateLost,

@@ -6,13 +6,10 @@
 #include <string_view>
 #include <utility>
 
-#include "protocol/command.h"
-#include "protocol/err_packet.h"
-#include "protocol/packet_header.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/backend_connector.h"
 #include "proxy/backend/cancel_after.h"
 #include "proxy/backend/shard.h"
-#include "proxy/net/packet_io.h"
 
 namespace causeway::proxy {
 
@@ -22,19 +19,10 @@ constexpr uint16_t kErNoSuchThread = 1094;  // it has ended by itself
 
 // Nothing if it is killed, or was gone; else what is in the way.
 Awaitable<std::optional<std::string>> send_kill(BackendConnection& connection, std::string_view sql) {
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, sql, connection.capabilities);
-  ErrorCode error;
-  co_await connection.stream.write_all(out, {}, error);
-  if (error) co_return error.message();
-  protocol::Buffer in;
-  const PacketView answer = co_await read_packet(connection.stream, in, kMaxLoginPayloadBytes, error);
-  if (error) co_return error.message();
-  if (answer.payload.empty() || answer.payload[0] != protocol::kErrHeader) co_return std::nullopt;
-  const auto err = protocol::parse_err_packet(answer.payload);
-  if (!err) co_return std::string("malformed answer");
-  if (err->code == kErNoSuchThread) co_return std::nullopt;
-  co_return std::string(err->message);
+  const Answer<AskedOk> answer = co_await ask_ok(connection, sql);
+  const bool is_gone = !answer && answer.error().refusal && answer.error().refusal->code == kErNoSuchThread;
+  if (answer || is_gone) co_return std::nullopt;
+  co_return answer.error().reason;
 }
 
 Awaitable<std::optional<std::string>> try_kill(Shard& shard, ServerThread thread, std::string sql,

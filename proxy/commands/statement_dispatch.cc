@@ -7,15 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/command.h"
-#include "protocol/ok_packet.h"
-#include "protocol/packet_header.h"
-#include "proxy/backend/one_row.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/shard.h"
 #include "proxy/commands/kill.h"
 #include "proxy/commands/processlist.h"
 #include "proxy/commands/text_prepared.h"
-#include "proxy/net/packet_io.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/statement/carried_variables.h"
 #include "proxy/statement/next_transaction.h"
@@ -263,25 +259,11 @@ Awaitable<void> end_on_replica(ClientSession& session) {
     pool.close(*session.backends.replica.connection);
     co_return;
   }
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, "COMMIT AND NO CHAIN NO RELEASE",
-                           connection->capabilities);
-  ErrorCode error;
-  protocol::Buffer in;
-  PacketView answer;
-  {
-    const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-    const InFlightScope in_flight(session.backends, *connection);
-    co_await connection->stream.write_all(out, {}, error);
-    answer =
-        co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
-  }
-  const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
-  if (error || !ok) {
-    connection.close();
-    co_return;
-  }
-  connection->state.status = ok->status_flags;
+  const AskScope scope(session.waiter, session.backends.in_flight, *connection);
+  const Answer<AskedOk> answer = co_await ask_ok(*connection, "COMMIT AND NO CHAIN NO RELEASE",
+                                                 session.shard.config().limits.max_packet_bytes);
+  if (!answer) co_return;
+  connection->state.status = answer->ok.status_flags;
   connection->keep = true;
   connection.put_back();
 }

@@ -18,6 +18,7 @@
 #include "proxy/accounts/account_table.h"
 #include "proxy/backend/account_login.h"
 #include "proxy/backend/backend_connection.h"
+#include "proxy/backend/in_flight.h"
 #include "proxy/config/config.h"
 #include "proxy/metrics/metrics.h"
 #include "proxy/net/mysql_stream.h"
@@ -130,20 +131,6 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
   Waiter waiter;
   SessionEnd end;
   StatementBuffers reused;
-};
-
-// An answer is awaited on the connection: the worker's watchdog cancels it, and KILL finds it.
-class InFlightScope {
- public:
-  InFlightScope(Backends& backends, BackendConnection& connection) : backends_(backends) {
-    backends_.in_flight = &connection;
-  }
-  InFlightScope(const InFlightScope&) = delete;
-  InFlightScope& operator=(const InFlightScope&) = delete;
-  ~InFlightScope() { backends_.in_flight = nullptr; }
-
- private:
-  Backends& backends_;
 };
 
 // Whatever the session waits for ends now: on its client, on a server, to be woken.

@@ -8,14 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/byte_reader.h"
 #include "protocol/command.h"
-#include "protocol/err_packet.h"
-#include "protocol/ok_packet.h"
-#include "protocol/text_resultset.h"
-#include "proxy/backend/one_row.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/shard.h"
-#include "proxy/net/packet_io.h"
 #include "proxy/session/session_tracking.h"
 #include "routing/user_variables.h"
 
@@ -26,21 +21,6 @@ using protocol::FieldType;
 using routing::UserVariableType;
 
 constexpr size_t kMaxBytesOfVariables = size_t{64} * 1024;
-
-// https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_column_definition.html
-std::optional<FieldType> type_of_column(protocol::Bytes definition, const BackendConnection& connection) {
-  protocol::ByteReader reader(definition);
-  constexpr int kNames = 6;  // catalog, schema, table, original table, name, original name
-  for (int i = 0; i < kNames; ++i)
-    reader.bytes_lenenc();
-  if (protocol::has(connection.capabilities, protocol::capability::kMariadbExtendedMetadata))
-    reader.bytes_lenenc();
-  reader.int_lenenc();  // the length of what follows
-  reader.int2();        // collation
-  reader.int4();        // length
-  const auto type = static_cast<FieldType>(reader.int1());
-  return reader.ok() ? std::optional(type) : std::nullopt;
-}
 
 UserVariableType kind_of(FieldType type) {
   switch (type) {
@@ -55,26 +35,25 @@ UserVariableType kind_of(FieldType type) {
 }
 
 // All of it is ASCII, and comes in character_set_results, be it utf16 or ucs2.
-std::string in_ascii(protocol::TextValue value) {
-  std::string ascii(value.value_or(""));
+std::string in_ascii(const std::optional<std::string>& value) {
+  std::string ascii = value.value_or("");
   std::erase(ascii, '\0');
   return ascii;
 }
 
 // name=value of each. Nothing if one is too large for its HEX().
 std::optional<std::vector<std::string>> assignments(const std::vector<std::string>& names,
-                                                    const std::vector<FieldType>& types,
-                                                    const std::vector<protocol::TextValue>& row) {
+                                                    const AskedRow& row) {
   std::vector<std::string> all;
   for (size_t i = 0; i < names.size(); ++i) {
     const size_t column = i * routing::kColumnsOfUserVariable;
-    if (row[column] && !row[column + 1]) return std::nullopt;
-    const std::string number = in_ascii(row[column]);
-    const std::string hex = in_ascii(row[column + 1]);
-    const std::string collation = in_ascii(row[column + 2]);
+    if (row.values[column] && !row.values[column + 1]) return std::nullopt;
+    const std::string number = in_ascii(row.values[column]);
+    const std::string hex = in_ascii(row.values[column + 1]);
+    const std::string collation = in_ascii(row.values[column + 2]);
     routing::append_user_variable(all.emplace_back(), names[i],
-                                  {.type = kind_of(types[column]),
-                                   .is_null = !row[column].has_value(),
+                                  {.type = kind_of(row.types[column]),
+                                   .is_null = !row.values[column].has_value(),
                                    .value = number,
                                    .hex = hex,
                                    .collation = collation});
@@ -89,39 +68,16 @@ struct AskedValues {
 
 Awaitable<AskedValues> ask(SessionParts session, BackendConnection& connection,
                            const std::vector<std::string>& names) {
-  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlightScope in_flight(session.backends, connection);
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, routing::user_variables_query(names),
-                           connection.capabilities);
-  ErrorCode error;
-  co_await connection.stream.write_all(out, {}, error);
-  const size_t columns = names.size() * routing::kColumnsOfUserVariable;
-  const size_t most = session.shard.config().limits.max_packet_bytes;
-  const bool with_eof = !protocol::has(connection.capabilities, protocol::capability::kDeprecateEof);
-  // The number of columns, their definitions, the row, and the end.
-  const size_t row_at = 1 + columns + (with_eof ? 1 : 0);
-  protocol::Buffer in;
-  std::vector<FieldType> types;
-  AskedValues answer;
-  for (size_t i = 0; i <= row_at + 1 && !error; ++i) {
-    const PacketView packet = co_await read_packet(connection.stream, in, most, error);
-    if (error) co_return AskedValues{};
-    // It was killed, say, or took too long.
-    if (!packet.payload.empty() && packet.payload[0] == protocol::kErrHeader)
-      co_return AskedValues{.lost = false};
-    if (i >= 1 && i <= columns) {
-      const auto type = type_of_column(packet.payload, connection);
-      if (!type) co_return AskedValues{};
-      types.push_back(*type);
-    }
-    if (i != row_at) continue;
-    const auto row = protocol::parse_text_row(packet.payload, columns);
-    if (!row) co_return AskedValues{};
-    answer.values = assignments(names, types, *row);
-  }
-  answer.lost = static_cast<bool>(error);
-  co_return answer;
+  const AskScope scope(session.waiter, session.backends.in_flight, connection);
+  const RowLimits limits{.columns = names.size() * routing::kColumnsOfUserVariable,
+                         .max_packet_bytes = session.shard.config().limits.max_packet_bytes};
+  const std::string sql = routing::user_variables_query(names);
+  const Answer<AskedRow> row = co_await ask_row(connection, sql, limits);
+  // A refusal: it was killed, say, or took too long.
+  AskedValues asked;
+  asked.lost = !row && !row.error().refusal;
+  if (row && !row->types.empty()) asked.values = assignments(names, *row);
+  co_return asked;
 }
 
 // Those of before that have not got to the writer yet keep their place.
@@ -144,10 +100,7 @@ Awaitable<bool> take_replica_variables(SessionParts session) {
   if (!connection) co_return false;
   const AskedValues answer = co_await ask(session, *connection, session.state.carried.replica_variables);
   session.state.carried.writer_variables.note(std::exchange(session.state.carried.replica_variables, {}));
-  if (!answer.values) {
-    connection.close();
-    co_return false;
-  }
+  if (!answer.values) co_return false;
   for (const std::string& assignment : *answer.values)
     carry(session, assignment);
   connection->keep = session.state.transaction.is_on(routing::Target::kReplica) ||
@@ -172,10 +125,7 @@ Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<
   PooledConnection connection = take_own(session, session.backends.replica);
   if (!connection) co_return;
   const AskedValues answer = co_await ask(session, *connection, all);
-  if (answer.lost) {
-    connection.close();
-    co_return;
-  }
+  if (answer.lost) co_return;
   for (size_t i = 0; answer.values && i < all.size(); ++i) {
     const std::string& value = (*answer.values)[i];
     if (value != variables.told(all[i])) carry(session, value);
@@ -189,22 +139,16 @@ Awaitable<void> ask_for_unreported_state(SessionParts session) {
   const bool keep = session.backends.replica && session.backends.replica.connection->keep;
   PooledConnection connection = take_own(session, session.backends.replica);
   if (!connection) co_return;
-  const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-  const InFlightScope in_flight(session.backends, *connection);
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kPing, {}, connection->capabilities);
-  ErrorCode error;
-  co_await connection->stream.write_all(out, {}, error);
-  protocol::Buffer in;
-  const PacketView packet =
-      co_await read_packet(connection->stream, in, session.shard.config().limits.max_packet_bytes, error);
-  const auto ok = protocol::parse_ok_packet(packet.payload, connection->capabilities);
-  if (error || !ok) {
-    connection.close();
-    co_return;
-  }
-  apply_session_state(session, *connection, *ok, {});
-  if (reports_state_change(*ok)) {
+  const AskScope scope(session.waiter, session.backends.in_flight, *connection);
+  connection->out.clear();
+  protocol::append_command(connection->out, protocol::Command::kPing, {}, connection->capabilities);
+  const Answer<void> sent = co_await send_commands(*connection, connection->out);
+  if (!sent) co_return;
+  const Answer<AskedOk> answer =
+      co_await read_ok(*connection, session.shard.config().limits.max_packet_bytes);
+  if (!answer) co_return;
+  apply_session_state(session, *connection, answer->ok, {});
+  if (reports_state_change(answer->ok)) {
     session.state.carried.functions_left_state = true;
     session.state.pins.untrackable = true;
     if (session.state.pins.where == routing::Target::kNone)
@@ -228,10 +172,7 @@ Awaitable<bool> learn_writer_variables(SessionParts session) {
   if (!connection) co_return false;
   const AskedValues answer =
       co_await ask(session, *connection, session.state.carried.writer_variables.names());
-  if (answer.lost) {
-    connection.close();
-    co_return false;
-  }
+  if (answer.lost) co_return false;
   connection->keep = true;
   connection.put_back();
   if (!answer.values) co_return false;

@@ -308,7 +308,7 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
 Awaitable<ExchangeResult> run_exchange(SessionParts session, BackendConnection& connection,
                                        const ClientCommand& command, const Placement& placement) {
   ExchangeRun run(session, connection, command, placement);
-  const InFlightScope in_flight(session.backends, connection);
+  const InFlightScope in_flight(session.backends.in_flight, connection);
   const ExchangeResult result = co_await run.run();
   co_return result;
 }

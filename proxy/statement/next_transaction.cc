@@ -4,12 +4,10 @@
 #include <optional>
 
 #include "protocol/command.h"
-#include "protocol/err_packet.h"
 #include "protocol/ok_packet.h"
 #include "protocol/session_track.h"
-#include "proxy/backend/one_row.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/shard.h"
-#include "proxy/net/packet_io.h"
 
 namespace causeway::proxy {
 namespace {
@@ -45,10 +43,6 @@ void append_session_characteristics(std::string& sql, const BackendConnection& c
   const std::string_view isolation = connection.server.mariadb ? "tx_isolation" : "transaction_isolation";
   for (const std::string_view variable : {isolation, access_mode_variable(connection)})
     sql.append(", SESSION ").append(variable).append("=@@SESSION.").append(variable);
-}
-
-bool is_ok(protocol::Bytes payload) {
-  return !payload.empty() && payload[0] == protocol::kOkHeader;
 }
 
 }  // namespace
@@ -87,36 +81,20 @@ Awaitable<void> settle_next_transaction(SessionParts session) {
   append_forget_next_transaction_sql(sql, session.state.variables, *connection);
   protocol::append_command(out, protocol::Command::kQuery, sql, connection->capabilities);
 
-  ErrorCode error;
-  protocol::Buffer in;
-  std::optional<NextTransaction> left;
-  bool forgotten = false;
-  {
-    const DeadlineScope scope(session.waiter, Clock::now() + kAnswerTimeout);
-    const InFlightScope in_flight(session.backends, *connection);
-    co_await connection->stream.write_all(out, {}, error);
-    if (!error) {
-      const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
-      if (!error) {
-        const auto ok = protocol::parse_ok_packet(answer.payload, connection->capabilities);
-        if (ok) {
-          left = reported(*ok);
-          session.state.transaction.on_status(asked,
-                                              (ok->status_flags & protocol::status::kInTransaction) != 0);
-          connection->state.status = ok->status_flags;
-        }
-      }
-    }
-    if (!error) {
-      const PacketView answer = co_await read_packet(connection->stream, in, kMaxLoginPayloadBytes, error);
-      forgotten = !error && is_ok(answer.payload);
-    }
-  }
-  if (left) session.state.transaction.server_holds_next(*left);
-  if (!forgotten) {
-    connection.close();
+  const AskScope scope(session.waiter, session.backends.in_flight, *connection);
+  const Answer<void> sent = co_await send_commands(*connection, out);
+  if (!sent) co_return;
+  const Answer<AskedOk> told = co_await read_ok(*connection);
+  if (told) {
+    if (const auto left = reported(told->ok)) session.state.transaction.server_holds_next(*left);
+    session.state.transaction.on_status(asked,
+                                        (told->ok.status_flags & protocol::status::kInTransaction) != 0);
+    connection->state.status = told->ok.status_flags;
+  } else if (!told.error().refusal) {
     co_return;
   }
+  const Answer<AskedOk> forgotten = co_await read_ok(*connection);
+  if (!forgotten) co_return;
   connection->state.holds_next_transaction = false;
   connection.put_back();
 }

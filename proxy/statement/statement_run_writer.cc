@@ -5,8 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "protocol/command.h"
-#include "proxy/backend/one_row.h"
+#include "proxy/backend/ask.h"
 #include "proxy/session/session_token.h"
 #include "routing/statement_effects.h"
 
@@ -136,22 +135,12 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   BackendPool& pool = session_.shard.pool(session_.backends.writer.connection->node);
   PooledConnection connection = pool.take_own(session_.backends.writer);
   if (!connection) co_return;
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, "SELECT LAST_INSERT_ID() LIMIT 1",
-                           connection->capabilities);
-  ErrorCode error;
-  OneRow answer;
-  {
-    const DeadlineScope scope(session_.waiter, Clock::now() + kAnswerTimeout);
-    const InFlightScope in_flight(session_.backends, *connection);
-    co_await connection->stream.write_all(out, {}, error);
-    answer = co_await read_one_row(*connection, 1);
-  }
-  if (!answer.failure.empty() || answer.values.empty()) {
-    connection.close();
-    co_return;
-  }
-  const std::string& value = answer.values.front();
+  const AskScope scope(session_.waiter, session_.backends.in_flight, *connection);
+  const RowLimits one_column{.columns = 1};
+  const Answer<AskedRow> answer =
+      co_await ask_row(*connection, "SELECT LAST_INSERT_ID() LIMIT 1", one_column);
+  if (!answer) co_return;
+  const std::string value = answer->text(0);
   std::from_chars(value.data(), value.data() + value.size(), id.value);
   id.certain = true;
   connection.put_back();

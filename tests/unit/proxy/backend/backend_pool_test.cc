@@ -40,9 +40,7 @@ class BackendPoolTest : public testing::Test {
   }
 
   // What was taken is in use until the pool says otherwise.
-  BackendConnection* hold(PooledConnection use) {
-    return held_.emplace_back(std::move(use)).get();
-  }
+  BackendConnection* hold(PooledConnection use) { return held_.emplace_back(std::move(use)).get(); }
 
   BackendConnection* take_own(BackendLease& lease) { return hold(pool_.take_own(lease)); }
 
