@@ -74,16 +74,14 @@ void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress p
   ErrorCode error;
   const auto descriptor = socket.release(error);
   if (error) return;
-  assigned_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(io_, [this, protocol, descriptor, &listener, peer = std::move(peer_address)]() mutable {
+  asio::post(io_, [this, protocol, descriptor, &listener, peer = std::move(peer_address),
+                   assigned = Attendance(assigned_)]() mutable {
     Socket own(io_.get_executor());
     ErrorCode failed;
     own.assign(protocol, descriptor, failed);
-    if (failed || stopping_) {
-      assigned_.fetch_sub(1, std::memory_order_relaxed);
-      return;
-    }
-    asio::co_spawn(io_, run_session(std::move(own), listener, std::move(peer)), asio::detached);
+    if (failed || stopping_) return;
+    asio::co_spawn(io_, run_session(std::move(own), listener, std::move(peer), std::move(assigned)),
+                   asio::detached);
   });
 }
 
@@ -100,7 +98,8 @@ void Worker::drain() {
   });
 }
 
-Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer) {
+Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer,
+                                    Attendance /*assigned*/) {
   Services& services = shard_.services();
   WorkerMetrics& metrics = shard_.metrics();
   const auto session = std::make_unique<ClientSession>(shard_, std::move(socket), listener,
@@ -110,12 +109,12 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->client.port = peer.port;
   session->activity.since = shard_.cluster().tick();
   session->state.level = *listener.read_consistency;
-  const uint32_t open = services.open_sessions.fetch_add(1, std::memory_order_relaxed);
-  metrics.clients.sessions.add();
+  const Attendance open(services.open_sessions);
+  const GaugeShare counted(metrics.clients.sessions);
   metrics.clients.connections_accepted.add();
   sessions_.list().push_back(*session);
   try {
-    if (open >= shard_.config().limits.max_connections) {
+    if (open.before() >= shard_.config().limits.max_connections) {
       metrics.clients.reject(RejectReason::kTooManyConnections);
       shard_.logger().error("a client was refused: limits.max_connections is reached",
                             {{"max_connections", shard_.config().limits.max_connections}});
@@ -134,12 +133,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   for (BackendLease* lease : {&session->backends.writer, &session->backends.replica}) {
     if (*lease) shard_.pool(lease->connection->node).close(*lease->connection);
   }
-  metrics.clients.recount(session->activity.counted, {});
   sessions_.list().erase(sessions_.list().iterator_to(*session));
-  metrics.clients.sessions.subtract();
-  assigned_.fetch_sub(1, std::memory_order_relaxed);
-  services.open_sessions.fetch_sub(1, std::memory_order_relaxed);
-  services.open_sessions.notify_all();
 }
 
 Awaitable<void> Worker::watch() {

@@ -48,7 +48,29 @@ class Worker {
   void on_tick(Clock::time_point now);
 
  private:
-  Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer);
+  // One of those that are counted, for as long as it lives.
+  class Attendance {
+   public:
+    explicit Attendance(std::atomic<uint32_t>& count)
+        : count_(&count), before_(count.fetch_add(1, std::memory_order_relaxed)) {}
+    Attendance(Attendance&& other) noexcept
+        : count_(std::exchange(other.count_, nullptr)), before_(other.before_) {}
+    Attendance& operator=(Attendance&&) = delete;
+    ~Attendance() {
+      if (count_ == nullptr) return;
+      count_->fetch_sub(1, std::memory_order_relaxed);
+      count_->notify_all();
+    }
+
+    uint32_t before() const { return before_; }
+
+   private:
+    std::atomic<uint32_t>* count_;
+    uint32_t before_;
+  };
+
+  Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer,
+                              Attendance assigned);
   Awaitable<void> watch();
   void leave_former_writers();
   void look_for_lost_clients(Clock::time_point now);

@@ -15,6 +15,7 @@
 #include "proxy/accounts/client_error.h"
 #include "proxy/backend/last_insert_id.h"
 #include "proxy/cluster/session_defaults.h"
+#include "proxy/metrics/gauge_share.h"
 #include "proxy/net/io.h"
 #include "proxy/net/mysql_stream.h"
 
@@ -100,6 +101,8 @@ struct PoolPlace {
   size_t index = 0;
   PoolGroup* group = nullptr;
   SchemaGroup* schema_group = nullptr;
+  GaugeShare open;    // NodeMetrics::connections
+  GaugeShare leased;  // NodeMetrics::leases_in_use
 };
 
 // Belongs to a BackendPool; used by the session whose lease it is, on one worker's thread.

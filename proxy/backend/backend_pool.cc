@@ -59,7 +59,7 @@ BackendPool::~BackendPool() {
 }
 
 PooledConnection BackendPool::take(BackendConnection& connection, BackendLease& lease) {
-  if (!connection.keep) metrics_.leases_in_use.add();
+  connection.place.leased.count(metrics_.leases_in_use, true);
   connection.in_use = true;
   connection.keep = false;
   connection.lease = &lease;
@@ -161,7 +161,7 @@ PooledConnection BackendPool::add(std::unique_ptr<BackendConnection> connection,
   if (!added->server.ran_init_connect)
     added->place.group->baselines.insert_or_assign(added->key->collation, added->server.baseline);
   metrics_.opens.add();
-  metrics_.connections.add();
+  added->place.open = GaugeShare(metrics_.connections);
   return take(*added, lease);
 }
 
@@ -177,7 +177,7 @@ void BackendPool::put_back(BackendConnection& connection) {
   connection.idle_since = Clock::now();
   shrink(connection.out);
   if (connection.keep) return;
-  metrics_.leases_in_use.subtract();
+  connection.place.leased.end();
   offer(connection);
   if (budget_.has_waiters()) on_free_();
 }
@@ -190,8 +190,7 @@ void BackendPool::abandon(BackendLease& lease) {
     return close(*connection);
   }
   withdraw(*connection);
-  const bool was_held = connection->in_use || connection->keep;
-  if (was_held) metrics_.leases_in_use.subtract();
+  connection->place.leased.end();
   end_use(*connection);
   connection->lease = nullptr;
   connection->keep = false;
@@ -206,7 +205,6 @@ void BackendPool::close(BackendConnection& connection) {
   if (connection.lease != nullptr) connection.lease->connection = nullptr;
   withdraw(connection);
   const bool was_in_use = connection.in_use;
-  if (was_in_use || connection.keep) metrics_.leases_in_use.subtract();
   end_use(connection);
   leave_schema_group(connection);
   if (--connection.place.group->connections == 0) groups_.erase(groups_.find(*connection.key));
@@ -216,7 +214,6 @@ void BackendPool::close(BackendConnection& connection) {
     connection.say_goodbye();
   }
   metrics_.closes.add();
-  metrics_.connections.subtract();
   const size_t index = connection.place.index;
   std::swap(connections_[index], connections_.back());
   connections_[index]->place.index = index;

@@ -98,8 +98,7 @@ Clock::time_point idle_deadline(const ClientSession& session) {
 // Makes the metrics' gauges say what the session is now. Behind every command.
 void count_session(ClientSession& session) {
   const CountedSession now = counted_as(session.state, session.backends, session.activity.logged_in);
-  session.shard.metrics().clients.recount(session.activity.counted, now);
-  session.activity.counted = now;
+  session.activity.counted.recount(session.shard.metrics().clients, now);
 }
 
 // The transaction was idle for too long: its locks are freed by closing the connection it runs on.

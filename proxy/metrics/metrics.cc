@@ -129,17 +129,6 @@ StatementKind statement_kind(routing::StatementClass cls) {
   return StatementKind::kOther;
 }
 
-void ClientCounters::recount(const CountedSession& before, const CountedSession& now) {
-  const auto move = [](Gauge& gauge, bool was, bool is) { gauge.add(int64_t{is} - int64_t{was}); };
-  if (before == now) return;
-  move(forwarding_sessions, before.forwarding, now.forwarding);
-  move(writer_sessions, before.on_writer, now.on_writer);
-  for (size_t reason = 0; reason < kPinReasons; ++reason) {
-    move(pinned_sessions[reason], before.pins[reason], now.pins[reason]);
-    if (now.pins[reason] && !before.pins[reason]) pins[reason].add();
-  }
-}
-
 void ReadWaitHistogram::add(std::chrono::microseconds duration) {
   total.add(duration);
   const auto microseconds = static_cast<uint64_t>(duration.count());

@@ -28,7 +28,7 @@ class Counter {
   std::atomic<uint64_t> value_{0};
 };
 
-// The same, going up and down. Both ends have to be told to the same worker.
+// The same, going up and down. Whoever goes up holds a GaugeShare, which goes down.
 class Gauge {
  public:
   void add(int64_t amount = 1) {
@@ -95,15 +95,13 @@ struct ReadWaitHistogram {
   void add(std::chrono::microseconds duration);
 };
 
-// What the gauges say of one session.
+// What the gauges are to say of one session: see SessionShares.
 struct CountedSession {
   bool forwarding = false;               // in forwarding_sessions
   bool on_writer = false;                // in writer_sessions
   std::array<bool, kPinReasons> pins{};  // in pinned_sessions
 
   bool& pin(PinReason reason) { return pins[static_cast<size_t>(reason)]; }
-
-  friend bool operator==(const CountedSession&, const CountedSession&) = default;
 };
 
 // What is counted by node: the index is the node's place in Config::nodes.
@@ -155,8 +153,6 @@ struct ClientCounters {
   std::array<Counter, kPinReasons> pins;
   std::array<Gauge, kPinReasons> pinned_sessions;
 
-  // The session is counted as `now`; it was counted as `before`.
-  void recount(const CountedSession& before, const CountedSession& now);
   void reject(RejectReason reason) { connections_rejected[static_cast<size_t>(reason)].add(); }
 };
 

@@ -20,7 +20,7 @@
 #include "proxy/backend/backend_connection.h"
 #include "proxy/backend/in_flight.h"
 #include "proxy/config/config.h"
-#include "proxy/metrics/metrics.h"
+#include "proxy/metrics/gauge_share.h"
 #include "proxy/net/mysql_stream.h"
 #include "proxy/net/waiter.h"
 #include "proxy/session/session_end.h"
@@ -76,7 +76,7 @@ struct Activity {
   protocol::Command command = protocol::Command::kConnect;  // kSleep between commands
   Clock::time_point since = Clock::time_point::min();
   std::string_view statement_text;  // that the command runs; empty for most
-  CountedSession counted;           // what the metrics' gauges have of it
+  SessionShares counted;            // what the metrics' gauges have of it
   bool mistaken_hint_said = false;
 };
 

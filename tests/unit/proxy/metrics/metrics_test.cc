@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <regex>
 #include <set>
 
+#include "proxy/metrics/gauge_share.h"
 #include "proxy/net/certificate_dates.h"
 
 namespace causeway::proxy {
@@ -35,9 +37,11 @@ TEST(MetricsRegistry, SumsTheWorkers) {
   registry.worker(1).nodes[1].leases.add(5);
   CountedSession locked;
   locked.pin(PinReason::kUserLock) = true;
-  registry.worker(0).clients.recount({}, locked);
-  registry.worker(0).clients.recount({}, locked);
-  registry.worker(0).clients.recount(locked, {});
+  SessionShares session;
+  SessionShares other;
+  session.recount(registry.worker(0).clients, locked);
+  other.recount(registry.worker(0).clients, locked);
+  other.recount(registry.worker(0).clients, {});
   registry.worker(2).consistency.read_wait_timed_out(consistency::TimeoutPolicy::kStale);
   registry.worker(2).clients.reject(RejectReason::kTlsRequired);
   registry.listeners().clients.reject(RejectReason::kDescriptors);
@@ -66,17 +70,19 @@ TEST(MetricsRegistry, CountsASessionOnceHoweverOftenItIsLookedAt) {
   CountedSession now;
   now.forwarding = true;
   now.pin(PinReason::kTransaction) = true;
-  metrics.clients.recount({}, now);
-  metrics.clients.recount(now, now);
+  std::optional<SessionShares> session(std::in_place);
+  session->recount(metrics.clients, now);
+  session->recount(metrics.clients, now);
   EXPECT_EQ(metrics.clients.forwarding_sessions.value(), 1);
   CountedSession later;
   later.on_writer = true;
   later.pin(PinReason::kTransaction) = true;
-  metrics.clients.recount(now, later);
+  session->recount(metrics.clients, later);
   EXPECT_EQ(metrics.clients.forwarding_sessions.value(), 0);
   EXPECT_EQ(metrics.clients.writer_sessions.value(), 1);
   EXPECT_EQ(metrics.clients.pins[static_cast<size_t>(PinReason::kTransaction)].value(), 1);
-  metrics.clients.recount(later, {});
+  session.reset();
+  EXPECT_EQ(metrics.clients.writer_sessions.value(), 0);
   for (const Gauge& gauge : metrics.clients.pinned_sessions)
     EXPECT_EQ(gauge.value(), 0);
 }
