@@ -12,8 +12,8 @@ void SessionHistory::was_handed_something() {
   token_.set_unknown();
 }
 
-void SessionHistory::moves_to(size_t replica, uint64_t era) {
-  if (replica_ != kNoReplica && (replica_ != replica || replica_era_ != era)) {
+void SessionHistory::moves_to(NodeIndex replica, uint64_t era) {
+  if (replica_ != kNoNode && (replica_ != replica || replica_era_ != era)) {
     saw_newer_ = true;
     satisfied_version_ = kNever;
   }

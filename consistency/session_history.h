@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 #include "consistency/causality_token.h"
+#include "consistency/node_index.h"
 #include "consistency/position.h"
 #include "consistency/read_consistency.h"
 #include "consistency/read_plan.h"
@@ -24,8 +24,6 @@ namespace causeway::consistency {
 // COM_RESET_CONNECTION and COM_CHANGE_USER: a connection pool's next user sees what the last one has written.
 class SessionHistory {
  public:
-  static constexpr size_t kNoReplica = std::numeric_limits<size_t>::max();
-
   // A session that begins while the writer of this epoch is the writer.
   explicit SessionHistory(uint64_t writer_epoch) : writer_epoch_(writer_epoch) {}
 
@@ -48,13 +46,13 @@ class SessionHistory {
 
   // --- reads
 
-  // The replica where the session's reads go, as long as they can; kNoReplica before the first one.
-  size_t replica() const { return replica_; }
+  // The replica where the session's reads go, as long as they can; kNoNode before the first one.
+  NodeIndex replica() const { return replica_; }
   uint64_t replica_era() const { return replica_era_; }
 
   // They go there from now on. A change of the replica or of its era means that they have seen more than this
   // one may have.
-  void moves_to(size_t replica, uint64_t era);
+  void moves_to(NodeIndex replica, uint64_t era);
 
   // What the session must see makes the read's plan: level, token and what is remembered of the replica.
   // `heard_of`: the replica has answered lately enough for what is remembered of it to hold.
@@ -98,7 +96,7 @@ class SessionHistory {
 
   CausalityToken token_;
   uint64_t satisfied_version_ = kNever;  // of the token, on the replica
-  size_t replica_ = kNoReplica;
+  NodeIndex replica_ = kNoNode;
   uint64_t replica_era_ = 0;
   bool saw_newer_ = false;
   bool trusts_writer_ = true;

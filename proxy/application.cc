@@ -262,9 +262,9 @@ void Application::tell_writer_full() {
       [](const WorkerMetrics& worker) { return worker.forwarding.errors_session_limit.value(); });
   const RefusalEpisode::News news = told_.writer_full.look(total, steady_clock::now());
   if (news == RefusalEpisode::News::kNone) return;
-  const int writer = cluster_.current()->writer;
-  const size_t node = static_cast<size_t>(std::max(writer, 0));
-  const std::string name = writer < 0 ? "none" : to_string(config_.nodes[node].address);
+  const ClusterState::ViewPtr view = cluster_.current();
+  const NodeIndex node = view->has_writer() ? view->writer : 0;
+  const std::string name = view->has_writer() ? to_string(config_.nodes[node].address) : "none";
   if (news == RefusalEpisode::News::kBegun) {
     const ConnectionBudget& budget = services_.budgets[node];
     logger_.warning("statements were refused: the writer's connections are used up",

@@ -20,7 +20,7 @@ constexpr uint64_t kDefaultMaxConnections = 151;
 uint32_t configured_limit(const Config& config, const ClusterView& view, size_t node) {
   const uint64_t told = node < view.nodes.size() ? view.nodes[node].facts.max_connections : 0;
   const uint64_t max = told == 0 ? kDefaultMaxConnections : told;
-  const bool is_writer = view.writer >= 0 && static_cast<size_t>(view.writer) == node;
+  const bool is_writer = view.writer == node;
   const uint64_t percent =
       is_writer ? config.forwarding.aurora_fwd_writer_max_connections_pct : kReplicaMaxConnectionsPercent;
   const uint64_t of_all = max * percent / 100;

@@ -152,7 +152,7 @@ std::vector<std::string> cluster_problems(std::span<const NodeRecord> nodes, con
   for (const Twins& twins : find_twins(nodes))
     problems.push_back(nodes[twins.first].name + " and " + nodes[twins.second].name +
                        " cannot be told apart: " + std::string(twins.why));
-  if (election.writer < 0) problems.push_back("there is no writer: " + election.no_writer_reason);
+  if (election.writer == kNoNode) problems.push_back("there is no writer: " + election.no_writer_reason);
   for (size_t i = 0; i < nodes.size(); ++i) {
     const ElectedNode& node = election.nodes[i];
     if (!nodes[i].probe) continue;

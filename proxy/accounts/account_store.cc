@@ -34,15 +34,6 @@ std::string describe(const NativeError& error, ServerFlavor flavor, uint32_t ver
          (global_priv ? "mysql.global_priv" : "mysql.user") + " is needed: " + to_string(error);
 }
 
-// The writer first, then the other nodes in service.
-std::vector<size_t> nodes_to_ask(const ClusterView& view) {
-  std::vector<size_t> order;
-  if (view.writer >= 0) order.push_back(static_cast<size_t>(view.writer));
-  for (size_t i = 0; i < view.nodes.size(); ++i)
-    if (view.nodes[i].reachable && static_cast<int>(i) != view.writer) order.push_back(i);
-  return order;
-}
-
 }  // namespace
 
 struct AccountStore::Impl {
@@ -87,10 +78,10 @@ struct AccountStore::Impl {
   Reading read() {
     const ClusterState::ViewPtr view = state.current();
     Reading reading{.reason = "no node is reachable"};
-    for (const size_t node : nodes_to_ask(*view)) {
+    for (const size_t node : view->nodes_to_ask()) {
       if (node >= monitor.nodes.size()) continue;
       reading = read_from(node);
-      reading.of_writer = static_cast<int>(node) == view->writer;
+      reading.of_writer = node == view->writer;
       if (reading.heard) break;
     }
     return reading;

@@ -66,7 +66,7 @@ std::string describe_roles(const ClusterView& view) {
 }
 
 bool can_serve(const ClusterView& view) {
-  return view.writer >= 0 || std::ranges::any_of(view.nodes, [](const NodeView& node) {
+  return view.has_writer() || std::ranges::any_of(view.nodes, [](const NodeView& node) {
            return node.reachable && node.usable_for_reads;
          });
 }

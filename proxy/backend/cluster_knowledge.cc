@@ -17,7 +17,7 @@ ClusterKnowledge::ClusterKnowledge(const ClusterState& state, const Config& conf
     : config_(config), reader_(state), known_(config.nodes.size()), progress_(config.nodes.size()) {}
 
 void ClusterKnowledge::note_writer() {
-  if (view().writer >= 0) last_writer_ = view().writer;
+  if (view().has_writer()) last_writer_ = view().writer;
 }
 
 std::optional<std::chrono::milliseconds> ClusterKnowledge::note_time(Clock::time_point now) {
@@ -37,9 +37,9 @@ consistency::WaitDialect ClusterKnowledge::wait_dialect(size_t node) {
 }
 
 const consistency::Position* ClusterKnowledge::last_known_writer_position() {
-  if (last_writer_ < 0) return nullptr;
+  if (last_writer_ == kNoNode) return nullptr;
   const ClusterView& current = view();
-  const consistency::Position& position = current.nodes[static_cast<size_t>(last_writer_)].executed;
+  const consistency::Position& position = current.nodes[last_writer_].executed;
   return position.kind() == current.position_kind ? &position : nullptr;
 }
 

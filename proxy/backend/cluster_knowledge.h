@@ -66,8 +66,8 @@ class ClusterKnowledge {
 
   // It leads to the server that is the writer now. True as well while there is no writer.
   bool is_to_writer(const BackendConnection& connection) {
-    const int writer = view().writer;
-    return writer < 0 || (connection.node == static_cast<size_t>(writer) && is_current(connection));
+    const NodeIndex writer = view().writer;
+    return writer == kNoNode || (connection.node == writer && is_current(connection));
   }
 
   // Reads may be sent there: it is within `max_lag`, and its position can be trusted, if the read `trusts`
@@ -87,7 +87,7 @@ class ClusterKnowledge {
 
   const Config& config_;
   ClusterReader reader_;
-  int last_writer_ = -1;                                // index of the last server that was the writer
+  NodeIndex last_writer_ = kNoNode;                     // the last server that was the writer
   std::vector<KnownPosition> known_;                    // by node
   std::vector<consistency::ReplicaProgress> progress_;  // by node
   const consistency::Position nothing_known_;

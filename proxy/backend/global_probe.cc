@@ -156,8 +156,8 @@ Awaitable<std::optional<AskedRow>> GlobalProbe::next_row() {
 Awaitable<std::optional<Position>> GlobalProbe::question() {
   writer_is_there_ = false;
   const ClusterView& view = shard_.cluster().view();
-  if (view.writer < 0) co_return std::nullopt;
-  const auto node = static_cast<size_t>(view.writer);
+  if (!view.has_writer()) co_return std::nullopt;
+  const NodeIndex node = view.writer;
   const PositionKind kind = view.position_kind;
   const bool check_apart = kind == PositionKind::kBinlogCoordinates;
   const bool has_gtids = check_apart && view.flavor == ServerFlavor::kMariadb;

@@ -94,7 +94,7 @@ void Shard::give_up_on_dead_nodes(Clock::time_point now) {
   const ClusterView& view = cluster_.view();
   for (size_t node = 0; node < pools_.size() && node < view.nodes.size(); ++node) {
     if (unreachable_since_[node] == Clock::time_point::max()) continue;
-    const bool is_writer = static_cast<int>(node) == view.writer || view.writer < 0;
+    const bool is_writer = node == view.writer || !view.has_writer();
     const auto patience = is_writer ? config().forwarding.writer_wait : kReadPatience;
     if (now - unreachable_since_[node] < patience) continue;
     pools_[node]->close_kept();
@@ -191,13 +191,13 @@ size_t Shard::pick_replica(std::optional<std::chrono::milliseconds> max_lag, con
 }
 
 const ClientError* Shard::refusal(size_t node, const PoolKey& key) {
-  if (static_cast<int>(node) == cluster_.view().writer) return nullptr;
+  if (node == cluster_.view().writer) return nullptr;
   return refusals_[node].find(key.user, key.credentials_version, Clock::now());
 }
 
 void Shard::refused(size_t node, const PoolKey& key, const ClientError& error) {
   if (!refusals_[node].note(key.user, key.credentials_version, error, Clock::now())) return;
-  const bool is_writer = static_cast<int>(node) == cluster_.view().writer;
+  const bool is_writer = node == cluster_.view().writer;
   logger().warning(
       is_writer ? "the writer refuses connections" : "a replica refuses connections",
       {{"node", to_string(config().nodes[node].address)}, {"user", key.user}, {"reason", error.message}});

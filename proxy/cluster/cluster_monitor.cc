@@ -245,17 +245,17 @@ struct ClusterMonitor::Impl {
   void note_writer(const Election& election) {
     const bool other_kind = election.position_kind != memory.position_kind;
     bool other_writer = false;
-    if (election.writer >= 0) {
-      const uint64_t incarnation = records[static_cast<size_t>(election.writer)].incarnation;
+    if (election.writer != kNoNode) {
+      const uint64_t incarnation = records[election.writer].incarnation;
       other_writer = election.memory.writer != memory.writer || incarnation != writer_incarnation;
       writer_incarnation = incarnation;
     }
     if (other_writer) {
-      log_superseded(static_cast<size_t>(election.writer));
+      log_superseded(election.writer);
       ++writer_epoch;
       history.clear();
       // The first writer of all is taken at its word.
-      if (memory.writer >= 0) {
+      if (memory.writer != kNoNode) {
         for (NodeWatch& watch : watches)
           watch.ahead.reset();
         ask_again();
@@ -270,9 +270,9 @@ struct ClusterMonitor::Impl {
   }
 
   // Nobody has seen the former writer give up its role.
-  void log_superseded(size_t writer) const {
-    if (memory.writer < 0 || memory.writer == static_cast<int>(writer)) return;
-    const NodeRecord& former = records[static_cast<size_t>(memory.writer)];
+  void log_superseded(NodeIndex writer) const {
+    if (memory.writer == kNoNode || memory.writer == writer) return;
+    const NodeRecord& former = records[memory.writer];
     if (!former.access.refused_at() || !in_service(former.health)) return;
     log.error("a node was promoted while the writer does not let the monitor in: it is the writer now",
               {{"node", records[writer].name}, {"former_writer", former.name}});
@@ -299,8 +299,8 @@ struct ClusterMonitor::Impl {
 
   // Both are positions of what a server has committed, whatever kind replicas use.
   void watch_replicas(const Election& election) {
-    if (election.writer < 0) return;
-    const auto w = static_cast<size_t>(election.writer);
+    if (election.writer == kNoNode) return;
+    const NodeIndex w = election.writer;
     const NodeProbe& writer = *records[w].probe;
     for (size_t i = 0; i < records.size(); ++i) {
       if (i == w || !records[i].probe || election.nodes[i].role != NodeRole::kReplica) continue;
@@ -317,8 +317,8 @@ struct ClusterMonitor::Impl {
   }
 
   void measure_lag(Election& election) {
-    if (election.writer < 0) return;
-    const auto w = static_cast<size_t>(election.writer);
+    if (election.writer == kNoNode) return;
+    const NodeIndex w = election.writer;
     history.note(election.nodes[w].executed, records[w].probe->polled_at);
     for (size_t i = 0; i < records.size(); ++i) {
       ElectedNode& node = election.nodes[i];
@@ -380,9 +380,8 @@ struct ClusterMonitor::Impl {
     view->position_kind = election.position_kind;
     for (size_t i = 0; i < records.size(); ++i)
       view->nodes.push_back(make_node_view(i, std::move(election.nodes[i])));
-    const auto speaker = view->writer >= 0 ? view->nodes.begin() + view->writer
-                                           : std::ranges::find_if(view->nodes, &NodeView::reachable);
-    view->flavor = speaker != view->nodes.end() ? speaker->facts.flavor : state.current()->flavor;
+    const std::vector<NodeIndex> speakers = view->nodes_to_ask();
+    view->flavor = speakers.empty() ? state.current()->flavor : view->nodes[speakers.front()].facts.flavor;
     log_twins();
     log_roles(*state.current(), *view);
     state.publish(std::move(view));
@@ -464,9 +463,9 @@ struct ClusterMonitor::Impl {
   }
 
   void log_roles(const ClusterView& before, const ClusterView& now) const {
-    if (now.writer >= 0 && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
+    if (now.has_writer() && (before.writer != now.writer || before.writer_epoch != now.writer_epoch))
       log.info("there is a writer", {{"node", now.writer_node()->name}});
-    if (now.writer < 0 && before.no_writer_reason != now.no_writer_reason)
+    if (!now.has_writer() && before.no_writer_reason != now.no_writer_reason)
       log.error("there is no writer", {{"reason", now.no_writer_reason}});
     for (size_t i = 0; i < now.nodes.size(); ++i) {
       const NodeView& node = now.nodes[i];

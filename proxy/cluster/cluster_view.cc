@@ -18,6 +18,14 @@ std::string_view to_string(NodeRole role) {
   return "";
 }
 
+std::vector<NodeIndex> ClusterView::nodes_to_ask() const {
+  std::vector<NodeIndex> order;
+  if (has_writer()) order.push_back(writer);
+  for (NodeIndex node = 0; node < nodes.size(); ++node)
+    if (nodes[node].reachable && node != writer) order.push_back(node);
+  return order;
+}
+
 ClusterState::ClusterState() : view_(std::make_shared<const ClusterView>()) {}
 
 void ClusterState::publish(const ViewPtr& view) {

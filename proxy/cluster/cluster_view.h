@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "consistency/node_index.h"
 #include "consistency/position.h"
 #include "protocol/capability_flags.h"
 #include "protocol/server_flavor.h"
@@ -24,8 +24,8 @@ namespace causeway::proxy {
 using protocol::flavor_of;
 using protocol::ServerFlavor;
 
-// Where an index of a node may be none.
-inline constexpr size_t kNoNode = std::numeric_limits<size_t>::max();
+using consistency::kNoNode;
+using consistency::NodeIndex;
 
 enum class NodeRole : uint8_t {
   kUnknown,   // not heard of yet, down, or a second writable server that nobody follows
@@ -104,8 +104,8 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
 struct ClusterView {
   uint64_t version = 0;  // 0 before the first poll of every node, then rising
   std::vector<NodeView> nodes;
-  int writer = -1;               // index, or -1
-  std::string no_writer_reason;  // while writer is -1
+  NodeIndex writer = kNoNode;    // kNoNode: there is none
+  std::string no_writer_reason;  // while there is none
   // Rises whenever another server, or another incarnation of the same one, becomes writer; not when one only
   // goes away.
   uint64_t writer_epoch = 0;
@@ -113,7 +113,11 @@ struct ClusterView {
   ServerFlavor flavor = ServerFlavor::kMysql;  // of the writer, else of any reachable node
   consistency::PositionKind position_kind = consistency::PositionKind::kNone;
 
-  const NodeView* writer_node() const { return writer < 0 ? nullptr : &nodes[static_cast<size_t>(writer)]; }
+  bool has_writer() const { return writer != kNoNode; }
+  const NodeView* writer_node() const { return has_writer() ? &nodes[writer] : nullptr; }
+
+  // Those that may answer a question that every node can: the writer first, then the others in service.
+  std::vector<NodeIndex> nodes_to_ask() const;
 };
 
 // Where the monitor publishes and everybody else reads. Thread-safe.

@@ -11,8 +11,6 @@ using consistency::BinlogCoordinates;
 using consistency::Position;
 using consistency::PositionKind;
 
-constexpr int kNobody = -1;
-
 bool takes_writes(const NodeProbe& probe) {
   const auto& group = probe.group;
   return !probe.facts.read_only && (!group || (group->online && group->primary && group->has_quorum));
@@ -31,9 +29,9 @@ class Topology {
   const NodeProbe& probe(size_t i) const { return *nodes_[i].probe; }
   bool serves(size_t i) const { return in_service(nodes_[i].health) && nodes_[i].probe; }
 
-  // The node that this channel's source is, by what it says of itself, then by its address; kNobody if it is
+  // The node that this channel's source is, by what it says of itself, then by its address; kNoNode if it is
   // none.
-  int source(size_t i, size_t channel) const { return sources_[i][channel]; }
+  NodeIndex source(size_t i, size_t channel) const { return sources_[i][channel]; }
 
   bool is_writable(size_t i) const { return serves(i) && takes_writes(probe(i)) && !is_superseded(i); }
 
@@ -67,21 +65,20 @@ class Topology {
   // A channel of j has i as its source; `connected`: and its receiver runs.
   bool follows(size_t j, size_t i, bool connected) const {
     for (size_t c = 0; c < sources_[j].size(); ++c)
-      if (sources_[j][c] == static_cast<int>(i) && (!connected || probe(j).channels[c].receiver_running))
-        return true;
+      if (sources_[j][c] == i && (!connected || probe(j).channels[c].receiver_running)) return true;
     return false;
   }
 
   // The channel that the role of node i as a replica depends on: the one from the writer, else from another
   // configured node, else the first. Null if it has none.
-  const ReplicaChannel* main_channel(size_t i, int writer, int* from) const {
+  const ReplicaChannel* main_channel(size_t i, NodeIndex writer, NodeIndex* from) const {
     const auto& channels = probe(i).channels;
     const ReplicaChannel* best = nullptr;
-    *from = kNobody;
+    *from = kNoNode;
     for (size_t c = 0; c < channels.size(); ++c) {
-      const int node = source(i, c);
-      const bool better = best == nullptr || (*from == kNobody && node != kNobody) ||
-                          (node != kNobody && node == writer && *from != writer);
+      const NodeIndex node = source(i, c);
+      const bool better = best == nullptr || (*from == kNoNode && node != kNoNode) ||
+                          (node != kNoNode && node == writer && *from != writer);
       if (!better) continue;
       best = &channels[c];
       *from = node;
@@ -90,41 +87,41 @@ class Topology {
   }
 
  private:
-  std::vector<int> resolve_sources(size_t i) const {
-    std::vector<int> sources;
+  std::vector<NodeIndex> resolve_sources(size_t i) const {
+    std::vector<NodeIndex> sources;
     if (!nodes_[i].probe) return sources;
     for (const ReplicaChannel& channel : nodes_[i].probe->channels)
       sources.push_back(resolve(channel, i));
     return sources;
   }
 
-  int resolve(const ReplicaChannel& channel, size_t self) const {
-    int by_id = kNobody;
-    int by_address = kNobody;
+  NodeIndex resolve(const ReplicaChannel& channel, size_t self) const {
+    NodeIndex by_id = kNoNode;
+    NodeIndex by_address = kNoNode;
     bool unique_id = true;
     for (size_t j = 0; j < nodes_.size(); ++j) {
       if (j == self) continue;
       const NodeRecord& node = nodes_[j];
-      const int index = static_cast<int>(j);
+      const NodeIndex index = j;
       if (node.host == channel.source_host && node.port == channel.source_port) by_address = index;
       if (!node.probe) continue;
       if (!channel.source_uuid.empty() && node.probe->server_uuid == channel.source_uuid) return index;
       if (channel.source_server_id == 0 || node.probe->server_id != channel.source_server_id) continue;
-      unique_id = by_id == kNobody;
+      unique_id = by_id == kNoNode;
       by_id = index;
     }
-    return by_id != kNobody && unique_id ? by_id : by_address;
+    return by_id != kNoNode && unique_id ? by_id : by_address;
   }
 
   std::span<const NodeRecord> nodes_;
-  std::vector<std::vector<int>> sources_;
+  std::vector<std::vector<NodeIndex>> sources_;
 };
 
 constexpr std::string_view kSuperseded =
     "does not let the monitor in, and another node has been promoted since it did";
 
 struct Choice {
-  int writer = kNobody;
+  NodeIndex writer = kNoNode;
   std::string reason;
 };
 
@@ -152,30 +149,30 @@ std::string why_not_writable(const Topology& topology) {
 }
 
 // The one that nodes outside of the candidates follow; nobody if that does not single one out.
-int followed_one(const Topology& topology, const std::vector<size_t>& candidates, bool connected) {
-  int chosen = kNobody;
+NodeIndex followed_one(const Topology& topology, const std::vector<size_t>& candidates, bool connected) {
+  NodeIndex chosen = kNoNode;
   for (const size_t i : candidates) {
     if (topology.followers(i, candidates, connected) == 0) continue;
-    if (chosen != kNobody) return kNobody;
-    chosen = static_cast<int>(i);
+    if (chosen != kNoNode) return kNoNode;
+    chosen = i;
   }
   return chosen;
 }
 
 Choice choose_among(const Topology& topology, const std::vector<size_t>& candidates,
                     const WriterMemory& memory) {
-  if (candidates.size() == 1) return {.writer = static_cast<int>(candidates.front()), .reason = {}};
+  if (candidates.size() == 1) return {.writer = candidates.front(), .reason = {}};
   const bool one_group =
       std::ranges::all_of(candidates, [&](size_t i) { return topology.probe(i).group.has_value(); });
   if (one_group) {
-    const bool same = memory.writer != kNobody &&
-                      std::ranges::find(candidates, static_cast<size_t>(memory.writer)) != candidates.end();
-    return {.writer = same ? memory.writer : static_cast<int>(candidates.front()), .reason = {}};
+    const bool same =
+        memory.writer != kNoNode && std::ranges::find(candidates, memory.writer) != candidates.end();
+    return {.writer = same ? memory.writer : candidates.front(), .reason = {}};
   }
-  int followed = followed_one(topology, candidates, true);
-  if (followed == kNobody) followed = followed_one(topology, candidates, false);
-  if (followed != kNobody) return {.writer = followed, .reason = {}};
-  return {.writer = kNobody,
+  NodeIndex followed = followed_one(topology, candidates, true);
+  if (followed == kNoNode) followed = followed_one(topology, candidates, false);
+  if (followed != kNoNode) return {.writer = followed, .reason = {}};
+  return {.writer = kNoNode,
           .reason = "several nodes are writable and the replicas do not single one out: " +
                     names(topology, candidates)};
 }
@@ -196,17 +193,17 @@ Choice choose_writer(const Topology& topology, const WriterMemory& memory) {
       chained.push_back(i);
     }
   }
-  if (!unheard.empty()) return {.writer = kNobody, .reason = "not heard of yet: " + names(topology, unheard)};
+  if (!unheard.empty()) return {.writer = kNoNode, .reason = "not heard of yet: " + names(topology, unheard)};
   if (!plain_followed.empty()) return choose_among(topology, plain_followed, memory);
   if (!chained.empty()) return choose_among(topology, chained, memory);
   if (!plain.empty()) return choose_among(topology, plain, memory);
-  return {.writer = kNobody, .reason = why_not_writable(topology)};
+  return {.writer = kNoNode, .reason = why_not_writable(topology)};
 }
 
-PositionKind kind_on_mysql(const Topology& topology, int writer, PositionKind last) {
-  if (writer == kNobody && last != PositionKind::kNone) return last;
+PositionKind kind_on_mysql(const Topology& topology, NodeIndex writer, PositionKind last) {
+  if (writer == kNoNode && last != PositionKind::kNone) return last;
   for (size_t i = 0; i < topology.size(); ++i) {
-    if (writer != kNobody ? static_cast<int>(i) != writer : !topology.serves(i)) continue;
+    if (writer != kNoNode ? i != writer : !topology.serves(i)) continue;
     const NodeProbe& probe = topology.probe(i);
     if (probe.gtid_mode) return PositionKind::kGtidSet;
     return probe.facts.binary_log || !probe.channels.empty() ? PositionKind::kBinlogCoordinates
@@ -228,32 +225,32 @@ PositionKind kind_on_mariadb(const Topology& topology) {
   return replicas ? PositionKind::kBinlogCoordinates : PositionKind::kMariadbGtid;
 }
 
-PositionKind choose_kind(const Topology& topology, int writer, PositionKind last) {
-  int speaker = writer;
-  for (size_t i = 0; speaker == kNobody && i < topology.size(); ++i)
-    if (topology.serves(i)) speaker = static_cast<int>(i);
-  if (speaker == kNobody) return last;
-  return topology.probe(static_cast<size_t>(speaker)).facts.flavor == ServerFlavor::kMysql
-             ? kind_on_mysql(topology, writer, last)
-             : kind_on_mariadb(topology);
+PositionKind choose_kind(const Topology& topology, NodeIndex writer, PositionKind last) {
+  NodeIndex speaker = writer;
+  for (size_t i = 0; speaker == kNoNode && i < topology.size(); ++i)
+    if (topology.serves(i)) speaker = i;
+  if (speaker == kNoNode) return last;
+  return topology.probe(speaker).facts.flavor == ServerFlavor::kMysql ? kind_on_mysql(topology, writer, last)
+                                                                      : kind_on_mariadb(topology);
 }
 
-WriterMemory remember(const Topology& topology, int writer, const WriterMemory& before, PositionKind kind) {
+WriterMemory remember(const Topology& topology, NodeIndex writer, const WriterMemory& before,
+                      PositionKind kind) {
   WriterMemory memory = before;
   memory.position_kind = kind;
-  if (writer == kNobody) return memory;
+  if (writer == kNoNode) return memory;
   memory.writer = writer;
-  memory.server_id = topology.probe(static_cast<size_t>(writer)).server_id;
-  memory.server_uuid = topology.probe(static_cast<size_t>(writer)).server_uuid;
+  memory.server_id = topology.probe(writer).server_id;
+  memory.server_uuid = topology.probe(writer).server_uuid;
   return memory;
 }
 
-bool comes_from(const ReplicaChannel& channel, int from, const WriterMemory& writer) {
+bool comes_from(const ReplicaChannel& channel, NodeIndex from, const WriterMemory& writer) {
   if (!channel.source_uuid.empty() && !writer.server_uuid.empty())
     return channel.source_uuid == writer.server_uuid;
   if (channel.source_server_id != 0 && writer.server_id != 0)
     return channel.source_server_id == writer.server_id;
-  return from != kNobody && from == writer.writer;
+  return from != kNoNode && from == writer.writer;
 }
 
 // With the name of the last writer, whose log it is.
@@ -264,8 +261,8 @@ Position of_writers_log(const std::optional<BinlogCoordinates>& coordinates, con
   return named ? Position(std::move(*named)) : Position();
 }
 
-Position executed_of(const NodeProbe& probe, const ReplicaChannel* channel, int from, bool is_last_writer,
-                     const WriterMemory& memory) {
+Position executed_of(const NodeProbe& probe, const ReplicaChannel* channel, NodeIndex from,
+                     bool is_last_writer, const WriterMemory& memory) {
   switch (memory.position_kind) {
     case PositionKind::kNone:
       return {};
@@ -281,33 +278,33 @@ Position executed_of(const NodeProbe& probe, const ReplicaChannel* channel, int 
   return {};
 }
 
-// The other writable server that node i gets its data from, directly or through others; kNobody if none.
-int foreign_origin(const Topology& topology, size_t i, int writer) {
-  int at = static_cast<int>(i);
+// The other writable server that node i gets its data from, directly or through others; kNoNode if none.
+NodeIndex foreign_origin(const Topology& topology, size_t i, NodeIndex writer) {
+  NodeIndex at = i;
   for (size_t steps = 0; steps <= topology.size(); ++steps) {
-    if (at == writer || !topology.serves(static_cast<size_t>(at))) return kNobody;
-    int from = kNobody;
-    if (topology.main_channel(static_cast<size_t>(at), writer, &from) == nullptr)
-      return topology.probe(static_cast<size_t>(at)).facts.read_only ? kNobody : at;
-    if (from == kNobody) return kNobody;
+    if (at == writer || !topology.serves(at)) return kNoNode;
+    NodeIndex from = kNoNode;
+    if (topology.main_channel(at, writer, &from) == nullptr)
+      return topology.probe(at).facts.read_only ? kNoNode : at;
+    if (from == kNoNode) return kNoNode;
     at = from;
   }
-  return kNobody;
+  return kNoNode;
 }
 
-void judge_replica(const Topology& topology, size_t i, int writer, const ReplicaChannel& channel,
+void judge_replica(const Topology& topology, size_t i, NodeIndex writer, const ReplicaChannel& channel,
                    ElectedNode& node) {
   node.role = NodeRole::kReplica;
   node.replication_running = channel.applier_running;
   node.has_source = true;
   node.lag = channel.lag;
-  const int foreign = writer == kNobody ? kNobody : foreign_origin(topology, i, writer);
+  const NodeIndex foreign = writer == kNoNode ? kNoNode : foreign_origin(topology, i, writer);
   if (!channel.applier_running) {
     node.unusable_reason = "its applier does not run";
     if (!channel.last_error.empty()) node.unusable_reason.append(": ").append(channel.last_error);
-  } else if (foreign != kNobody) {
-    node.unusable_reason = "it replicates from " + topology.record(static_cast<size_t>(foreign)).name +
-                           ", which is not the writer";
+  } else if (foreign != kNoNode) {
+    node.unusable_reason =
+        "it replicates from " + topology.record(foreign).name + ", which is not the writer";
   } else {
     node.usable_for_reads = true;
   }
@@ -323,18 +320,18 @@ void judge_group_member(const GroupMembership& group, ElectedNode& node) {
     node.unusable_reason = "its replication group has no quorum";
 }
 
-ElectedNode judge(const Topology& topology, size_t i, int writer, const WriterMemory& memory) {
+ElectedNode judge(const Topology& topology, size_t i, NodeIndex writer, const WriterMemory& memory) {
   ElectedNode node;
   if (!topology.record(i).probe) {
     node.unusable_reason = topology.record(i).health == Health::kNew ? "not heard of yet" : "it is down";
     return node;
   }
   const NodeProbe& probe = topology.probe(i);
-  const bool is_writer = static_cast<int>(i) == writer;
+  const bool is_writer = i == writer;
   // A writer that was made read-only or has gone still tells positions in its own log.
-  const bool is_last_writer = is_writer || (writer == kNobody && static_cast<int>(i) == memory.writer &&
+  const bool is_last_writer = is_writer || (writer == kNoNode && i == memory.writer &&
                                             probe.server_id == memory.server_id && probe.channels.empty());
-  int from = kNobody;
+  NodeIndex from = kNoNode;
   const ReplicaChannel* channel = topology.main_channel(i, writer, &from);
   node.executed = executed_of(probe, channel, from, is_last_writer, memory);
   if (!topology.serves(i)) {

@@ -71,9 +71,9 @@ std::vector<Twins> find_twins(std::span<const NodeRecord> nodes);
 
 // What an election needs to know of the one before.
 struct WriterMemory {
-  int writer = -1;          // index of the last writer, kept while there is none
-  uint64_t server_id = 0;   // of the last writer, and
-  std::string server_uuid;  // likewise
+  NodeIndex writer = kNoNode;  // the last one, kept while there is none
+  uint64_t server_id = 0;      // of the last writer, and
+  std::string server_uuid;     // likewise
   consistency::PositionKind position_kind = consistency::PositionKind::kNone;
 
   friend bool operator==(const WriterMemory&, const WriterMemory&) = default;
@@ -92,7 +92,7 @@ struct ElectedNode {
 };
 
 struct Election {
-  int writer = -1;
+  NodeIndex writer = kNoNode;
   std::string no_writer_reason;
   consistency::PositionKind position_kind = consistency::PositionKind::kNone;
   std::vector<ElectedNode> nodes;

@@ -25,16 +25,6 @@ struct AccountsWaiter {
   bool done = false;
 };
 
-// The writer first.
-std::vector<size_t> nodes_to_ask(const ClusterView& view) {
-  std::vector<size_t> nodes;
-  if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
-  for (size_t i = 0; i < view.nodes.size(); ++i) {
-    if (view.nodes[i].reachable && static_cast<int>(i) != view.writer) nodes.push_back(i);
-  }
-  return nodes;
-}
-
 }  // namespace
 
 Awaitable<PasswordVerdict> check_password(ClientSession& session, const LoginAccount& account,
@@ -52,10 +42,10 @@ Awaitable<PasswordVerdict> check_password(ClientSession& session, const LoginAcc
                                                            .credentials_version = 0,
                                                            .requires_tls = account.requires_server_tls(),
                                                            .client_address = told_address(session)});
-  const int writer = session.shard.cluster().view().writer;
-  const std::vector<size_t> nodes = nodes_to_ask(session.shard.cluster().view());
+  const NodeIndex writer = session.shard.cluster().view().writer;
+  const std::vector<NodeIndex> nodes = session.shard.cluster().view().nodes_to_ask();
   PasswordVerdict verdict{.unknown = no_server_for_login()};
-  for (const size_t node : nodes) {
+  for (const NodeIndex node : nodes) {
     if (session.waiter.timed_out || session.waiter.closing) break;
     ConnectResult opened;
     {
@@ -68,8 +58,8 @@ Awaitable<PasswordVerdict> check_password(ClientSession& session, const LoginAcc
       opened.connection->say_goodbye();
       co_return PasswordVerdict{.accepted = true};
     }
-    if (opened.access_denied && static_cast<int>(node) == writer) co_return PasswordVerdict{};
-    if (opened.access_denied && writer < 0) verdict = PasswordVerdict{};
+    if (opened.access_denied && node == writer) co_return PasswordVerdict{};
+    if (opened.access_denied && writer == kNoNode) verdict = PasswordVerdict{};
     if (opened.refusal && !opened.access_denied) verdict.unknown = std::move(opened.refusal);
   }
   co_return verdict;

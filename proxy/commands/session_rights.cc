@@ -57,15 +57,6 @@ Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connectio
   }
 }
 
-std::vector<size_t> nodes_that_may_answer(Shard& shard) {
-  const ClusterView& view = shard.cluster().view();
-  std::vector<size_t> nodes;
-  if (view.writer >= 0) nodes.push_back(static_cast<size_t>(view.writer));
-  for (size_t node = 0; node < view.nodes.size(); ++node)
-    if (view.nodes[node].reachable && static_cast<int>(node) != view.writer) nodes.push_back(node);
-  return nodes;
-}
-
 Awaitable<std::optional<AccountRights>> ask_a_server(Shard& shard, AccountLogin login) {
   if (login.credentials == nullptr || shard.rights_questions() >= kMaxRightsQuestions) co_return std::nullopt;
   struct UnderWay {
@@ -77,7 +68,7 @@ Awaitable<std::optional<AccountRights>> ask_a_server(Shard& shard, AccountLogin 
   };
   const UnderWay under_way(shard.rights_questions());
   const auto deadline = Clock::now() + shard.config().timeouts.connect;
-  for (const size_t node : nodes_that_may_answer(shard)) {
+  for (const size_t node : shard.cluster().view().nodes_to_ask()) {
     if (Clock::now() >= deadline) break;
     CancelAfter watch(shard.io(), deadline);
     const ConnectResult opened =

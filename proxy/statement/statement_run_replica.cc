@@ -130,11 +130,11 @@ Awaitable<void> RunningStatement::ask_writer() {
       const DeadlineScope scope(session_.waiter, deadline);
       probed_ = co_await session_.shard.probe().position(session_.waiter);
     }
-    const int writer = session_.shard.cluster().view().writer;
-    if (probed_ || writer < 0 || session_.shard.probe().writer_is_there() || session_.waiter.closing ||
+    const NodeIndex writer = session_.shard.cluster().view().writer;
+    if (probed_ || writer == kNoNode || session_.shard.probe().writer_is_there() || session_.waiter.closing ||
         session_.waiter.query_killed || Clock::now() >= deadline)
       co_return;
-    session_.shard.suspect(static_cast<size_t>(writer));
+    session_.shard.suspect(writer);
     const DeadlineScope scope(session_.waiter, std::min(deadline, Clock::now() + kBetweenQuestions));
     co_await session_.shard.wait_for_change(session_.waiter);
   }
@@ -221,8 +221,8 @@ Awaitable<RunOutcome> RunningStatement::on_replica_lost(size_t node, const std::
 }
 
 void RunningStatement::leave_out_writer() {
-  const int writer = session_.shard.cluster().view().writer;
-  if (writer >= 0) tried_.set(static_cast<size_t>(writer));
+  const NodeIndex writer = session_.shard.cluster().view().writer;
+  if (writer != kNoNode) tried_.set(writer);
 }
 
 Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, ReadMiss miss,
@@ -434,7 +434,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
     attempt.node = attempt.bound ? session_.history.replica() : choose_replica();
     if (attempt.node == kNoNode) co_return co_await run_without_replica();
-    if (!attempt.bound && static_cast<int>(attempt.node) == session_.shard.cluster().view().writer)
+    if (!attempt.bound && attempt.node == session_.shard.cluster().view().writer)
       co_return co_await run_on_writer();
 
     check_token(session_);

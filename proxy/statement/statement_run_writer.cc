@@ -179,7 +179,7 @@ void RunningStatement::note_rows_counted_elsewhere() {
 // names for its error are noted. Once another server is the writer, what the session has on the former one is
 // as good as gone.
 bool RunningStatement::has_lost_writer(const WriteAttempt& attempt) {
-  const int writer = session_.shard.cluster().view().writer;
+  const NodeIndex writer = session_.shard.cluster().view().writer;
   const BackendLease& lease = session_.backends.writer;
   const bool elsewhere = lease && !session_.shard.cluster().is_to_writer(*lease.connection);
   const bool has_something = attempt.bound || attempt.has_user_variables;
@@ -190,7 +190,7 @@ bool RunningStatement::has_lost_writer(const WriteAttempt& attempt) {
     lost_node_ = node_name(former);
     lost_reason_ = kNotTheWriter;
   }
-  if (writer >= 0 && lost_node_.empty()) lost_node_ = node_name(static_cast<size_t>(writer));
+  if (writer != kNoNode && lost_node_.empty()) lost_node_ = node_name(writer);
   return true;
 }
 
@@ -325,13 +325,13 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
       const ExchangeResult lost{.error = asio::error::connection_reset};
       co_return co_await on_writer_lost(lost, attempt);
     }
-    const int writer = session_.shard.cluster().view().writer;
-    if (writer < 0 && !attempt.bound) {
+    const NodeIndex writer = session_.shard.cluster().view().writer;
+    if (writer == kNoNode && !attempt.bound) {
       if (Clock::now() >= attempt.deadline) co_return co_await fail(nobody_to_write_to());
       co_await await_change(attempt.deadline);
       continue;
     }
-    attempt.node = attempt.bound ? session_.backends.writer.connection->node : static_cast<size_t>(writer);
+    attempt.node = attempt.bound ? session_.backends.writer.connection->node : writer;
     lost_node_ = node_name(attempt.node);
     PooledConnection connection = acquire_own(session_, attempt.node, session_.backends.writer, schema_use(),
                                               routing::may_write(command_.statement->cls));
@@ -350,7 +350,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
 
     if (needs_last_insert_id() && session_.state.last.insert_id->pending) co_await await_last_insert_id();
     // What is written now is this writer's own: only what the session had before may be missing there.
-    if (static_cast<int>(attempt.node) == session_.shard.cluster().view().writer) check_token(session_);
+    if (attempt.node == session_.shard.cluster().view().writer) check_token(session_);
     const uint64_t token_version_before = session_.history.token().version();
     const Placement placement = place_on_writer(attempt);
     note_rows_counted_elsewhere();

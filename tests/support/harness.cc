@@ -202,8 +202,8 @@ void Harness::poll() {
     proxy::NodeView& node = view_.nodes[i];
     if (hangs_are_seen_ && servers_[i]->hangs()) {
       node.reachable = false;
-      if (view_.writer == static_cast<int>(i)) {
-        view_.writer = -1;
+      if (view_.writer == i) {
+        view_.writer = proxy::kNoNode;
         view_.no_writer_reason = "it does not answer";
       }
       continue;

@@ -146,7 +146,7 @@ TEST(SessionHistory, NextRead) {
 
 TEST(SessionHistory, ANewSessionHasNothingToSee) {
   SessionHistory history(kEpoch);
-  EXPECT_EQ(history.replica(), SessionHistory::kNoReplica);
+  EXPECT_EQ(history.replica(), kNoNode);
   EXPECT_EQ(next_read(history), ReadReason::kNothingToSee);
   // Its first replica is no other one.
   history.moves_to(kReplica, kEra);

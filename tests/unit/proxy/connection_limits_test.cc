@@ -47,7 +47,7 @@ TEST(ConfiguredLimit, FollowsTheRole) {
   view.writer = 1;
   EXPECT_EQ(configured_limit(two_nodes(), view, 0), 900);
   EXPECT_EQ(configured_limit(two_nodes(), view, 1), 100);
-  view.writer = -1;
+  view.writer = kNoNode;
   EXPECT_EQ(configured_limit(two_nodes(), view, 1), 900);
 }
 

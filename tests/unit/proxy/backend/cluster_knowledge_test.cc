@@ -127,7 +127,7 @@ TEST_F(ClusterKnowledgeTest, AnotherEraOfTheNodeForgetsItsProgress) {
 }
 
 TEST_F(ClusterKnowledgeTest, TheLastWriterIsRememberedWhileThereIsNone) {
-  view_.writer = -1;
+  view_.writer = kNoNode;
   publish();
   ASSERT_NE(knowledge_.last_known_writer_position(), nullptr);
   EXPECT_EQ(*knowledge_.last_known_writer_position(), position(100));

@@ -64,7 +64,7 @@ TEST(GlobalProbe, AServerThatIsNoWriterAnyMoreGivesNone) {
 
 TEST(GlobalProbe, WithoutAWriterThereIsNobodyToAsk) {
   Harness harness;
-  harness.view().writer = -1;
+  harness.view().writer = kNoNode;
   harness.publish();
   EXPECT_EQ(ask(harness), "nothing");
   EXPECT_EQ(harness.writer().connections_opened(), 0U);

@@ -166,7 +166,7 @@ TEST(Shard, RemembersTheLastWritersPosition) {
   Harness harness;
   Shard& shard = harness.shard();
   harness.advance(milliseconds{50});
-  harness.view().writer = -1;
+  harness.view().writer = kNoNode;
   harness.publish();
   ASSERT_NE(shard.cluster().last_known_writer_position(), nullptr);
   EXPECT_EQ(*shard.cluster().last_known_writer_position(), position(100));
@@ -184,7 +184,7 @@ TEST(Shard, KnowsWhichConnectionsLeadToTheWriter) {
   to_replica.server.incarnation = 1;
   EXPECT_TRUE(shard.cluster().is_to_writer(to_writer));
   EXPECT_FALSE(shard.cluster().is_to_writer(to_replica));
-  harness.view().writer = -1;
+  harness.view().writer = kNoNode;
   harness.publish();
   EXPECT_TRUE(shard.cluster().is_to_writer(to_replica));
   harness.view().writer = 0;

@@ -93,7 +93,7 @@ TEST(ClusterMonitor, TellsWhichNodeRefusesAndWhy) {
   ASSERT_EQ(view->nodes.size(), 1u);
   EXPECT_FALSE(view->nodes[0].reachable);
   EXPECT_THAT(view->nodes[0].last_error, HasSubstr("cannot connect"));
-  EXPECT_EQ(view->writer, -1);
+  EXPECT_EQ(view->writer, kNoNode);
   EXPECT_THAT(view->no_writer_reason, HasSubstr(view->nodes[0].name + " is down"));
   EXPECT_THAT(log.lines(), Contains(HasSubstr("event=\"a node is out of service\" node=" +
                                               view->nodes[0].name + " reason=\"cannot connect")));

@@ -92,14 +92,14 @@ NodeRecord group_member(int i, bool primary, bool online = true, bool quorum = t
   return node;
 }
 
-WriterMemory remembering(int writer) {
-  return {.writer = writer, .server_id = static_cast<uint64_t>(writer) + 1, .server_uuid = {}};
+WriterMemory remembering(NodeIndex writer) {
+  return {.writer = writer, .server_id = writer + 1, .server_uuid = {}};
 }
 
 struct WriterCase {
   const char* name;
   std::vector<NodeRecord> nodes;
-  int writer;
+  NodeIndex writer;
   const char* reason = "";
 };
 
@@ -110,15 +110,18 @@ TEST(Election, FindsTheWriter) {
       {"with replicas", {replica(0, 1), writable(1), replica(2, 1)}, 1},
       {"replicas are not read-only", {writable(0), not_read_only(replica(1, 0))}, 0},
       {"chain of replicas", {writable(0), not_read_only(replica(1, 0)), replica(2, 1)}, 0},
-      {"writer down", {down(writable(0)), replica(1, 0)}, -1, "node0:3306 is down; node1:3306 is read-only"},
+      {"writer down",
+       {down(writable(0)), replica(1, 0)},
+       kNoNode,
+       "node0:3306 is down; node1:3306 is read-only"},
       {"writer down, replica not read-only",
        {down(writable(0)), with_receiver_down(not_read_only(replica(1, 0)))},
-       -1,
+       kNoNode,
        "node1:3306 is a replica, though not read-only"},
       {"writer down, broken replica not read-only",
        {down(writable(0)), with_replication_stopped(not_read_only(replica(1, 0)))},
-       -1},
-      {"all read-only", {read_only(0), replica(1, 0)}, -1, "node0:3306 is read-only"},
+       kNoNode},
+      {"all read-only", {read_only(0), replica(1, 0)}, kNoNode, "node0:3306 is read-only"},
       {"promoted", {down(writable(0)), writable(1), replica(2, 1)}, 1},
       {"promoted, the others still point at the old one",
        {down(writable(0)), writable(1), with_receiver_down(replica(2, 0))},
@@ -136,32 +139,38 @@ TEST(Election, FindsTheWriter) {
       {"stray writer, and the replicas are down", {writable(0), writable(1), down(replica(2, 1))}, 1},
       {"two writers, nobody follows",
        {writable(0), writable(1)},
-       -1,
+       kNoNode,
        "do not single one out: node0:3306, node1:3306"},
       {"two writers, each is followed",
        {writable(0), writable(1), replica(2, 0), replica(3, 1)},
-       -1,
+       kNoNode,
        "several"},
-      {"ring, all writable", {not_read_only(replica(0, 1)), not_read_only(replica(1, 0))}, -1, "several"},
+      {"ring, all writable",
+       {not_read_only(replica(0, 1)), not_read_only(replica(1, 0))},
+       kNoNode,
+       "several"},
       {"ring, all writable, others follow one",
        {not_read_only(replica(0, 1)), not_read_only(replica(1, 0)), replica(2, 1)},
        1},
       {"ring, one writable", {not_read_only(replica(0, 1)), replica(1, 0)}, 0},
       {"not all heard of",
        {writable(0), {.name = "node1:3306", .host = "node1", .port = 3306}},
-       -1,
+       kNoNode,
        "not heard of yet: node1:3306"},
       {"group with a single primary",
        {group_member(0, false), group_member(1, true), group_member(2, false)},
        1},
-      {"group, primary without quorum", {group_member(0, true, true, false)}, -1, "no primary with a quorum"},
+      {"group, primary without quorum",
+       {group_member(0, true, true, false)},
+       kNoNode,
+       "no primary with a quorum"},
       {"group with several primaries", {group_member(0, true), group_member(1, true)}, 0},
   };
   for (const WriterCase& c : cases) {
     const Election election = elect(c.nodes, {});
     EXPECT_EQ(election.writer, c.writer) << c.name << ": " << election.no_writer_reason;
     EXPECT_THAT(election.no_writer_reason, HasSubstr(c.reason)) << c.name;
-    EXPECT_EQ(election.no_writer_reason.empty(), c.writer >= 0) << c.name;
+    EXPECT_EQ(election.no_writer_reason.empty(), c.writer != kNoNode) << c.name;
   }
 }
 
@@ -188,20 +197,23 @@ TEST(Election, WhoRefusesTheMonitorLosesItsRoleToOneThatWasPromotedSince) {
       {"promoted, for long enough", {refuser, now_writer}, 1},
       {"nobody was promoted", {refuser, replica(1, 0)}, 0},
       {"nobody was promoted, all refuse", {refuser, refusing(replica(1, 0), 2000ms)}, 0},
-      {"promoted a moment ago", {refuser, promoted(writable(1), 500ms, 1499ms)}, -1, none},
-      {"not asked since", {refusing(writable(0), 500ms), now_writer}, -1, none},
-      {"was the writer still at the time", {refuser, promoted(writable(1), 0ms, 1500ms)}, -1, none},
-      {"was always writable", {refuser, writable(1)}, -1, none},
-      {"both are heard", {writable(0), now_writer}, -1, none},
+      {"promoted a moment ago", {refuser, promoted(writable(1), 500ms, 1499ms)}, kNoNode, none},
+      {"not asked since", {refusing(writable(0), 500ms), now_writer}, kNoNode, none},
+      {"was the writer still at the time", {refuser, promoted(writable(1), 0ms, 1500ms)}, kNoNode, none},
+      {"was always writable", {refuser, writable(1)}, kNoNode, none},
+      {"both are heard", {writable(0), now_writer}, kNoNode, none},
       {"another still replicates from it", {refuser, now_writer, replica(2, 0)}, 0},
       {"another did so when it was heard of last", {refuser, now_writer, refusing(replica(2, 0), 2000ms)}, 1},
       {"another follows, and has lost it", {refuser, now_writer, with_receiver_down(replica(2, 0))}, 1},
       {"the new one is a replica of it again", {refuser, promoted(replica(1, 0), 500ms, 1500ms)}, 0},
       {"the new one has gone",
        {refuser, down(now_writer)},
-       -1,
+       kNoNode,
        "node0:3306 does not let the monitor in, and another node has been promoted"},
-      {"the new one is read-only", {refuser, promoted(read_only(1), 500ms, 1500ms)}, -1, "has been promoted"},
+      {"the new one is read-only",
+       {refuser, promoted(read_only(1), 500ms, 1500ms)},
+       kNoNode,
+       "has been promoted"},
       {"primary of a group",
        {refusing(group_member(0, true), 2000ms), promoted(group_member(1, true), 500ms, 1500ms)},
        1},
@@ -279,14 +291,14 @@ TEST(Election, FindsNodesThatAreOneServer) {
 
 TEST(Election, KeepsThePrimaryOfAGroupWithSeveral) {
   const std::vector nodes = {group_member(0, true), group_member(1, true)};
-  EXPECT_EQ(elect(nodes, remembering(1)).writer, 1);
+  EXPECT_EQ(elect(nodes, remembering(1)).writer, 1U);
 }
 
 TEST(Election, KnowsTheSourceByItsAddressBeforeItEverConnected) {
   NodeRecord follower = replica(2, 1);
   follower.probe->channels[0].source_server_id = 0;
   follower.probe->channels[0].source_host = "node1";
-  EXPECT_EQ(elect(std::vector{writable(0), writable(1), follower}, {}).writer, 1);
+  EXPECT_EQ(elect(std::vector{writable(0), writable(1), follower}, {}).writer, 1U);
 }
 
 TEST(Election, ReadsGoOnWhileTheWriterIsDown) {
@@ -311,7 +323,7 @@ TEST(Election, TakesNoReadsToTheReplicaOfAnotherWriter) {
   const std::vector nodes = {writable(0), writable(1), replica(2, 0), with_receiver_down(replica(3, 1)),
                              with_receiver_down(replica(4, 3))};
   const Election election = elect(nodes, {});
-  ASSERT_EQ(election.writer, 0);
+  ASSERT_EQ(election.writer, 0U);
   EXPECT_TRUE(election.nodes[2].usable_for_reads);
   EXPECT_FALSE(election.nodes[3].usable_for_reads);
   EXPECT_FALSE(election.nodes[4].usable_for_reads) << "through node 3";
@@ -378,14 +390,14 @@ TEST(Election, CoordinatesAreOfTheWritersLogOnly) {
   // The writer goes: what the replicas have of its log still counts.
   nodes[0] = down(nodes[0]);
   election = elect(nodes, election.memory);
-  EXPECT_EQ(election.writer, -1);
+  EXPECT_EQ(election.writer, kNoNode);
   EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + old_writer + "/bin.000002:1500");
 
   // Node 1 is promoted: now only its own log counts.
   nodes[1].probe->channels.clear();
   nodes[1].probe->facts.read_only = false;
   election = elect(nodes, election.memory);
-  EXPECT_EQ(election.writer, 1);
+  EXPECT_EQ(election.writer, 1U);
   EXPECT_EQ(election.nodes[1].executed.to_string(), "binlog:" + new_writer + "/bin.000002:2000");
   EXPECT_EQ(election.nodes[2].executed.to_string(), "binlog:" + new_writer + "/bin.000002:1500");
 }

@@ -124,7 +124,7 @@ TEST(SessionState, TextsAreReadAsTheWriterReadsThem) {
     ClusterView view = cluster(row.flavor);
     view.nodes[1].facts.sql_mode = row.sql_mode;
     view.nodes[1].facts.server_version_number = 101100;
-    if (!row.has_writer) view.writer = -1;
+    if (!row.has_writer) view.writer = kNoNode;
     SessionState state;
     state.start(view, row.collation);
     EXPECT_EQ(state.lex_mode.mariadb, row.mariadb);

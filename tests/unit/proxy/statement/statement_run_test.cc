@@ -44,7 +44,7 @@ TEST_F(StatementRunTest, TheErrorOfAServerIsCountedAndPassedOn) {
 // Whatever becomes of it, the session goes on.
 TEST_F(StatementRunTest, AStatementWithoutAnyServerIsAnError) {
   harness_.view().nodes[1].reachable = false;
-  harness_.view().writer = -1;
+  harness_.view().writer = proxy::kNoNode;
   harness_.publish();
   harness_.shard().on_tick(proxy::Clock::now());
   const Answer answer = client_->query("SELECT a FROM t");

@@ -90,7 +90,7 @@ TEST_F(StatementRunWriter, AFormerWriterRefusesAndTheNewOneHasIt) {
 
 TEST_F(StatementRunWriter, WithoutAWriterItWaitsForOne) {
   warm_up();
-  harness_.view().writer = -1;
+  harness_.view().writer = proxy::kNoNode;
   harness_.publish();
   client_->start(protocol::Command::kQuery, "INSERT INTO t VALUES ('mark')");
   harness_.advance(seconds{3});
@@ -101,7 +101,7 @@ TEST_F(StatementRunWriter, WithoutAWriterItWaitsForOne) {
 
 TEST_F(StatementRunWriter, AndGivesUpInTheEnd) {
   warm_up();
-  harness_.view().writer = -1;
+  harness_.view().writer = proxy::kNoNode;
   harness_.publish();
   const auto before = proxy::Clock::now();
   const std::string answer = ask("INSERT INTO t VALUES ('mark')");
