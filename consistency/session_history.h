@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "consistency/causality_token.h"
 #include "consistency/node_index.h"
@@ -15,9 +16,9 @@ namespace causeway::consistency {
 // The rules of SESSION in one place:
 //
 //   a read sees the session's own writes ........ token()
-//   and what its reads have seen before ......... sees_more_than_its_replica(), one GLOBAL read makes up for
-//   it wherever it runs ............................ trusts_the_writer() over changes of the writer
-//   .................. on_writer()
+//   and what its reads have seen before ......... one GLOBAL read makes up for it: fill()
+//   wherever it runs ............................ trusts_the_writer()
+//   over changes of the writer .................. on_writer()
 //
 // A replica is named by a number and by the era of what is known of its positions: the same server is another
 // one once they mean something else (it was restored, its log was reset). All of it survives
@@ -67,10 +68,6 @@ class SessionHistory {
   // A statement has run on the writer, where it may have seen what the replica has not got yet. `covered`:
   // all that it can have seen is on a replica once the session's own write is.
   void ran_on_writer(bool covered) { saw_newer_ |= !covered; }
-
-  // The next SESSION read on the replica is a GLOBAL one, since the session has seen another server
-  // meanwhile.
-  bool sees_more_than_its_replica() const { return saw_newer_; }
 
   // The server that counts as the writer has been asked, and is.
   void writer_was_checked() { trusts_writer_ = true; }

@@ -75,13 +75,6 @@ std::string_view to_string(StatementClass cls) {
   return "unknown";
 }
 
-std::string rejection_message(std::string_view operation) {
-  std::string message = "This version of MySQL doesn't yet support '";
-  message += operation;
-  message += " with write forwarding'";
-  return message;
-}
-
 CompletionType parse_completion_type(std::string_view value) {
   if (equals_ignoring_case(value, "CHAIN") || value == "1") return CompletionType::kChain;
   if (equals_ignoring_case(value, "RELEASE") || value == "2") return CompletionType::kRelease;

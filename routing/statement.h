@@ -45,10 +45,6 @@ enum class StatementClass : uint8_t {
 
 std::string_view to_string(StatementClass cls);
 
-// The message of error 1235 (42000) for a rejected operation: "This version of MySQL doesn't yet support
-// '<operation> with write forwarding'".
-std::string rejection_message(std::string_view operation);
-
 enum class RouteHint : uint8_t { kNone, kWriter, kReplica };
 
 // A leading /* causeway: route=writer consistency=global max_lag=500ms */

@@ -10,7 +10,6 @@
 
 #include "protocol/byte_writer.h"
 #include "protocol/capability_flags.h"
-#include "protocol/secret.h"
 #include "protocol/status_flags.h"
 #include "proxy/accounts/client_error.h"
 #include "proxy/backend/last_insert_id.h"
@@ -154,18 +153,6 @@ struct BackendLease {
   BackendConnection* connection = nullptr;
 
   explicit operator bool() const { return connection != nullptr; }
-};
-
-// How to log in to a server as the client's user.
-struct BackendLogin {
-  std::string user;
-  std::string schema;
-  std::string host;  // for TLS
-  uint16_t port = 0;
-  std::string unix_path;
-  const protocol::SecretBytes* password = nullptr;  // any of the three
-  const protocol::SecretBytes* sha1 = nullptr;      // SHA1(password)
-  const protocol::SecretBytes* sha256 = nullptr;    // SHA256(password)
 };
 
 }  // namespace causeway::proxy

@@ -114,9 +114,7 @@ ReplicaChannel read_channel(const RowView& row) {
       std::min<uint64_t>(row.number({"Source_Port", "Master_Port"}).value_or(0), 65535));
   channel.source_uuid = row.text({"Source_UUID", "Master_UUID"});
   channel.source_server_id = row.number({"Source_Server_Id", "Master_Server_Id"}).value_or(0);
-  const std::string receiver = row.text({"Replica_IO_Running", "Slave_IO_Running"});
-  channel.receiver_running = receiver == "Yes";
-  channel.receiver_started = !receiver.empty() && receiver != "No";  // Connecting, Preparing
+  channel.receiver_running = row.text({"Replica_IO_Running", "Slave_IO_Running"}) == "Yes";
   channel.applier_running = row.text({"Replica_SQL_Running", "Slave_SQL_Running"}) == "Yes";
   channel.uses_gtid = row.flag({"Auto_Position", "Using_Gtid"});
   constexpr uint64_t kYears = uint64_t{100} * 366 * 86400;

@@ -26,7 +26,6 @@ struct ReplicaChannel {
   std::string source_uuid;                                 // MySQL; empty if never connected
   uint64_t source_server_id = 0;                           // 0 if never connected
   bool receiver_running = false;                           // IO thread: connected to the source
-  bool receiver_started = false;                           // connected or trying to
   bool applier_running = false;                            // SQL thread
   bool uses_gtid = false;                                  // auto position / Using_Gtid is not No
   std::optional<std::chrono::milliseconds> lag;            // Seconds_Behind_Source; nothing: NULL

@@ -23,7 +23,7 @@ NodeRecord replica(int i, ServerFlavor flavor = ServerFlavor::kMysql) {
   record.probe->facts.read_only = true;
   ReplicaChannel channel;
   channel.source_server_id = 1;
-  channel.receiver_running = channel.receiver_started = channel.applier_running = true;
+  channel.receiver_running = channel.applier_running = true;
   channel.lag = std::chrono::milliseconds(0);
   record.probe->channels.push_back(std::move(channel));
   return record;

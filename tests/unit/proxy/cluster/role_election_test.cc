@@ -39,7 +39,7 @@ ReplicaChannel channel_from(int source) {
   channel.source_host = "an alias of the source";
   channel.source_port = 3306;
   channel.source_server_id = static_cast<uint64_t>(source) + 1;
-  channel.receiver_running = channel.receiver_started = channel.applier_running = channel.uses_gtid = true;
+  channel.receiver_running = channel.applier_running = channel.uses_gtid = true;
   channel.lag = seconds(0);
   channel.executed = *BinlogCoordinates::make("bin.000002", 1500);
   return channel;
@@ -60,7 +60,7 @@ NodeRecord with_receiver_down(NodeRecord node) {
 
 NodeRecord with_replication_stopped(NodeRecord node) {
   node = with_receiver_down(std::move(node));
-  node.probe->channels[0].receiver_started = node.probe->channels[0].applier_running = false;
+  node.probe->channels[0].applier_running = false;
   return node;
 }
 
