@@ -130,6 +130,8 @@ std::string describe_handshake_error(SSL* ssl, const boost::system::error_code& 
 }
 
 bool prepare_server_tls(SSL* ssl, TlsMode mode, const std::string& host) {
+  // OpenSSL takes no empty name.
+  if (host.empty()) return prepare_server_tls(ssl, mode, "localhost");
   boost::system::error_code not_an_address;
   boost::asio::ip::make_address(host, not_an_address);
   const bool is_name = static_cast<bool>(not_an_address);

@@ -33,8 +33,9 @@ TlsContextResult make_server_tls_context(const ServerTlsConfig& config);
 // the reason.
 std::string describe_handshake_error(SSL* ssl, const boost::system::error_code& error);
 
-// Before the handshake of one connection to `host` (a name or an IP address): sends the name (SNI) and, with
-// kVerifyIdentity, demands that the certificate is for it. False if OpenSSL is out of memory.
+// Before the handshake of one connection to `host` (a name or an IP address; empty for a Unix socket, which
+// is "localhost"): sends the name (SNI) and, with kVerifyIdentity, demands that the certificate is for it.
+// False if OpenSSL is out of memory.
 bool prepare_server_tls(SSL* ssl, TlsMode mode, const std::string& host);
 
 }  // namespace causeway::proxy

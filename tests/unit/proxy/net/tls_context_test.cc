@@ -188,6 +188,22 @@ TEST_F(TlsFiles, VerifyIdentityTakesTheRightName) {
   EXPECT_FALSE(accepts("127.0.0.2"));
 }
 
+TEST_F(TlsFiles, AUnixSocketIsLocalhost) {
+  write_certificate_for("DNS:localhost", "local");
+  write_certificate_for("DNS:db.example.com", "named");
+  const auto accepts = [&](const std::string& name, TlsMode mode) {
+    const TlsContext client = context_of(make_server_tls_context({.mode = mode, .ca = certificate(name)}));
+    const TlsContext server =
+        context_of(make_client_tls_context({.certificate = certificate(name), .key = key(name)}));
+    Handshake handshake(client, server);
+    EXPECT_TRUE(prepare_server_tls(handshake.client.get(), mode, ""));
+    return handshake.run();
+  };
+  EXPECT_TRUE(accepts("local", TlsMode::kVerifyIdentity));
+  EXPECT_FALSE(accepts("named", TlsMode::kVerifyIdentity));
+  EXPECT_TRUE(accepts("named", TlsMode::kVerifyCa));
+}
+
 TEST_F(TlsFiles, ClientCertificatesAreCheckedIfShown) {
   const TlsContext server = context_of(make_client_tls_context({.ca = certificate("one")}));
   const auto accepts = [&](const std::string& name) {
