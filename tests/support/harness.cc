@@ -13,6 +13,8 @@
 
 #include "consistency/position.h"
 #include "proxy/cluster/monitor_options.h"
+#include "tests/support/database_accounts.h"
+#include "tests/support/tls_peer.h"
 
 namespace causeway::test {
 namespace {
@@ -95,6 +97,7 @@ std::vector<std::unique_ptr<ScriptedServer>> Harness::make_servers(const Harness
     server->read_only = i > 0;
     // Replicas have the writer's transactions.
     server->gtid_domain = options.flavor == Flavor::kMysql ? "00000000-0000-0000-0000-000000000001:" : "0-1-";
+    server->has_tls = options.server_tls;
     server->passwords = {{"app", "secret"}, {"other", "secret"}, {"monitor", "watch"}};
     servers.push_back(std::move(server));
   }
@@ -114,6 +117,7 @@ proxy::Config Harness::make_config(const HarnessOptions& options,
   config.timeouts.client_idle = milliseconds{15'000};
   config.forwarding.aurora_fwd_writer_idle_timeout = std::chrono::seconds{8};
   config.listeners.push_back({.address = {.host = "127.0.0.1", .port = 3306}});
+  if (options.server_tls) config.server_tls.mode = proxy::TlsMode::kRequired;
   if (options.configure) options.configure(config);
   for (proxy::ListenerConfig& listener : config.listeners) {
     listener.read_consistency = listener.read_consistency.value_or(config.forwarding.read_consistency);
@@ -139,6 +143,9 @@ Harness::Harness(HarnessOptions options)
     static const auto key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
     services_.rsa_key = key;
   }
+  if (options.client_tls) services_.client_tls = tls_context_of_server();
+  if (options.server_tls) services_.server_tls = tls_context_of_client();
+  if (options.database_accounts) services_.accounts = &usual_database_accounts();
   describe_cluster();
   poll();
   worker_ = std::make_unique<proxy::Worker>(services_, 0);

@@ -32,8 +32,11 @@ namespace causeway::test {
 struct HarnessOptions {
   Flavor flavor = Flavor::kMysql;
   size_t replicas = 1;
-  uint32_t connections = 10;  // to each node
-  bool rsa_key = false;       // clients can send whole passwords; takes a while to make
+  uint32_t connections = 10;       // to each node
+  bool rsa_key = false;            // clients can send whole passwords; takes a while to make
+  bool client_tls = false;         // is offered to clients
+  bool server_tls = false;         // is demanded of servers, which have it
+  bool database_accounts = false;  // usual_database_accounts() instead of the configuration's users
   std::function<void(proxy::Config&)> configure = {};
 };
 

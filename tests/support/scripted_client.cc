@@ -56,7 +56,7 @@ bool ScriptedClient::pump() {
   for (;;) {
     const ssize_t got = ::read(socket_, piece.data(), piece.size());
     if (got > 0) {
-      in_.insert(in_.end(), piece.data(), piece.data() + got);
+      take_wire(Bytes(piece).first(static_cast<size_t>(got)));
       any = true;
       continue;
     }
@@ -64,6 +64,24 @@ bool ScriptedClient::pump() {
     ended_ = true;
     return true;
   }
+}
+
+void ScriptedClient::take_wire(Bytes wire) {
+  Buffer plain;
+  if (tls_) {
+    tls_->receive(wire, plain);
+    wire = plain;
+  }
+  if (compressed_) {
+    compressed_->receive(wire, in_);
+  } else {
+    in_.insert(in_.end(), wire.begin(), wire.end());
+  }
+}
+
+Buffer ScriptedClient::sealed(const Buffer& packet) {
+  Buffer wire = compressed_ ? compressed_->wrap(packet) : packet;
+  return tls_ ? tls_->seal(wire) : wire;
 }
 
 void ScriptedClient::send_bytes(Bytes bytes) {
@@ -82,24 +100,33 @@ void ScriptedClient::send_bytes(Bytes bytes) {
 
 void ScriptedClient::send(Bytes payload, uint8_t sequence_id) {
   if (socket_ < 0) return;
-  const bool faulty = steps_++ == fault_step_;
+  if (compressed_ && sequence_id == 0) compressed_->begin_command();
   Buffer packet = packet_of(payload, sequence_id);
+  // Compressed packets have ids of their own, and those within count for nothing.
+  const bool out_of_order = fault_ == Fault::kWrongSequence && steps_ == fault_step_;
+  if (!out_of_order) return send_step(sealed(packet));
+  Buffer wire = compressed_ ? compressed_->wrap(packet) : packet;
+  wire[3] = static_cast<uint8_t>(wire[3] + 7);
+  send_step(tls_ ? tls_->seal(wire) : wire);
+}
+
+void ScriptedClient::send_step(const Buffer& wire) {
+  if (socket_ < 0) return;
+  const bool faulty = steps_++ == fault_step_;
   switch (faulty ? fault_ : Fault::kNone) {
     case Fault::kNone:
     case Fault::kError:
-      return send_bytes(packet);
+    case Fault::kWrongSequence:
+      return send_bytes(wire);
     case Fault::kClose:
     case Fault::kCloseUnread:
       return close();
     case Fault::kTruncated:
-      send_bytes(Bytes(packet).first(packet.size() / 2));
+      send_bytes(Bytes(wire).first(wire.size() / 2));
       harness_.settle();
       return close();
-    case Fault::kWrongSequence:
-      packet[3] = static_cast<uint8_t>(packet[3] + 7);
-      return send_bytes(packet);
     case Fault::kBytewise:
-      for (const uint8_t byte : packet) {
+      for (const uint8_t byte : wire) {
         send_bytes(Bytes(&byte, 1));
         harness_.settle();
       }
@@ -109,8 +136,29 @@ void ScriptedClient::send(Bytes payload, uint8_t sequence_id) {
       harness_.wait_until([this] { return ended_; });
       return;
     case Fault::kCloseBehind:
-      send_bytes(packet);
+      send_bytes(wire);
       return close();
+  }
+}
+
+// Asks for TLS, and goes through its handshake: each of its flights is a step.
+void ScriptedClient::start_tls(uint8_t collation) {
+  Buffer request;
+  protocol::append_ssl_request(
+      request, {.capabilities = capabilities_, .max_packet_bytes = 1 << 24, .collation = collation});
+  send(request, 1);
+  tls_ = std::make_unique<TlsPeer>(TlsPeer::Side::kClient);
+  for (;;) {
+    Buffer flight = tls_->take_handshake();
+    if (fault_ == Fault::kWrongSequence && steps_ == fault_step_ && flight.size() > 3)
+      flight[3] = static_cast<uint8_t>(flight[3] + 7);
+    if (!flight.empty()) send_step(flight);
+    if (tls_->is_done() || tls_->has_failed() || ended_ || socket_ < 0) return;
+    const bool goes_on = harness_.wait_until([this] {
+      return tls_->has_output() || tls_->is_done() || tls_->has_failed() || ended_ || socket_ < 0;
+    });
+    if (!goes_on) hung_ = true;
+    if (!goes_on) return;
   }
 }
 
@@ -124,6 +172,7 @@ Answer ScriptedClient::receive(Command command) {
   Answer answer;
   const auto is_there = [&] {
     answer = read_answer(in_, command, capabilities_);
+    if (compressed_ && compressed_->has_failed()) answer.state = AnswerState::kMalformed;
     return answer.state != AnswerState::kIncomplete || ended_ || socket_ < 0;
   };
   if (!harness_.wait_until(is_there)) hung_ = true;
@@ -163,6 +212,11 @@ Answer ScriptedClient::log_in(const LoginWish& wish) {
   if (!take_greeting()) return note(receive(Command::kQuery));
   capabilities_ = wish.capabilities;
   if (!wish.schema.empty()) capabilities_ |= capability::kConnectWithDb;
+  const bool with_tls = protocol::has(capabilities_ & offered_, capability::kSsl);
+  if (with_tls) {
+    start_tls(wish.collation);
+    if (!has_tls()) return note({.ended = true});
+  }
   const Buffer scramble = scrambled(wish.password, nonce_, wish.plugin);
   Buffer response;
   protocol::append_handshake_response41(response, {.capabilities = capabilities_,
@@ -173,9 +227,13 @@ Answer ScriptedClient::log_in(const LoginWish& wish) {
                                                    .database = wish.schema,
                                                    .auth_plugin = wish.plugin,
                                                    .connect_attributes = wish.connect_attributes});
-  send(response, 1);
+  send(response, with_tls ? 2 : 1);
   capabilities_ &= offered_;
-  return authenticate(wish.password);
+  Answer answer = authenticate(wish.password);
+  const bool accepted = answer.state == AnswerState::kComplete && answer.error == 0;
+  if (accepted && protocol::has(capabilities_, capability::kCompress))
+    compressed_ = std::make_unique<CompressedPeer>();
+  return answer;
 }
 
 // The rest of a login: more may be asked before the OK or the error.
@@ -322,7 +380,7 @@ void ScriptedClient::send_long_data(uint32_t statement_id, uint16_t parameter, s
 }
 
 void ScriptedClient::send_raw(Bytes bytes) {
-  send_bytes(bytes);
+  send_bytes(sealed(Buffer(bytes.begin(), bytes.end())));
   harness_.settle();
 }
 

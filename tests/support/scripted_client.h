@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +12,10 @@
 #include "protocol/capability_flags.h"
 #include "protocol/command.h"
 #include "protocol/scramble.h"
+#include "tests/support/compressed_peer.h"
 #include "tests/support/packets.h"
 #include "tests/support/scripted_server.h"
+#include "tests/support/tls_peer.h"
 
 namespace causeway::test {
 
@@ -42,6 +45,7 @@ class ScriptedClient {
   ScriptedClient(const ScriptedClient&) = delete;
   ScriptedClient& operator=(const ScriptedClient&) = delete;
 
+  // With kSsl over TLS, with kCompress compressed behind the login, where that is offered.
   Answer log_in(std::string_view user = "app", std::string_view password = "secret",
                 std::string_view schema = {},
                 protocol::CapabilityFlags capabilities = usual_client_capabilities());
@@ -78,6 +82,8 @@ class ScriptedClient {
   // Of the greeting: the session's id.
   uint32_t id() const { return id_; }
   bool has_greeting() const { return has_greeting_; }
+  bool has_tls() const { return tls_ && tls_->is_done(); }
+  bool is_compressed() const { return compressed_ != nullptr; }
   const std::string& server_version() const { return server_version_; }
 
   // One line per command: what was answered. And the bytes of all of them, but for the greeting, which is
@@ -101,13 +107,19 @@ class ScriptedClient {
 
  private:
   void send(Bytes payload, uint8_t sequence_id);
+  void send_step(const Buffer& wire);
+  Buffer sealed(const Buffer& packet);
   void send_bytes(Bytes bytes);
+  void take_wire(Bytes wire);
+  void start_tls(uint8_t collation);
   Answer receive(protocol::Command command);
   Answer authenticate(std::string_view password);
   Answer note(Answer answer);
 
   Harness& harness_;
   int socket_;
+  std::unique_ptr<TlsPeer> tls_;
+  std::unique_ptr<CompressedPeer> compressed_;
   bool ended_ = false;  // by the other side
   bool hung_ = false;
   bool has_greeting_ = false;

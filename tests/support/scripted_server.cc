@@ -1,6 +1,7 @@
 #include "tests/support/scripted_server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,8 +12,10 @@
 #include <cctype>
 #include <cerrno>
 #include <stdexcept>
+#include <utility>
 
 #include "protocol/byte_reader.h"
+#include "protocol/com_query.h"
 #include "protocol/com_stmt.h"
 #include "protocol/err_packet.h"
 #include "protocol/handshake.h"
@@ -121,6 +124,12 @@ void Reply::ok(const OkAnswer& answer) {
     protocol::append_session_track_system_variable(state, name, value);
   if (answer.schema) protocol::append_session_track_schema(state, *answer.schema);
   if (answer.state_change) protocol::append_session_track_state_change(state, true);
+  if (!answer.transaction_characteristics.empty())
+    protocol::append_session_track_transaction_characteristics(state, answer.transaction_characteristics);
+  if (!answer.transaction_state.empty()) {
+    protocol::append_session_track(
+        state, {.type = protocol::SessionTrackType::kTransactionState, .value = answer.transaction_state});
+  }
   if (!answer.gtid.empty() && server.flavor() == Flavor::kMysql)
     protocol::append_session_track_gtids(state, answer.gtid);
   if (!answer.gtid.empty() && server.flavor() == Flavor::kMariadb)
@@ -292,14 +301,22 @@ CapabilityFlags ScriptedServer::capabilities() const {
       capability::kSecureConnection | capability::kMultiStatements | capability::kMultiResults |
       capability::kPsMultiResults | capability::kPluginAuth | capability::kConnectAttrs |
       capability::kPluginAuthLenencClientData | capability::kSessionTrack | capability::kDeprecateEof;
-  return flavor_ == Flavor::kMysql ? common | capability::kLongPassword | capability::kQueryAttributes
-                                   : common | capability::kMariadbStmtBulkOperations;
+  const CapabilityFlags offered = has_tls ? common | capability::kSsl : common;
+  return flavor_ == Flavor::kMysql ? offered | capability::kLongPassword | capability::kQueryAttributes
+                                   : offered | capability::kMariadbStmtBulkOperations;
 }
 
 bool ScriptedServer::pump() {
-  bool progress = accept_all();
-  for (size_t i = 0; i < connections_.size(); ++i)
-    progress |= pump(*connections_[i]);
+  // To accept or to read what is not there costs far more than one look at all of them.
+  std::vector<pollfd> ready = {{.fd = listener_, .events = POLLIN, .revents = 0}};
+  for (const auto& connection : connections_)
+    ready.push_back({.fd = connection->socket, .events = POLLIN, .revents = 0});
+  ::poll(ready.data(), ready.size(), 0);
+  bool progress = ready[0].revents != 0 && accept_all();
+  for (size_t i = 0; i < connections_.size(); ++i) {
+    const bool is_new = i + 1 >= ready.size();
+    progress |= pump(*connections_[i], is_new || ready[i + 1].revents != 0);
+  }
   std::erase_if(connections_, [this](const std::unique_ptr<ServerConnection>& connection) {
     if (connection->socket >= 0) return false;
     std::erase_if(late_, [&](const auto& one) { return one.first == connection.get(); });
@@ -342,11 +359,11 @@ bool ScriptedServer::accept_all() {
   }
 }
 
-bool ScriptedServer::pump(ServerConnection& connection) {
+bool ScriptedServer::pump(ServerConnection& connection, bool readable) {
   if (connection.socket < 0) return false;
   if (close_unread(connection)) return true;
   bool ended = false;
-  bool progress = read_all(connection, ended);
+  bool progress = readable && read_all(connection, ended);
   if (progress && connection.phase != ServerConnection::Phase::kLogin && connection.out.empty()) {
     ++connection.round_trips;
     ++round_trips_;
@@ -377,13 +394,27 @@ bool ScriptedServer::read_all(ServerConnection& connection, bool& ended) {
   for (;;) {
     const ssize_t got = ::read(connection.socket, piece.data(), piece.size());
     if (got > 0) {
-      connection.in.insert(connection.in.end(), piece.data(), piece.data() + got);
+      const Bytes wire = Bytes(piece).first(static_cast<size_t>(got));
+      if (connection.tls) {
+        receive_tls(connection, wire);
+      } else {
+        connection.in.insert(connection.in.end(), wire.begin(), wire.end());
+      }
       any = true;
       continue;
     }
     ended = got == 0 || (errno != EAGAIN && errno != EINTR);
     return any;
   }
+}
+
+void ScriptedServer::receive_tls(ServerConnection& connection, Bytes wire) {
+  connection.tls->receive(wire, connection.in);
+  Buffer handshake = connection.tls->take_handshake();
+  if (connection.tls->has_failed()) connection.close_when_sent = true;
+  if (handshake.empty()) return;
+  if (!std::exchange(connection.tls_begun, true)) return send_step(connection, std::move(handshake), 0, true);
+  connection.out.insert(connection.out.end(), handshake.begin(), handshake.end());
 }
 
 bool ScriptedServer::take_proxy_header(ServerConnection& connection) {
@@ -402,6 +433,17 @@ bool ScriptedServer::take_proxy_header(ServerConnection& connection) {
 void ScriptedServer::take_packets(ServerConnection& connection) {
   size_t taken = 0;
   const std::vector<Packet> packets = split_packets(connection.in, taken);
+  const bool asks_for_tls = has_tls && !connection.tls && !packets.empty() &&
+                            connection.phase == ServerConnection::Phase::kLogin &&
+                            protocol::is_ssl_request(packets[0].payload);
+  if (asks_for_tls) {
+    // What stands behind it is TLS.
+    taken = protocol::kPacketHeaderBytes + packets[0].payload.size();
+    connection.tls = std::make_unique<TlsPeer>(TlsPeer::Side::kServer);
+    const Buffer in = std::exchange(connection.in, {});
+    receive_tls(connection, Bytes(in).subspan(taken));
+    return;
+  }
   connection.in.erase(connection.in.begin(), connection.in.begin() + static_cast<ptrdiff_t>(taken));
   for (const Packet& packet : packets) {
     switch (connection.phase) {
@@ -481,9 +523,8 @@ Received ScriptedServer::request_of(ServerConnection& connection, Bytes payload)
   Bytes rest = payload.empty() ? payload : payload.subspan(1);
   switch (request.command) {
     case Command::kQuery:
-      // No attributes, one set of them.
-      if (protocol::has(connection.capabilities, capability::kQueryAttributes) && rest.size() >= 2)
-        rest = rest.subspan(2);
+      if (const auto query = protocol::parse_com_query(rest, connection.capabilities))
+        rest = protocol::as_bytes(query->text);
       [[fallthrough]];
     case Command::kInitDb:
     case Command::kStmtPrepare:
@@ -506,6 +547,7 @@ Received ScriptedServer::request_of(ServerConnection& connection, Bytes payload)
 
 void ScriptedServer::on_command(ServerConnection& connection, const Packet& packet) {
   Received request = request_of(connection, packet.payload);
+  request.payload = packet.payload;
   request.set_up = connection.commands++ < kSetUpCommands && request.command == Command::kQuery;
   received_.push_back(request);
   if (request.command == Command::kQuit) connection.close_when_sent = true;
@@ -555,6 +597,11 @@ void ScriptedServer::on_file_packet(ServerConnection& connection, const Packet& 
 }
 
 void ScriptedServer::send(ServerConnection& connection, Buffer answer, uint8_t sequence_id) {
+  send_step(connection, std::move(answer), sequence_id, false);
+}
+
+void ScriptedServer::send_step(ServerConnection& connection, Buffer answer, uint8_t sequence_id,
+                               bool sealed) {
   const bool faulty = steps_++ == fault_step_;
   set_up_steps_.push_back(connection.commands <= kSetUpCommands);
   if (connection.stalled || connection.cut) return;
@@ -593,6 +640,7 @@ void ScriptedServer::send(ServerConnection& connection, Buffer answer, uint8_t s
       connection.cut = true;
       break;
   }
+  if (connection.tls && !sealed) answer = connection.tls->seal(answer);
   connection.out.insert(connection.out.end(), answer.begin(), answer.end());
 }
 
@@ -731,6 +779,12 @@ std::vector<std::string> ScriptedServer::statements() const {
   return all;
 }
 
+Buffer ScriptedServer::last_payload(Command command) const {
+  const auto found = std::find_if(received_.rbegin(), received_.rend(),
+                                  [command](const Received& one) { return one.command == command; });
+  return found == received_.rend() ? Buffer() : found->payload;
+}
+
 size_t ScriptedServer::count(std::string_view text) const {
   return static_cast<size_t>(std::ranges::count_if(received_, [text](const Received& one) {
     return one.command != Command::kStmtPrepare && one.command != Command::kStmtClose &&
@@ -741,6 +795,11 @@ size_t ScriptedServer::count(std::string_view text) const {
 size_t ScriptedServer::connections_of(std::string_view user) const {
   return static_cast<size_t>(
       std::ranges::count_if(connections_, [user](const auto& one) { return one->user == user; }));
+}
+
+size_t ScriptedServer::connections_with_tls() const {
+  return static_cast<size_t>(std::ranges::count_if(
+      connections_, [](const auto& one) { return one->tls != nullptr && one->tls->is_done(); }));
 }
 
 void ScriptedServer::forget() {

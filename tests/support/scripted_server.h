@@ -16,6 +16,7 @@
 #include "protocol/command.h"
 #include "protocol/scramble.h"
 #include "tests/support/packets.h"
+#include "tests/support/tls_peer.h"
 
 namespace causeway::test {
 
@@ -44,6 +45,7 @@ struct Received {
   protocol::Command command = protocol::Command::kSleep;
   std::string text;     // of a query, a schema; of a prepared statement whatever is done with it
   bool set_up = false;  // by which a new connection begins
+  Buffer payload = {};  // as it came
 
   // The text of a query, else "COM_INIT_DB app".
   std::string to_string() const;
@@ -67,6 +69,8 @@ struct ServerConnection {
   size_t commands = 0;
   size_t round_trips = 0;  // how often something came after everything before was answered
   std::string file;        // what came for LOCAL INFILE
+  std::unique_ptr<TlsPeer> tls;
+  bool tls_begun = false;  // what it has to say in its handshake is a step
   Buffer in;
   Buffer out;
   bool bytewise = false;
@@ -86,6 +90,8 @@ struct OkAnswer {
   std::optional<std::string> schema = std::nullopt;
   std::string gtid = {};  // of what was committed
   bool state_change = false;
+  std::string transaction_characteristics = {};
+  std::string transaction_state = {};
 };
 
 // What is answered to one command: the functions append results, one after the other.
@@ -187,17 +193,21 @@ class ScriptedServer {
   bool accepts = true;                // else connections are closed at once
   std::string position() const;       // what it has executed
   bool expects_proxy_header = false;  // of version 2, ahead of everything
+  bool has_tls = false;               // offers it
 
   // What it was asked, and by how much.
   const std::vector<Received>& received() const { return received_; }
   // Without what new connections begin with.
   std::vector<std::string> statements() const;
+  // Of the last command of this kind; empty if there was none.
+  Buffer last_payload(protocol::Command command) const;
   size_t count(std::string_view text) const;
   size_t connections_opened() const { return opened_; }
   // Of the last connection.
   const Buffer& proxy_header() const { return proxy_header_; }
   size_t connections_open() const { return connections_.size(); }
   size_t connections_of(std::string_view user) const;
+  size_t connections_with_tls() const;
   size_t round_trips() const { return round_trips_; }
   void forget();
 
@@ -226,16 +236,18 @@ class ScriptedServer {
   };
 
   bool accept_all();
-  bool pump(ServerConnection& connection);
+  bool pump(ServerConnection& connection, bool readable);
   bool close_unread(ServerConnection& connection);
   bool read_all(ServerConnection& connection, bool& ended);
   bool take_proxy_header(ServerConnection& connection);
   void take_packets(ServerConnection& connection);
+  void receive_tls(ServerConnection& connection, Bytes wire);
   void on_login_packet(ServerConnection& connection, const Packet& packet);
   void on_command(ServerConnection& connection, const Packet& packet);
   void on_file_packet(ServerConnection& connection, const Packet& packet);
   Received request_of(ServerConnection& connection, Bytes payload);
   void send(ServerConnection& connection, Buffer answer, uint8_t sequence_id);
+  void send_step(ServerConnection& connection, Buffer answer, uint8_t sequence_id, bool sealed);
   bool flush(ServerConnection& connection);
   bool answer_set_up(Reply& reply);
   void answer_query(Reply& reply);

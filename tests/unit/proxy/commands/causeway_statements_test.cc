@@ -110,5 +110,70 @@ TEST_F(CausewayStatementsMariadb, HasNoTrackerOfGtids) {
   EXPECT_EQ(client_->query("SET session_track_gtids = 'OWN_GTID'").error, 1193);
 }
 
+TEST_F(CausewayStatements, StatusIsCausewaysOwn) {
+  warm_up();
+  const std::string status = ask("SHOW STATUS LIKE 'aurora_fwd%'");
+  EXPECT_NE(status.find("[Aurora_fwd_"), std::string::npos) << status;
+  EXPECT_EQ(on_both(), Texts{});
+}
+
+TEST_F(CausewayStatements, AmongAllVariablesAreThoseOfServersAndOwnOnes) {
+  warm_up();
+  for (size_t node = 0; node < 2; ++node) {
+    harness_.server(node).on("SHOW VARIABLES", [](Reply& reply) {
+      reply.rows({"a", "b"}, {{"autocommit", "ON"}});
+    });
+  }
+  const std::string all = ask("SHOW VARIABLES");
+  EXPECT_NE(all.find("[autocommit, ON]"), std::string::npos) << all;
+  EXPECT_NE(all.find("[aurora_replica_read_consistency, SESSION]"), std::string::npos) << all;
+  EXPECT_NE(all.find("[causeway_position, "), std::string::npos) << all;
+}
+
+TEST_F(CausewayStatements, OnlyTheSessionsVariablesAreSetAndOnlyToValues) {
+  EXPECT_EQ(client_->query("SET GLOBAL aurora_replica_read_consistency = 'GLOBAL'").error, 1228);
+  EXPECT_EQ(client_->query("SET aurora_replica_read_consistency = @a").error, 1231);
+  EXPECT_EQ(client_->query("SET session_track_system_variables = 'a;b'").error, 1231);
+  EXPECT_EQ(client_->query("SET session_track_schema = 'x'").error, 1231);
+}
+
+TEST_F(CausewayStatements, ListsOfTrackedVariablesAreAdded) {
+  EXPECT_EQ(ask("SET session_track_system_variables = CONCAT(@@session_track_system_variables, ',sql_mode')"),
+            "OK");
+  EXPECT_NE(asked("SELECT @@session_track_system_variables").find(",sql_mode'"), std::string::npos);
+  EXPECT_EQ(ask("SET session_track_system_variables = DEFAULT"), "OK");
+  EXPECT_NE(asked("SELECT @@session_track_system_variables").find("@@global.session_track_system_variables"),
+            std::string::npos);
+  EXPECT_EQ(ask("SET session_track_gtids = ALL_GTIDS"), "OK");
+  EXPECT_NE(asked("SELECT @@session_track_gtids").find("'ALL_GTIDS'"), std::string::npos);
+  EXPECT_EQ(ask("SET session_track_gtids = OFF"), "OK");
+  EXPECT_EQ(ask("SET session_track_schema = OFF"), "OK");
+  EXPECT_NE(asked("SELECT @@session_track_schema").find("0"), std::string::npos);
+}
+
+TEST_F(CausewayStatements, APositionIsTakenToAnotherSession) {
+  warm_up();
+  ask("INSERT INTO t VALUES (1)");
+  const std::string shown = ask("SHOW VARIABLES LIKE 'causeway_position'");
+  const size_t start = shown.find(", ") + 2;
+  const std::string position = shown.substr(start, shown.size() - 1 - start);
+  const auto second = harness_.connect_and_log_in();
+  EXPECT_EQ(second->query("SET causeway_position = '" + position + "'").text(), "OK");
+  on_both();
+  EXPECT_EQ(second->query("SELECT a FROM t").text(), "[replica1]");
+  EXPECT_TRUE(any_has(on_replica(), "WAIT_FOR_EXECUTED_GTID_SET"));
+  EXPECT_EQ(second->query("SET causeway_position = DEFAULT").text(), "OK");
+  EXPECT_EQ(second->query("SET causeway_position = '0-1-5'").error, 1231);
+  EXPECT_EQ(second->query("SET causeway_position = '00000000-0000-0000-0000-000000000001:1-9999'").error,
+            1231);
+}
+
+class CausewayStatementsOnMariadb : public MariadbSessionTest {};
+
+TEST_F(CausewayStatementsOnMariadb, ItsServersTrackNoGtids) {
+  EXPECT_EQ(client_->query("SET session_track_gtids = 'OWN_GTID'").error, 1193);
+  EXPECT_EQ(ask("SET session_track_schema = ON"), "OK");
+}
+
 }  // namespace
 }  // namespace causeway::test

@@ -64,5 +64,65 @@ TEST_F(QueryCommandsWithoutSeveral, SeveralStatementsAreWhatTheServerSays) {
   EXPECT_EQ(client_->query("SELECT a FROM t; SELECT b FROM t").error, 1064);
 }
 
+class QueryAttributes : public SessionTest {
+ protected:
+  QueryAttributes() { capabilities_ |= protocol::capability::kQueryAttributes; }
+
+  std::string query(std::string_view name, std::string_view value, std::string_view sql) {
+    Buffer argument;
+    protocol::ByteWriter writer(argument);
+    writer.int_lenenc(1);
+    writer.int_lenenc(1);
+    writer.int1(0);
+    writer.int1(1);
+    writer.int2(0xfd);
+    writer.text_lenenc(name);
+    writer.text_lenenc(value);
+    writer.text(sql);
+    return ask(protocol::Command::kQuery, protocol::as_text(argument));
+  }
+};
+
+TEST_F(QueryAttributes, AreHints) {
+  EXPECT_EQ(query("causeway.route", "writer", "SELECT a FROM t"), "[writer]");
+  EXPECT_EQ(query("other.route", "writer", "SELECT a FROM t"), "[replica1]");
+  EXPECT_EQ(harness_.metrics().mistaken_hints.value(), 0U);
+  EXPECT_EQ(query("causeway.route", "nonsense", "SELECT a FROM t"), "[replica1]");
+  EXPECT_EQ(harness_.metrics().mistaken_hints.value(), 1U);
+}
+
+TEST_F(QueryAttributes, ThatCannotBeReadAreRefused) {
+  EXPECT_NE(client_->command(protocol::Command::kQuery, "\x05\x01").error, 0);
+  EXPECT_EQ(query("causeway.route", "writer", "SELECT a FROM t"), "[writer]");
+}
+
+TEST_F(QueryCommands, ReadsAndWritesInOnePacketGoToTheWriterAsTheyCame) {
+  warm_up();
+  const std::string_view sql =
+      "INSERT INTO t VALUES (1); SELECT a FROM t FOR UPDATE; SELECT LAST_INSERT_ID()";
+  EXPECT_EQ(ask(sql).substr(0, 4), "OK; ");
+  EXPECT_EQ(on_writer(), Texts{std::string(sql)});
+}
+
+TEST_F(QueryCommands, WhatIsForTheServerToRefuseIsSentAsItIs) {
+  warm_up();
+  for (size_t node = 0; node < 2; ++node) {
+    harness_.server(node).on("; ; SELECT", [](Reply& reply) { reply.error(1064, "42000", "syntax"); });
+    harness_.server(node).on("--; SELECT", [](Reply& reply) { reply.error(1064, "42000", "syntax"); });
+  }
+  EXPECT_NE(ask("SAVEPOINT a; ; SELECT b FROM t").find("1235"), std::string::npos);
+  ask("SELECT a FROM t; ; SELECT b FROM t");
+  ask("SELECT a FROM t; SELECT 1 --; SELECT b FROM t");
+  EXPECT_FALSE(client_->hung());
+}
+
+TEST_F(QueryCommands, APreparedKillIsOfCausewaysSessions) {
+  warm_up();
+  EXPECT_EQ(ask("PREPARE s FROM 'KILL 99'"), "OK");
+  on_both();
+  EXPECT_EQ(client_->query("EXECUTE s").error, 1094);
+  EXPECT_EQ(on_both(), Texts{});
+}
+
 }  // namespace
 }  // namespace causeway::test

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "tests/support/database_accounts.h"
+#include "tests/support/harness.h"
 
 namespace causeway::proxy {
 namespace {
@@ -48,6 +52,46 @@ TEST(AddRightsOfGrant, ReadsGlobalRightsAndNoNames) {
     add_rights_of_grant(rights, c.row);
     EXPECT_EQ(rights, kAll) << c.row;
   }
+}
+
+// Rights that stand in the table of accounts, of which no server is asked.
+class RightsInTable : public testing::Test {
+ protected:
+  RightsInTable() {
+    harness_.services().accounts = &accounts_.store();
+    for (size_t node = 0; node < harness_.nodes(); ++node)
+      harness_.server(node).passwords["app"] = harness_.server(node).passwords["other"] = "";
+  }
+
+  std::unique_ptr<test::ScriptedClient> log_in(std::string_view user) {
+    auto client = harness_.connect();
+    EXPECT_EQ(client->log_in(user, "").text(), "OK");
+    return client;
+  }
+
+  test::DatabaseAccounts accounts_{
+      {{.user = "app", .plugin = "caching_sha2_password", .auth_string = "", .see_all = true},
+       {.user = "other", .plugin = "caching_sha2_password", .auth_string = ""}}};
+  test::Harness harness_;
+};
+
+TEST_F(RightsInTable, SufficeForTheSessionsOfOthers) {
+  const auto app = log_in("app");
+  const auto other = log_in("other");
+  EXPECT_NE(app->query("SHOW PROCESSLIST").text().find(", other, "), std::string::npos);
+  EXPECT_EQ(harness_.writer().count("SHOW GRANTS"), 0U);
+  EXPECT_EQ(other->query("SHOW PROCESSLIST").text().find(", app, "), std::string::npos);
+  EXPECT_EQ(harness_.writer().count("SHOW GRANTS"), 1U);
+}
+
+TEST_F(RightsInTable, AreThoseOfNow) {
+  const auto app = log_in("app");
+  const auto other = log_in("other");
+  accounts_.change({{.user = "app", .plugin = "caching_sha2_password", .auth_string = ""},
+                    {.user = "other", .plugin = "caching_sha2_password", .auth_string = ""}});
+  EXPECT_EQ(app->query("SHOW PROCESSLIST").text().find(", other, "), std::string::npos);
+  accounts_.change({{.user = "somebody", .plugin = "caching_sha2_password", .auth_string = ""}});
+  EXPECT_EQ(app->query("SHOW PROCESSLIST").text().find(", other, "), std::string::npos);
 }
 
 }  // namespace
