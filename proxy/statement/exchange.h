@@ -108,9 +108,9 @@ struct ExchangeResult {
 };
 
 // Runs the exchange. The connection is the session's, in use. After kRelayed it is ready for the next
-// command; after kWaitFailed, kReadOnlyNode, kUnknownThere and kStateRefused likewise; else the caller closes
-// it. Session state that the server reports is taken over. The session's deadline cancels it (kServerLost
-// with operation_aborted).
+// command; after kWaitFailed (unless it is closed by then), kReadOnlyNode, kUnknownThere and kStateRefused
+// likewise; else the caller closes it. Session state that the server reports is taken over. The session's
+// deadline cancels it (kServerLost with operation_aborted).
 Awaitable<ExchangeResult> run_exchange(SessionParts session, BackendConnection& connection,
                                        const ClientCommand& command, const Placement& placement);
 

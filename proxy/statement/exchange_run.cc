@@ -253,7 +253,13 @@ Awaitable<void> ExchangeRun::discard() {
         connection_.state.status = scan.status_flags;
       co_return;
     }
-    if (scan.event == ScanEvent::kMalformed || discarded > kMaxDiscardedBytes) {
+    const bool is_too_long = discarded > kMaxDiscardedBytes;
+    if (is_too_long && wait_failed_) {
+      // It was lost to nobody: what runs instead does not depend on this connection.
+      connection_.stream.close();
+      co_return;
+    }
+    if (scan.event == ScanEvent::kMalformed || is_too_long) {
       server_lost(make_error_code(protocol::ProtocolError::kPacketTooLarge));
       co_return;
     }

@@ -376,15 +376,16 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_read(con
                                                                              ExchangeResult result,
                                                                              bool began) {
   const size_t node = attempt.node;
-  const AfterReadFacts facts{
-      .forwards = session_.state.level != ReadConsistency::kOff,
-      .bound = attempt.bound,
-      .calls = attempt.calls,
-      .is_use = command_.statement->cls == StatementClass::kUse,
-      .began = began || (connection.state.status & protocol::status::kInTransaction) != 0,
-      .closing = session_.waiter.closing,
-      .timed_out = session_.waiter.timed_out,
-      .policy = policy()};
+  const AfterReadFacts facts{.forwards = session_.state.level != ReadConsistency::kOff,
+                             .bound = attempt.bound,
+                             .calls = attempt.calls,
+                             .is_use = command_.statement->cls == StatementClass::kUse,
+                             .began = began ||
+                                      (connection.state.status & protocol::status::kInTransaction) != 0 ||
+                                      !connection.stream.is_open(),
+                             .closing = session_.waiter.closing,
+                             .timed_out = session_.waiter.timed_out,
+                             .policy = policy()};
   const NextStep next = after_read(result, facts);
   const std::string reason = facts.timed_out ? "timeout" : result.error.message();
   leave(connection, next);

@@ -23,6 +23,9 @@ void CompressedPeer::receive(Bytes wire, Buffer& content) {
     const size_t payload_bytes = int3(all);
     const size_t content_bytes = int3(all.subspan(4));
     if (all.size() < kHeaderBytes + payload_bytes) return;
+    // Of what is said unasked, at the end of a session that is idle say, the command that is sent just now
+    // is not counted.
+    if (all[3] == 0 && next_id_ == 1) next_id_ = 0;
     failed_ = all[3] != next_id_++;
     const Bytes payload = all.subspan(kHeaderBytes, payload_bytes);
     if (content_bytes == 0) {

@@ -21,11 +21,9 @@ proxy::MonitorOptions options_for(const ScriptedServer& server) {
   proxy::MonitorOptions options;
   options.nodes.push_back({.host = {}, .unix_socket = server.path()});
   options.account = proxy::monitor_account(config);
-  options.tls = proxy::NativeClient::Tls::kDisabled;
+  options.tls = protocol::TlsMode::kDisabled;
   return options;
 }
-
-void ignore(proxy::LogLevel, std::string_view, std::initializer_list<proxy::LogField>) {}
 
 std::vector<std::vector<std::string>> rows_of(const std::vector<StoredAccount>& accounts) {
   std::vector<std::vector<std::string>> rows;
@@ -47,7 +45,7 @@ std::string stored_sha2(std::string_view password) {
 DatabaseAccounts::DatabaseAccounts(std::vector<StoredAccount> accounts)
     : server_("accounts", Flavor::kMysql),
       store_(options_for(server_), {.interval = std::chrono::hours{1}, .min_interval = {}}, cluster_,
-             ignore) {
+             proxy::Logger(proxy::LogLevel::kOff, proxy::LogFormat::kLogfmt, {})) {
   server_.passwords = {{"monitor", "watch"}};
   proxy::ClusterView view;
   view.version = 1;

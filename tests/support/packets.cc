@@ -49,6 +49,7 @@ class Reader {
       return AnswerState::kComplete;
     }
     if (command_ == Command::kFieldList && !is_error) return fields(first);
+    if (command_ == Command::kStmtFetch && !is_error) return fetched(first);
     switch (first->payload[0]) {
       case kErr:
         error(*first);
@@ -107,6 +108,25 @@ class Reader {
       if (first != kEnd || packet->payload.size() >= 9) continue;
       answer_.told.push_back(std::to_string(columns) + " columns");
       return AnswerState::kComplete;
+    }
+    return AnswerState::kIncomplete;
+  }
+
+  // Rows of one column, of which nothing stands ahead.
+  AnswerState fetched(const Packet* packet) {
+    std::string text;
+    for (; packet != nullptr; packet = next()) {
+      const uint8_t first = packet->payload.empty() ? kOk : packet->payload[0];
+      if (first == kErr) {
+        error(*packet);
+        return AnswerState::kComplete;
+      }
+      if (first == kEnd) {
+        end_of_rows(*packet);
+        answer_.told.push_back(text.empty() ? "[]" : text);
+        return AnswerState::kComplete;
+      }
+      text += row(*packet, 1);
     }
     return AnswerState::kIncomplete;
   }

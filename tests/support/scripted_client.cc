@@ -274,15 +274,17 @@ Answer ScriptedClient::authenticate(std::string_view password) {
       continue;
     }
     if (kind == kSwitch) {
-      // As servers do at COM_CHANGE_USER: another nonce.
+      // As servers do at COM_CHANGE_USER: another nonce. Or it is asked for the password as it is.
       const Bytes payload = first.payload;
       protocol::ByteReader reader(payload.subspan(1));
-      reader.text_nul();
+      const bool in_clear = reader.text_nul() == protocol::auth_plugin::kClearPassword;
       const Bytes nonce = reader.bytes(nonce_.size());
       if (reader.ok()) std::copy(nonce.begin(), nonce.end(), nonce_.begin());
+      const auto next_id = static_cast<uint8_t>(first.sequence_id + 1);
       in_.clear();
-      const Buffer scramble = scrambled(password, nonce_);
-      send(scramble, static_cast<uint8_t>(first.sequence_id + 1));
+      Buffer answer = in_clear ? Buffer(password.begin(), password.end()) : scrambled(password, nonce_);
+      if (in_clear) answer.push_back(0);
+      send(answer, next_id);
       continue;
     }
     return note(receive(Command::kQuery));

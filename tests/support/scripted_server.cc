@@ -788,7 +788,7 @@ Buffer ScriptedServer::last_payload(Command command) const {
 size_t ScriptedServer::count(std::string_view text) const {
   return static_cast<size_t>(std::ranges::count_if(received_, [text](const Received& one) {
     return one.command != Command::kStmtPrepare && one.command != Command::kStmtClose &&
-           one.text.find(text) != std::string::npos;
+           one.command != Command::kStmtSendLongData && one.text.find(text) != std::string::npos;
   }));
 }
 

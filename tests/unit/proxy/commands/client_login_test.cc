@@ -17,7 +17,7 @@ using Ends = std::vector<std::string>;
 class UnreadAccounts {
  public:
   explicit UnreadAccounts(Harness& harness)
-      : services_(harness.services()), store_({}, {}, services_.cluster, [](auto&&...) {}) {
+      : services_(harness.services()), store_({}, {}, services_.cluster, services_.logger) {
     services_.accounts = &store_;
   }
   UnreadAccounts(const UnreadAccounts&) = delete;

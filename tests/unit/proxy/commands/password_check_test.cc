@@ -32,7 +32,7 @@ class PasswordCheck : public testing::Test {
   }
 
   Harness harness_;
-  proxy::AccountStore accounts_{{}, {}, harness_.services().cluster, [](auto&&...) {}};
+  proxy::AccountStore accounts_{{}, {}, harness_.services().cluster, harness_.services().logger};
   std::vector<std::unique_ptr<ScriptedClient>> clients_;
 };
 

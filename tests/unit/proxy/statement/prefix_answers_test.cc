@@ -65,6 +65,17 @@ TEST_F(PrefixAnswers, AFailedWaitThrowsALongAnswerAwayAsWell) {
   EXPECT_EQ(harness_.replica().connections_opened(), 1U);
 }
 
+TEST_F(PrefixAnswers, AnAnswerThatIsTooLongToBeThrownAwayCostsTheConnection) {
+  warm_up();
+  harness_.replica().on("WAIT_FOR", [](Reply& reply) { reply.rows({"wait"}, {{"1"}}); });
+  harness_.replica().on("SELECT long", [](Reply& reply) {
+    reply.rows({"a"}, std::vector<Texts>(6, {std::string(1'000'000, 'x')}));
+  });
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(ask("SELECT long FROM t"), "[writer]");
+  EXPECT_EQ(harness_.books().nodes[1].connections, 0U);
+}
+
 TEST_F(PrefixAnswers, AnErrorBehindAFailedWaitIsThrownAway) {
   warm_up();
   harness_.replica().on("WAIT_FOR", [](Reply& reply) { reply.rows({"wait"}, {{"1"}}); });
