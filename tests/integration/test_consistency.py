@@ -25,6 +25,19 @@ def _count(connection, table):
     return rows, server_id - 1
 
 
+def _session_that_sees(rows, connect, proxy, table):
+    """A new session whose first read has found so many rows, on replicas that are behind. Where a worker has just stood still (a busy
+    machine), it knows nothing of replicas for a moment: a read runs on the writer then, and its session has seen what is there."""
+    sessions = []
+
+    def sees():
+        sessions.append(connect(to=proxy))
+        return _count(sessions[-1], table)[0] == rows
+
+    wait_until(sees, 20, "a read runs on a replica")
+    return sessions[-1]
+
+
 # --- SESSION ----------------------------------------------------------------------------------------------------------
 
 
@@ -65,10 +78,9 @@ def test_wait_that_takes_too_long_ends_by_the_policy(cluster, start_proxy, conne
 
 
 def test_session_that_has_written_nothing_does_not_wait(cluster, proxy, connect, table):
-    reader = connect()
     with lagging(cluster, table):
         run(connect(), f"INSERT INTO {table} VALUES (3, 'three')")
-        assert _count(reader, table)[0] == 2
+        _session_that_sees(2, connect, proxy, table)
 
 
 def test_every_kind_of_write_is_waited_for(cluster, start_proxy, connect, table):
@@ -482,12 +494,12 @@ def test_command_line_client_sets_and_shows_it(proxy):
 @with_and_without_gtids
 def test_position_is_handed_to_another_session_of_another_causeway(cluster, start_proxy, connect, table, gtid):
     writer = connect(to=start_proxy(cluster, QUICK))
-    reader = connect(to=start_proxy(cluster, QUICK))
+    other = start_proxy(cluster, QUICK)
     with lagging(cluster, table):
         run(writer, f"INSERT INTO {table} VALUES (3, 'three')")
         position = one(writer, "SELECT @@causeway_position")
         assert position
-        assert _count(reader, table)[0] == 2
+        reader = _session_that_sees(2, connect, other, table)
         run(reader, f"SET causeway_position = '{position}'")
         assert _count(reader, table)[0] == 3
     assert isinstance(attempt(reader, "SET causeway_position = 'nonsense !'"), SqlError)

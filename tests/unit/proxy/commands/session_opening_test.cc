@@ -10,8 +10,6 @@ namespace {
 namespace capability = protocol::capability;
 using Ends = std::vector<std::string>;
 
-constexpr uint8_t kUtf8mb4 = 45;
-
 void refuse(Harness& harness, protocol::Command command) {
   for (size_t node = 0; node < harness.nodes(); ++node)
     harness.server(node).on(command, [](Reply& reply) { reply.error(1049, "42000", "No"); });
