@@ -74,9 +74,9 @@ struct Placement {
 enum class ExchangeOutcome : uint8_t {
   kRelayed,       // the client has the answer
   kWaitFailed,    // the wait did not end well; what came behind it was thrown away
-  kReadOnlyNode,  // see hold_read_only_error, check_writer
-  kUnknownThere,  // see hold_unknown_names, and `refusal`
-  kShuttingDown,  // see hold_shutdown, and `refusal`
+  kReadOnlyNode,  // see HeldErrors, and Ahead::check_writer
+  kUnknownThere,  // see HeldErrors, and `refusal`
+  kShuttingDown,  // likewise
   kStateRefused,  // the server refused what had to precede; nothing of the command's answer was relayed. See
                   // `refusal`
   kServerLost,    // the connection failed; it is of no use any more
