@@ -46,9 +46,9 @@ constexpr std::chrono::seconds kGiveBackInterval{5};
 constexpr std::chrono::hours kTellOfCertificates{24};
 
 template <class Value>
-Value value_or_throw(std::variant<Value, std::string> result) {
-  if (auto* error = std::get_if<std::string>(&result)) throw std::runtime_error(*error);
-  return std::move(std::get<Value>(result));
+Value value_or_throw(OrProblem<Value> result) {
+  if (!result) throw std::runtime_error(result.error().text);
+  return *std::move(result);
 }
 
 prometheus::MetricFamily dropped_log_lines(const Logger& logger) {
@@ -314,13 +314,13 @@ void Application::wait_for_reload() {
 // leaves those in use that were.
 void Application::reload() {
   std::string files;
-  const auto take = [&](TlsContext& current, TlsContextResult made,
+  const auto take = [&](TlsContext& current, OrProblem<TlsContext> made,
                         std::initializer_list<std::pair<std::string_view, const std::string&>> settings) {
-    if (const auto* problem = std::get_if<std::string>(&made)) {
-      logger_.error("cannot reload: what was in use stays in use", {{"reason", *problem}});
+    if (!made) {
+      logger_.error("cannot reload: what was in use stays in use", {{"reason", made.error().text}});
       return;
     }
-    current = std::get<TlsContext>(std::move(made));
+    current = *std::move(made);
     for (const auto& [name, file] : settings) {
       if (!file.empty()) files.append(files.empty() ? "" : ", ").append(name);
     }
@@ -344,7 +344,7 @@ void Application::reload() {
   if (!config_.monitor.password_file.empty()) {
     const auto changed = monitor_account_->read_again();
     if (!changed) {
-      logger_.error("cannot reload: what was in use stays in use", {{"reason", changed.error()}});
+      logger_.error("cannot reload: what was in use stays in use", {{"reason", changed.error().text}});
     } else if (*changed) {
       files.append(files.empty() ? "" : ", ").append("monitor.password_file");
       monitor_.poll_now();

@@ -104,13 +104,12 @@ std::variant<RunRequest, ExitRequest> parse_command_line(std::span<const char* c
   }
   const bool check = !args.empty() && std::string_view(args.front()) == "check";
   ConfigResult result = load_config(args.subspan(check ? 1 : 0), environment, read_file);
-  if (const auto* errors = std::get_if<ConfigErrors>(&result)) {
-    for (const ConfigError& error : *errors)
+  if (!result) {
+    for (const ConfigError& error : result.error())
       err << "causeway: " << to_string(error) << "\n";
     return ExitRequest{.status = 2};
   }
-  return RunRequest{.mode = check ? RunMode::kCheck : RunMode::kServe,
-                    .config = std::get<Config>(std::move(result))};
+  return RunRequest{.mode = check ? RunMode::kCheck : RunMode::kServe, .config = *std::move(result)};
 }
 
 }  // namespace causeway::proxy

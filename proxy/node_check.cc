@@ -49,16 +49,13 @@ class Check {
   }
 
   void check_tls() {
-    const TlsContextResult client = make_client_tls_context(config_.tls);
-    if (const auto* problem = std::get_if<std::string>(&client)) fail(*problem);
-    const TlsContextResult server = make_server_tls_context(config_.server_tls);
-    if (const auto* problem = std::get_if<std::string>(&server)) fail(*problem);
-    const auto made = [](const TlsContextResult& result) {
-      const auto* context = std::get_if<TlsContext>(&result);
-      return context == nullptr ? TlsContext() : *context;
-    };
+    const OrProblem<TlsContext> client = make_client_tls_context(config_.tls);
+    if (!client) fail(client.error().text);
+    const OrProblem<TlsContext> server = make_server_tls_context(config_.server_tls);
+    if (!server) fail(server.error().text);
     const auto now = std::chrono::system_clock::now();
-    for (const CertificateInUse& certificate : certificates_in_use(config_, made(client), made(server))) {
+    for (const CertificateInUse& certificate :
+         certificates_in_use(config_, client ? *client : TlsContext(), server ? *server : TlsContext())) {
       const CertificateState state = state_of(certificate.dates, now);
       if (state == CertificateState::kExpiresSoon) err_ << describe_certificate(certificate, state) << "\n";
       if (state == CertificateState::kExpired || state == CertificateState::kNotYetValid)

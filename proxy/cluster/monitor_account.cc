@@ -19,7 +19,7 @@ MonitorAccount::CredentialsPtr MonitorAccount::credentials() const {
   return credentials_;
 }
 
-boost::system::result<bool, std::string> MonitorAccount::read_again() {
+OrProblem<bool> MonitorAccount::read_again() {
   if (!read_) return false;
   const std::lock_guard reading(reading_);
   const auto password = read_();

@@ -9,9 +9,8 @@
 #include <mutex>
 #include <string>
 
-#include <boost/system/result.hpp>
-
 #include "protocol/secret.h"
+#include "proxy/base/or_problem.h"
 
 namespace causeway::proxy {
 
@@ -20,7 +19,7 @@ class MonitorAccount {
  public:
   using CredentialsPtr = std::shared_ptr<const protocol::Credentials>;
   // The password as its file has it now, or why it cannot be read. May block.
-  using ReadPassword = std::function<boost::system::result<protocol::SecretBytes, std::string>()>;
+  using ReadPassword = std::function<OrProblem<protocol::SecretBytes>()>;
 
   // Without `read` the password stays what it is.
   MonitorAccount(std::string user, const protocol::SecretBytes& password, ReadPassword read = {});
@@ -32,7 +31,7 @@ class MonitorAccount {
 
   // Reads the password again, which blocks: not for workers. Whether it is another one now, or why it could
   // not be read: it then stays what it was.
-  boost::system::result<bool, std::string> read_again();
+  OrProblem<bool> read_again();
 
   // For workers, which must not read files: a server has refused the password. The monitor asks was_refused()
   // at its next poll, which is true once.

@@ -187,11 +187,11 @@ std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, 
   return "";
 }
 
-ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
-  if (rows.rows.size() != 1) return std::string("the server variables have come in no row, or several");
+OrProblem<> read_variables(const NativeRows& rows, NodeProbe& probe) {
+  if (rows.rows.size() != 1) return Problem{"the server variables have come in no row, or several"};
   const RowView row(rows.columns, rows.rows.front());
   const auto server_id = row.number({"server_id"});
-  if (!server_id) return std::string("the server has no server_id");
+  if (!server_id) return Problem{"the server has no server_id"};
   probe.server_id = *server_id;
   probe.server_uuid = row.text({"server_uuid"});
   probe.host_name = row.text({"host_name"});
@@ -210,12 +210,12 @@ ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe) {
   probe.gtid_mode = row.text({"gtid_mode"}) == "ON";
   if (probe.facts.flavor == ServerFlavor::kMariadb) {
     if (!read_position(row, "gtid_current_pos", PositionKind::kMariadbGtid, probe.gtid_executed))
-      return std::string("gtid_current_pos cannot be read");
+      return Problem{"gtid_current_pos cannot be read"};
     if (!read_position(row, "gtid_slave_pos", PositionKind::kMariadbGtid, probe.gtid_applied))
-      return std::string("gtid_slave_pos cannot be read");
+      return Problem{"gtid_slave_pos cannot be read"};
   } else if (probe.gtid_mode &&
              !read_position(row, "gtid_executed", PositionKind::kGtidSet, probe.gtid_executed)) {
-    return std::string("gtid_executed cannot be read");
+    return Problem{"gtid_executed cannot be read"};
   }
   return {};
 }

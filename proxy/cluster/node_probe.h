@@ -1,7 +1,6 @@
 // What one poll asks a server, and what its answers mean. Pure; node_probe_run.h does the asking.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "consistency/position.h"
+#include "proxy/base/or_problem.h"
 #include "proxy/cluster/cluster_view.h"
 #include "proxy/cluster/connection_count.h"
 #include "proxy/cluster/native_client.h"
@@ -87,11 +87,8 @@ enum class ProbeStatement : uint8_t {
 std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, uint32_t version_number);
 
 // The readers of the answers. An error says in people's words what is wrong with the answer.
-template <class T>
-using ProbeResult = boost::system::result<T, std::string>;
-
 // Fills what the variables tell. A GTID position that cannot be read is an error: the server is not usable.
-ProbeResult<void> read_variables(const NativeRows& rows, NodeProbe& probe);
+OrProblem<> read_variables(const NativeRows& rows, NodeProbe& probe);
 std::vector<ReplicaChannel> read_replica_status(const NativeRows& rows);
 std::optional<consistency::BinlogCoordinates> read_binlog_status(const NativeRows& rows);
 

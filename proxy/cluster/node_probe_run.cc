@@ -22,7 +22,7 @@ class ProbeRun {
     auto variables = ask(ProbeStatement::kVariables);
     if (!variables) return variables.error();
     const auto read = read_variables(*variables, probe_);
-    if (!read) return NativeError{.code = 0, .sqlstate = "HY000", .text = read.error()};
+    if (!read) return NativeError{.code = 0, .sqlstate = "HY000", .text = read.error().text};
 
     auto replicas = ask(ProbeStatement::kReplicaStatus);
     if (!replicas) return replicas.error();

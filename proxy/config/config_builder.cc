@@ -49,9 +49,8 @@ void ConfigBuilder::replace_earlier(const Setting& setting) {
 
 void ConfigBuilder::apply(const Setting& setting, std::string_view text, const std::string& where) {
   if (setting.clear != nullptr) replace_earlier(setting);
-  const std::string problem = setting.apply(config_, text);
-  if (!problem.empty()) {
-    add_error(where, describe_problem(setting.name, problem, text));
+  if (const OrProblem<> applied = setting.apply(config_, text); !applied) {
+    add_error(where, describe_problem(setting.name, applied.error().text, text));
     return;
   }
   origins_[std::string(setting.name)] = where;
@@ -93,10 +92,9 @@ void ConfigBuilder::apply_text(const Setting& setting, std::string_view text, co
 
 bool ConfigBuilder::append(const Setting& list, std::string_view text, const std::string& where) {
   replace_earlier(list);
-  const std::string problem = list.list->append(config_, text);
-  if (problem.empty()) return true;
-  add_error(where, describe_problem(list.name, problem, text));
-  return false;
+  const OrProblem<> appended = list.list->append(config_, text);
+  if (!appended) add_error(where, describe_problem(list.name, appended.error().text, text));
+  return appended.has_value();
 }
 
 void ConfigBuilder::set_key(const Setting& list, std::string_view key, std::string_view text,
@@ -109,8 +107,8 @@ void ConfigBuilder::set_key(const Setting& list, std::string_view key, std::stri
               "unknown key " + name + (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?"));
     return;
   }
-  const std::string problem = list.list->set_key(config_, key, text);
-  if (!problem.empty()) add_error(where, describe_problem(name, problem, text));
+  const OrProblem<> set = list.list->set_key(config_, key, text);
+  if (!set) add_error(where, describe_problem(name, set.error().text, text));
 }
 
 // "address?key=value&key=value"

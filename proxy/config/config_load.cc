@@ -106,19 +106,14 @@ void apply_flags(ConfigBuilder& builder, std::span<const Flag> flags) {
   }
 }
 
-using PasswordResult = boost::system::result<protocol::SecretBytes, std::string>;
-
-PasswordResult no_password(std::string reason) {
-  return PasswordResult(boost::system::in_place_error, std::move(reason));
-}
-
-PasswordResult first_line(FileContents contents, const std::string& path) {
-  if (const auto* error = std::get_if<ConfigError>(&contents))
-    return no_password("password file " + to_string(*error));
-  std::string& text = std::get<std::string>(contents);
-  protocol::SecretBytes line(std::string_view(text).substr(0, text.find_first_of("\r\n")));
-  wipe(text);
-  if (line.empty()) return no_password("password file " + path + ": its first line is empty");
+OrProblem<protocol::SecretBytes> first_line(OrProblem<std::string> contents, const std::string& path) {
+  const auto problem = [&](const std::string& what) {
+    return Problem{"password file " + path + ": " + what};
+  };
+  if (!contents) return problem(contents.error().text);
+  protocol::SecretBytes line(std::string_view(*contents).substr(0, contents->find_first_of("\r\n")));
+  wipe(*contents);
+  if (line.empty()) return problem("its first line is empty");
   return line;
 }
 
@@ -126,11 +121,11 @@ PasswordResult first_line(FileContents contents, const std::string& path) {
 void read_password(ConfigBuilder& builder, const FileReader& read_file, const std::string& path,
                    const std::string& where, protocol::SecretBytes& password) {
   if (path.empty()) return;
-  PasswordResult line = first_line(read_file(path), path);
+  OrProblem<protocol::SecretBytes> line = first_line(read_file(path), path);
   if (line) {
     password = std::move(*line);
   } else {
-    builder.add_error(where, line.error());
+    builder.add_error(where, line.error().text);
   }
 }
 
@@ -231,12 +226,11 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
 
   const std::string path = config_path(flags, environment);
   if (!path.empty()) {
-    FileContents contents = read_file(path);
-    if (const auto* error = std::get_if<ConfigError>(&contents)) {
-      builder.add_error(error->where, error->message);
+    if (OrProblem<std::string> contents = read_file(path)) {
+      apply_file(builder, *contents, path);
+      wipe(*contents);
     } else {
-      apply_file(builder, std::get<std::string>(contents), path);
-      wipe(std::get<std::string>(contents));
+      builder.add_error(path, contents.error().text);
     }
   }
   apply_environment(builder, environment);
@@ -250,7 +244,7 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
   return std::move(builder.config());
 }
 
-boost::system::result<protocol::SecretBytes, std::string> read_password_file(const std::string& path) {
+OrProblem<protocol::SecretBytes> read_password_file(const std::string& path) {
   return first_line(read_small_file(path), path);
 }
 
@@ -260,21 +254,20 @@ std::optional<std::string> process_environment(const std::string& name) {
   return value;
 }
 
-FileContents read_small_file(const std::string& path) {
+OrProblem<std::string> read_small_file(const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   std::string contents(kMaxFileBytes + 1, '\0');
   if (file) file.read(contents.data(), static_cast<std::streamsize>(contents.size()));
   if (!file.is_open() || file.bad()) {
     const int reason = errno != 0 ? errno : EIO;
-    return ConfigError{.where = path,
-                       .message = "cannot be read: " + std::generic_category().message(reason)};
+    return Problem{"cannot be read: " + std::generic_category().message(reason)};
   }
   contents.resize(static_cast<size_t>(file.gcount()));
   if (contents.size() > kMaxFileBytes)
-    return ConfigError{.where = path,
-                       .message = "is longer than " + std::to_string(kMaxFileBytes) + " bytes"};
-  return contents;
+    return Problem{"is longer than " + std::to_string(kMaxFileBytes) + " bytes"};
+  // In C++20 a Problem could be made of it too.
+  return OrProblem<std::string>(boost::system::in_place_value, std::move(contents));
 }
 
 }  // namespace causeway::proxy

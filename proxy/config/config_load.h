@@ -1,16 +1,15 @@
 // Reads the configuration: file, then environment, then flags; the later wins.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "protocol/secret.h"
+#include "proxy/base/or_problem.h"
 #include "proxy/config/config.h"
 
 namespace causeway::proxy {
@@ -30,12 +29,11 @@ std::string to_string(const ConfigError& error);
 using EnvironmentLookup = std::function<std::optional<std::string>(const std::string& name)>;
 
 // The contents of a file, or why it cannot be read. Bounded: see read_small_file().
-using FileContents = std::variant<std::string, ConfigError>;
-using FileReader = std::function<FileContents(const std::string& path)>;
+using FileReader = std::function<OrProblem<std::string>(const std::string& path)>;
 
-// All that is wrong (never empty), or the configuration.
+// The configuration, or all that is wrong with it (never empty).
 using ConfigErrors = std::vector<ConfigError>;
-using ConfigResult = std::variant<Config, ConfigErrors>;
+using ConfigResult = boost::system::result<Config, ConfigErrors>;
 
 // `args` are the options without the program's name and without a leading command ("check"). The file is the
 // one of
@@ -46,9 +44,9 @@ ConfigResult load_config(std::span<const char* const> args, const EnvironmentLoo
 
 // The process's own environment and files (of at most 1 MiB).
 std::optional<std::string> process_environment(const std::string& name);
-FileContents read_small_file(const std::string& path);
+OrProblem<std::string> read_small_file(const std::string& path);
 
 // The first line of a file, which may not be empty; else what is wrong with it.
-boost::system::result<protocol::SecretBytes, std::string> read_password_file(const std::string& path);
+OrProblem<protocol::SecretBytes> read_password_file(const std::string& path);
 
 }  // namespace causeway::proxy

@@ -20,40 +20,40 @@ constexpr std::array<std::string_view, 4> kNodeKeys = {"address", "weight", "pro
                                                        "max_connections"};
 constexpr uint32_t kMaxServerConnections = 100'000;  // the most that a server can be set to
 
-std::string append_listener(Config& config, std::string_view text) {
+OrProblem<> append_listener(Config& config, std::string_view text) {
   ListenerConfig listener;
-  std::string problem = set_address(listener.address, text, AddressUse::kListen);
-  if (problem.empty()) config.listeners.push_back(std::move(listener));
-  return problem;
+  OrProblem<> set = set_address(listener.address, text, AddressUse::kListen);
+  if (set) config.listeners.push_back(std::move(listener));
+  return set;
 }
 
-std::string set_read_wait_timeout(std::chrono::milliseconds& target, std::string_view text) {
+OrProblem<> set_read_wait_timeout(std::chrono::milliseconds& target, std::string_view text) {
   return set_duration(target, text, 0ms, 1h);
 }
 
-std::string set_listener_key(Config& config, std::string_view key, std::string_view text) {
+OrProblem<> set_listener_key(Config& config, std::string_view key, std::string_view text) {
   ListenerConfig& listener = config.listeners.back();
   if (key == "read_consistency") return set_read_consistency(listener.read_consistency.emplace(), text);
   if (key == "read_wait_timeout") return set_read_wait_timeout(listener.read_wait_timeout.emplace(), text);
   if (key == "proxy_protocol_from") {
-    if (listener.address.is_unix()) return "is for TCP listeners";
+    if (listener.address.is_unix()) return Problem{"is for TCP listeners"};
     return set_networks(listener.proxy_protocol_from, text);
   }
   if (key == "socket_mode") {
-    if (!listener.address.is_unix()) return "is for Unix sockets";
+    if (!listener.address.is_unix()) return Problem{"is for Unix sockets"};
     return set_file_mode(listener.socket_mode, text);
   }
   return set_choice(listener.on_read_wait_timeout.emplace(), text);
 }
 
-std::string append_node(Config& config, std::string_view text) {
+OrProblem<> append_node(Config& config, std::string_view text) {
   NodeConfig node;
-  std::string problem = set_address(node.address, text, AddressUse::kConnect);
-  if (problem.empty()) config.nodes.push_back(std::move(node));
-  return problem;
+  OrProblem<> set = set_address(node.address, text, AddressUse::kConnect);
+  if (set) config.nodes.push_back(std::move(node));
+  return set;
 }
 
-std::string set_node_key(Config& config, std::string_view key, std::string_view text) {
+OrProblem<> set_node_key(Config& config, std::string_view key, std::string_view text) {
   if (key == "proxy_protocol") return set_flag(config.nodes.back().proxy_protocol, text);
   if (key == "max_connections")
     return set_number(config.nodes.back().max_connections, text, 1, kMaxServerConnections);
@@ -64,9 +64,9 @@ constexpr ListKind kListenerList = {kListenerKeys, append_listener, set_listener
 constexpr ListKind kNodeList = {kNodeKeys, append_node, set_node_key};
 
 // "name=password" or "name=@file"
-std::string add_user(Config& config, std::string_view text) {
+OrProblem<> add_user(Config& config, std::string_view text) {
   const size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) return "must be NAME=PASSWORD or NAME=@FILE";
+  if (equals == std::string_view::npos || equals == 0) return Problem{"must be NAME=PASSWORD or NAME=@FILE"};
   UserConfig& user = config.users[std::string(text.substr(0, equals))];
   user = {};
   const std::string_view secret = text.substr(equals + 1);
@@ -74,40 +74,43 @@ std::string add_user(Config& config, std::string_view text) {
   return set_secret(user.password, secret);
 }
 
-std::string set_max_lag(Config& config, std::string_view text) {
+// Of a setting that "off" is a value of too.
+OrProblem<> or_off(const OrProblem<>& set) {
+  if (set) return set;
+  return Problem{set.error().text + ", or off"};
+}
+
+OrProblem<> set_max_lag(Config& config, std::string_view text) {
   if (text == "off") {
     config.routing.max_lag.reset();
     return {};
   }
-  const std::string problem = set_duration(config.routing.max_lag.emplace(), text, 0ms, kMaxDuration);
-  return problem.empty() ? problem : problem + ", or off";
+  return or_off(set_duration(config.routing.max_lag.emplace(), text, 0ms, kMaxDuration));
 }
 
-std::string set_admin_listen(Config& config, std::string_view text) {
+OrProblem<> set_admin_listen(Config& config, std::string_view text) {
   if (text == "off") {
     config.admin.listen.reset();
     return {};
   }
-  const std::string problem = set_address(config.admin.listen.emplace(), text, AddressUse::kListenTcp);
-  return problem.empty() ? problem : problem + ", or off";
+  return or_off(set_address(config.admin.listen.emplace(), text, AddressUse::kListenTcp));
 }
 
-std::string set_start_on(Config& config, std::string_view text) {
-  if (text == "replica" || text == "validated") return "can only be writer in this version";
+OrProblem<> set_start_on(Config& config, std::string_view text) {
+  if (text == "replica" || text == "validated") return Problem{"can only be writer in this version"};
   return set_choice(config.transactions.start_on, text);
 }
 
-std::string set_client_tls_mode(Config& config, std::string_view text) {
+OrProblem<> set_client_tls_mode(Config& config, std::string_view text) {
   constexpr std::span<const std::string_view> kNames(ChoiceNames<TlsMode>::kNames.begin(), 3);
-  if (!find_choice(text, kNames)) return must_be_one_of(kNames);
+  if (!find_choice(text, kNames)) return Problem{must_be_one_of(kNames)};
   return set_choice(config.tls.mode, text);
 }
 
-std::string set_idle_timeout(Config& config, std::string_view text) {
+OrProblem<> set_idle_timeout(Config& config, std::string_view text) {
   std::chrono::milliseconds timeout{};
-  std::string problem = set_duration(timeout, text, 1s, 86'400s);
-  if (!problem.empty()) return problem;
-  if (timeout % 1s != 0ms) return "must be a whole number of seconds";
+  if (const OrProblem<> set = set_duration(timeout, text, 1s, 86'400s); !set) return set;
+  if (timeout % 1s != 0ms) return Problem{"must be a whole number of seconds"};
   config.forwarding.aurora_fwd_writer_idle_timeout =
       std::chrono::duration_cast<std::chrono::seconds>(timeout);
   return {};
@@ -119,24 +122,24 @@ auto& member(Config& config) {
   return config.*kSection.*kMember;
 }
 template <auto kSection, auto kMember>
-std::string choice(Config& config, std::string_view text) {
+OrProblem<> choice(Config& config, std::string_view text) {
   return set_choice(member<kSection, kMember>(config), text);
 }
 template <auto kSection, auto kMember>
-std::string secret(Config& config, std::string_view text) {
+OrProblem<> secret(Config& config, std::string_view text) {
   return set_secret(member<kSection, kMember>(config), text);
 }
 template <auto kSection, auto kMember>
-std::string name(Config& config, std::string_view text) {
+OrProblem<> name(Config& config, std::string_view text) {
   return set_name(member<kSection, kMember>(config), text);
 }
 template <auto kSection, auto kMember, uint64_t kMinMs, uint64_t kMaxMs>
-std::string duration(Config& config, std::string_view text) {
+OrProblem<> duration(Config& config, std::string_view text) {
   return set_duration(member<kSection, kMember>(config), text, std::chrono::milliseconds(kMinMs),
                       std::chrono::milliseconds(kMaxMs));
 }
 template <auto kSection, auto kMember, uint32_t kMin, uint32_t kMax>
-std::string number(Config& config, std::string_view text) {
+OrProblem<> number(Config& config, std::string_view text) {
   return set_number(member<kSection, kMember>(config), text, kMin, kMax);
 }
 

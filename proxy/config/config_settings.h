@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/or_problem.h"
 #include "proxy/config/config.h"
 
 namespace causeway::proxy {
@@ -21,8 +22,8 @@ enum class SettingKind : uint8_t {
               // name=@file
 };
 
-// Sets the value from text. The answer is empty, or says what would be right ("must be between 1 and 86400").
-using ApplySetting = std::string (*)(Config& config, std::string_view text);
+// Sets the value from text. A problem says what would be right ("must be between 1 and 86400").
+using ApplySetting = OrProblem<> (*)(Config& config, std::string_view text);
 
 // The elements of a kList. As text an element is "first?key=value&key=value".
 struct ListKind {
@@ -31,7 +32,7 @@ struct ListKind {
   // Appends an element whose first key has this value.
   ApplySetting append;
   // Sets another key of the last element.
-  std::string (*set_key)(Config& config, std::string_view key, std::string_view text);
+  OrProblem<> (*set_key)(Config& config, std::string_view key, std::string_view text);
 };
 
 struct Setting {

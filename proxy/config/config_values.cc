@@ -58,11 +58,12 @@ bool is_host(std::string_view host) {
   return !host.empty() && host.size() <= kMaxHostBytes && std::ranges::all_of(host, allowed);
 }
 
-std::string set_socket_path(Address& target, std::string_view path) {
-  if (!path.starts_with('/')) return "must have an absolute path after unix:";
+OrProblem<> set_socket_path(Address& target, std::string_view path) {
+  if (!path.starts_with('/')) return Problem{"must have an absolute path after unix:"};
   if (path.size() > kMaxSocketPathBytes)
-    return "must have a path of at most " + std::to_string(kMaxSocketPathBytes) + " bytes after unix:";
-  if (path.find('\0') != std::string_view::npos) return "must have a path without NUL";
+    return Problem{"must have a path of at most " + std::to_string(kMaxSocketPathBytes) +
+                   " bytes after unix:"};
+  if (path.find('\0') != std::string_view::npos) return Problem{"must have a path without NUL"};
   target = Address{.host = {}, .port = 0, .path = std::string(path)};
   return {};
 }
@@ -85,65 +86,65 @@ std::string must_be_one_of(std::span<const std::string_view> names) {
   return text;
 }
 
-std::string set_read_consistency(consistency::ReadConsistency& target, std::string_view text) {
+OrProblem<> set_read_consistency(consistency::ReadConsistency& target, std::string_view text) {
   const std::optional<consistency::ReadConsistency> level =
       text == "off" ? consistency::ReadConsistency::kOff : consistency::parse_read_consistency(text);
-  if (!level) return "must be one of EVENTUAL, SESSION, GLOBAL, off";
+  if (!level) return Problem{"must be one of EVENTUAL, SESSION, GLOBAL, off"};
   target = *level;
   return {};
 }
 
-std::string set_number(uint32_t& target, std::string_view text, uint32_t min, uint32_t max) {
+OrProblem<> set_number(uint32_t& target, std::string_view text, uint32_t min, uint32_t max) {
   const std::optional<uint32_t> number = parse_number<uint32_t>(text);
   if (!number || *number < min || *number > max)
-    return "must be a whole number between " + std::to_string(min) + " and " + std::to_string(max);
+    return Problem{"must be a whole number between " + std::to_string(min) + " and " + std::to_string(max)};
   target = *number;
   return {};
 }
 
-std::string set_duration(std::chrono::milliseconds& target, std::string_view text,
+OrProblem<> set_duration(std::chrono::milliseconds& target, std::string_view text,
                          std::chrono::milliseconds min, std::chrono::milliseconds max) {
   const std::optional<std::chrono::milliseconds> duration = parse_duration(text);
   if (!duration || *duration < min || *duration > max)
-    return "must be a duration like 250ms, 1.5s or 2m (a plain number is in seconds) between " +
-           format_duration(min) + " and " + format_duration(max);
+    return Problem{"must be a duration like 250ms, 1.5s or 2m (a plain number is in seconds) between " +
+                   format_duration(min) + " and " + format_duration(max)};
   target = *duration;
   return {};
 }
 
-std::string set_bytes(uint64_t& target, std::string_view text, uint64_t min, uint64_t max) {
+OrProblem<> set_bytes(uint64_t& target, std::string_view text, uint64_t min, uint64_t max) {
   const std::optional<uint64_t> bytes = parse_bytes(text);
   if (!bytes || *bytes < min || *bytes > max)
-    return "must be a number of bytes, or one with KiB, MiB or GiB, between " + format_bytes(min) + " and " +
-           format_bytes(max);
+    return Problem{"must be a number of bytes, or one with KiB, MiB or GiB, between " + format_bytes(min) +
+                   " and " + format_bytes(max)};
   target = *bytes;
   return {};
 }
 
-std::string set_text(std::string& target, std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return "must not contain NUL";
+OrProblem<> set_text(std::string& target, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return Problem{"must not contain NUL"};
   target = text;
   return {};
 }
 
-std::string set_secret(protocol::SecretBytes& target, std::string_view text) {
-  if (text.find('\0') != std::string_view::npos) return "must not contain NUL";
+OrProblem<> set_secret(protocol::SecretBytes& target, std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return Problem{"must not contain NUL"};
   target = protocol::SecretBytes(text);
   return {};
 }
 
-std::string set_name(std::string& target, std::string_view text) {
-  if (text.empty()) return "must not be empty";
+OrProblem<> set_name(std::string& target, std::string_view text) {
+  if (text.empty()) return Problem{"must not be empty"};
   return set_text(target, text);
 }
 
-std::string set_flag(bool& target, std::string_view text) {
-  if (text != "true" && text != "false") return "must be true or false";
+OrProblem<> set_flag(bool& target, std::string_view text) {
+  if (text != "true" && text != "false") return Problem{"must be true or false"};
   target = text == "true";
   return {};
 }
 
-std::string set_networks(std::vector<Network>& target, std::string_view text) {
+OrProblem<> set_networks(std::vector<Network>& target, std::string_view text) {
   constexpr std::string_view kForm = "must be networks such as 10.0.0.0/8 or fd00::/8, or addresses";
   std::vector<Network> networks;
   while (!text.empty()) {
@@ -153,41 +154,41 @@ std::string set_networks(std::vector<Network>& target, std::string_view text) {
     const std::string_view bits = part.find(':') == std::string_view::npos ? "/32" : "/128";
     const bool is_address = part.find('/') == std::string_view::npos;
     const auto network = parse_network(is_address ? std::string(part).append(bits) : std::string(part));
-    if (!network) return std::string(kForm);
+    if (!network) return Problem{std::string(kForm)};
     networks.push_back(*network);
   }
-  if (networks.empty()) return std::string(kForm);
+  if (networks.empty()) return Problem{std::string(kForm)};
   target.insert(target.end(), networks.begin(), networks.end());
   return {};
 }
 
-std::string set_file_mode(uint32_t& target, std::string_view text) {
+OrProblem<> set_file_mode(uint32_t& target, std::string_view text) {
   uint32_t mode = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
   if (text.size() != 4 || text[0] != '0' || error != std::errc() || end != text.data() + text.size())
-    return "must be an octal mode such as 0660";
+    return Problem{"must be an octal mode such as 0660"};
   target = mode;
   return {};
 }
 
-std::string set_address(Address& target, std::string_view text, AddressUse use) {
+OrProblem<> set_address(Address& target, std::string_view text, AddressUse use) {
   constexpr std::string_view kUnixPrefix = "unix:";
   if (use == AddressUse::kListen && text.starts_with(kUnixPrefix))
     return set_socket_path(target, text.substr(kUnixPrefix.size()));
 
   std::string form(address_form(use));
   const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return form;
+  if (colon == std::string_view::npos) return Problem{form};
   std::string_view host = text.substr(0, colon);
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
   if (bracketed) host = host.substr(1, host.size() - 2);
   const bool has_colon = host.find(':') != std::string_view::npos;
-  if (!is_host(host) || has_colon != bracketed) return form;
+  if (!is_host(host) || has_colon != bracketed) return Problem{form};
 
   const std::optional<uint16_t> port = parse_number<uint16_t>(text.substr(colon + 1));
   const uint16_t min_port = use == AddressUse::kConnect ? 1 : 0;
   if (!port || *port < min_port)
-    return form + " with a port between " + std::to_string(min_port) + " and 65535";
+    return Problem{form + " with a port between " + std::to_string(min_port) + " and 65535"};
   target = Address{.host = std::string(host), .port = *port};
   return {};
 }

@@ -1,5 +1,5 @@
-// Texts of configuration values to values. What says "problem" is empty, or a text that goes behind the
-// setting's name: "must be between 1 and 86400".
+// Texts of configuration values to values. A problem's text goes behind the setting's name: "must be between
+// 1 and 86400".
 #pragma once
 
 #include <array>
@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/base/or_problem.h"
 #include "proxy/config/config.h"
 
 namespace causeway::proxy {
@@ -70,46 +71,46 @@ std::optional<size_t> find_choice(std::string_view text, std::span<const std::st
 std::string must_be_one_of(std::span<const std::string_view> names);
 
 template <class Enum>
-std::string set_choice(Enum& target, std::string_view text) {
+OrProblem<> set_choice(Enum& target, std::string_view text) {
   constexpr std::span<const std::string_view> kNames = ChoiceNames<Enum>::kNames;
   const std::optional<size_t> index = find_choice(text, kNames);
-  if (!index) return must_be_one_of(kNames);
+  if (!index) return Problem{must_be_one_of(kNames)};
   target = static_cast<Enum>(*index);
   return {};
 }
 
-std::string set_read_consistency(consistency::ReadConsistency& target, std::string_view text);
+OrProblem<> set_read_consistency(consistency::ReadConsistency& target, std::string_view text);
 
 // A whole number within the bounds.
-std::string set_number(uint32_t& target, std::string_view text, uint32_t min, uint32_t max);
+OrProblem<> set_number(uint32_t& target, std::string_view text, uint32_t min, uint32_t max);
 
-std::string set_duration(std::chrono::milliseconds& target, std::string_view text,
+OrProblem<> set_duration(std::chrono::milliseconds& target, std::string_view text,
                          std::chrono::milliseconds min, std::chrono::milliseconds max);
 
 // A number of bytes, with one of the units KiB, MiB, GiB or without.
-std::string set_bytes(uint64_t& target, std::string_view text, uint64_t min, uint64_t max);
+OrProblem<> set_bytes(uint64_t& target, std::string_view text, uint64_t min, uint64_t max);
 
 // Any text, or one that is not empty.
-std::string set_text(std::string& target, std::string_view text);
-std::string set_name(std::string& target, std::string_view text);
+OrProblem<> set_text(std::string& target, std::string_view text);
+OrProblem<> set_name(std::string& target, std::string_view text);
 
 // As set_text().
-std::string set_secret(protocol::SecretBytes& target, std::string_view text);
+OrProblem<> set_secret(protocol::SecretBytes& target, std::string_view text);
 
 // "true" or "false".
-std::string set_flag(bool& target, std::string_view text);
+OrProblem<> set_flag(bool& target, std::string_view text);
 
 // Networks ("10.0.0.0/8") and addresses, separated by spaces; adds nothing if one of them is none.
-std::string set_networks(std::vector<Network>& target, std::string_view text);
+OrProblem<> set_networks(std::vector<Network>& target, std::string_view text);
 
 // Of a file, in octal with its leading 0: "0660".
-std::string set_file_mode(uint32_t& target, std::string_view text);
+OrProblem<> set_file_mode(uint32_t& target, std::string_view text);
 
 enum class AddressUse : uint8_t {
   kListen,     // host:port, port 0 too, or unix:/path
   kListenTcp,  // host:port, port 0 too
   kConnect,    // host:port
 };
-std::string set_address(Address& target, std::string_view text, AddressUse use);
+OrProblem<> set_address(Address& target, std::string_view text, AddressUse use);
 
 }  // namespace causeway::proxy

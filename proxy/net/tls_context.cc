@@ -19,15 +19,14 @@ namespace {
 namespace ssl = boost::asio::ssl;
 
 // The system's own reason if the file cannot be opened, else OpenSSL's, which is about its contents.
-std::string describe(std::string_view setting, const std::string& file,
-                     const boost::system::error_code& error) {
+Problem describe(std::string_view setting, const std::string& file, const boost::system::error_code& error) {
   std::string reason = error.message();
   if (std::FILE* opened = std::fopen(file.c_str(), "re")) {
     std::fclose(opened);
   } else {
     reason = std::generic_category().message(errno);
   }
-  return std::string(setting) + ": " + file + ": " + reason;
+  return {std::string(setting) + ": " + file + ": " + reason};
 }
 
 void set_versions(ssl::context& context, TlsVersion min_version) {
@@ -46,8 +45,7 @@ bool is_key_of_another(const boost::system::error_code& error) {
           ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH);
 }
 
-// Empty, or what is wrong.
-std::string load_certificate(ssl::context& context, const std::string& section,
+OrProblem<> load_certificate(ssl::context& context, const std::string& section,
                              const std::string& certificate, const std::string& key) {
   boost::system::error_code error;
   context.use_certificate_chain_file(certificate, error);
@@ -55,14 +53,17 @@ std::string load_certificate(ssl::context& context, const std::string& section,
   // A key that asks for a pass phrase must not make the process wait at a terminal.
   context.set_password_callback([](size_t, ssl::context::password_purpose) { return std::string(); }, error);
   context.use_private_key_file(key, ssl::context::pem, error);
-  if (is_key_of_another(error)) return section + ".key: " + key + ": is not the key of " + certificate;
-  return error ? describe(section + ".key", key, error) : std::string();
+  if (is_key_of_another(error))
+    return Problem{section + ".key: " + key + ": is not the key of " + certificate};
+  if (error) return describe(section + ".key", key, error);
+  return {};
 }
 
-std::string load_ca(ssl::context& context, const std::string& section, const std::string& ca) {
+OrProblem<> load_ca(ssl::context& context, const std::string& section, const std::string& ca) {
   boost::system::error_code error;
   context.load_verify_file(ca, error);
-  return error ? describe(section + ".ca", ca, error) : std::string();
+  if (error) return describe(section + ".ca", ca, error);
+  return {};
 }
 
 // What the macro SSL_set_tlsext_host_name() does, without its C cast.
@@ -72,23 +73,21 @@ bool send_server_name(SSL* ssl, std::string host) {
 
 }  // namespace
 
-TlsContextResult make_client_tls_context(const TlsConfig& config) {
+OrProblem<TlsContext> make_client_tls_context(const TlsConfig& config) {
   if (config.mode == TlsMode::kDisabled) return TlsContext();
   ERR_clear_error();
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   set_versions(*context, config.min_version);
 
-  std::string problem;
   if (!config.certificate.empty()) {
-    problem = load_certificate(*context, "tls", config.certificate, config.key);
+    const OrProblem<> loaded = load_certificate(*context, "tls", config.certificate, config.key);
+    if (!loaded) return loaded.error();
   } else if (!use_generated_certificate(context->native_handle())) {
-    problem = "tls: no certificate could be made: " + openssl_error();
+    return Problem{"tls: no certificate could be made: " + openssl_error()};
   }
-  if (!problem.empty()) return problem;
 
   if (!config.ca.empty()) {
-    problem = load_ca(*context, "tls", config.ca);
-    if (!problem.empty()) return problem;
+    if (const OrProblem<> loaded = load_ca(*context, "tls", config.ca); !loaded) return loaded.error();
     const bool required = config.client_certificate == ClientCertificate::kRequired;
     context->set_verify_mode(required ? ssl::verify_peer | ssl::verify_fail_if_no_peer_cert
                                       : ssl::verify_peer);
@@ -101,23 +100,23 @@ TlsContextResult make_client_tls_context(const TlsConfig& config) {
   return context;
 }
 
-TlsContextResult make_server_tls_context(const ServerTlsConfig& config) {
+OrProblem<TlsContext> make_server_tls_context(const ServerTlsConfig& config) {
   if (config.mode == TlsMode::kDisabled) return TlsContext();
   ERR_clear_error();
   auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
   set_versions(*context, config.min_version);
 
-  std::string problem;
+  OrProblem<> loaded;
   if (!config.certificate.empty())
-    problem = load_certificate(*context, "server_tls", config.certificate, config.key);
-  if (problem.empty() && !config.ca.empty()) problem = load_ca(*context, "server_tls", config.ca);
-  if (!problem.empty()) return problem;
+    loaded = load_certificate(*context, "server_tls", config.certificate, config.key);
+  if (loaded && !config.ca.empty()) loaded = load_ca(*context, "server_tls", config.ca);
+  if (!loaded) return loaded.error();
 
   const bool verifies = verifies_certificate(config.mode);
   if (verifies && config.ca.empty()) {
     boost::system::error_code error;
     context->set_default_verify_paths(error);
-    if (error) return "server_tls.ca: the system's authorities cannot be read: " + error.message();
+    if (error) return Problem{"server_tls.ca: the system's authorities cannot be read: " + error.message()};
   }
   context->set_verify_mode(verifies ? ssl::verify_peer : ssl::verify_none);
   return context;

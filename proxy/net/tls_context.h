@@ -8,8 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <variant>
 
+#include "proxy/base/or_problem.h"
 #include "proxy/config/config.h"
 
 namespace causeway::proxy {
@@ -18,16 +18,13 @@ namespace causeway::proxy {
 // the mode is kDisabled.
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 
-// A context, or a message that names the file and what is wrong with it.
-using TlsContextResult = std::variant<TlsContext, std::string>;
+// Towards clients. A problem names the file and what is wrong with it. Without a configured certificate one
+// is made, in memory: EC P-256, CN "Causeway auto-generated".
+OrProblem<TlsContext> make_client_tls_context(const TlsConfig& config);
 
-// Towards clients. Without a configured certificate one is made, in memory: EC P-256, CN "Causeway
-// auto-generated".
-TlsContextResult make_client_tls_context(const TlsConfig& config);
-
-// Towards servers. The name in a server's certificate is not checked by the context but by the connection:
-// prepare_server_tls().
-TlsContextResult make_server_tls_context(const ServerTlsConfig& config);
+// Towards servers; problems likewise. The name in a server's certificate is not checked by the context but by
+// the connection: prepare_server_tls().
+OrProblem<TlsContext> make_server_tls_context(const ServerTlsConfig& config);
 
 // What went wrong in a handshake: OpenSSL's word, and why the peer's certificate was not accepted, if that is
 // the reason.

@@ -7,14 +7,13 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace causeway::test {
 namespace {
 
-proxy::TlsContext made(proxy::TlsContextResult result) {
-  if (const auto* problem = std::get_if<std::string>(&result)) throw std::runtime_error(*problem);
-  return std::get<proxy::TlsContext>(std::move(result));
+proxy::TlsContext made(const proxy::OrProblem<proxy::TlsContext>& result) {
+  if (!result) throw std::runtime_error(result.error().text);
+  return *result;
 }
 
 }  // namespace

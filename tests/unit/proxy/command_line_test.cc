@@ -23,8 +23,7 @@ Outcome run(std::vector<const char*> args) {
   std::ostringstream err;
   auto request = parse_command_line(
       args, [](const std::string&) { return std::nullopt; },
-      [](const std::string& path) { return ConfigError{.where = path, .message = "no files here"}; }, out,
-      err);
+      [](const std::string&) -> OrProblem<std::string> { return Problem{"no files here"}; }, out, err);
   return {.request = std::move(request), .out = out.str(), .err = err.str()};
 }
 

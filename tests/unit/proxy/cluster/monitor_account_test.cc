@@ -6,7 +6,7 @@ namespace causeway::proxy {
 namespace {
 
 using protocol::SecretBytes;
-using ReadResult = boost::system::result<SecretBytes, std::string>;
+using ReadResult = OrProblem<SecretBytes>;
 
 SecretBytes secret(std::string_view text) {
   return SecretBytes(text);
@@ -27,7 +27,7 @@ TEST(MonitorAccount, ReadsItsPasswordAgain) {
 TEST(MonitorAccount, KeepsItsPasswordWhereTheFileCannotBeRead) {
   MonitorAccount account("m", secret("old"),
                          []() -> ReadResult { return ReadResult(boost::system::in_place_error, "gone"); });
-  EXPECT_EQ(account.read_again().error(), "gone");
+  EXPECT_EQ(account.read_again().error().text, "gone");
   EXPECT_EQ(account.credentials()->clear_password.text(), "old");
   MonitorAccount fixed("m", secret("old"));
   EXPECT_FALSE(*fixed.read_again());

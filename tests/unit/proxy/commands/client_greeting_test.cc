@@ -69,7 +69,7 @@ TEST_F(ClientGreeting, OffersCompressionAndTlsByItself) {
   EXPECT_TRUE(protocol::has(greeting().capabilities, capability::kCompress));
   EXPECT_TRUE(protocol::has(greeting().capabilities, capability::kZstdCompression));
   EXPECT_FALSE(protocol::has(greeting().capabilities, capability::kSsl));
-  harness_.shard().set_tls(std::get<proxy::TlsContext>(proxy::make_client_tls_context({})), nullptr);
+  harness_.shard().set_tls(*proxy::make_client_tls_context({}), nullptr);
   EXPECT_TRUE(protocol::has(greeting().capabilities, capability::kSsl));
 }
 

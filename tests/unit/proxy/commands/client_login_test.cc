@@ -158,7 +158,7 @@ TEST(ClientLogin, ThatBeginsTlsAndDoesNotGoOnWithItEnds) {
   for (const bool offered : {true, false}) {
     Harness harness;
     if (offered)
-      harness.shard().set_tls(std::get<proxy::TlsContext>(proxy::make_client_tls_context({})), nullptr);
+      harness.shard().set_tls(*proxy::make_client_tls_context({}), nullptr);
     const auto client = harness.connect();
     client->send_raw(packet_of(request, 1));
     client->send_raw(protocol::as_bytes("GET / HTTP/1.1\r\n\r\n"));

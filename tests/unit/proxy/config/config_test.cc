@@ -28,27 +28,27 @@ struct Inputs {
           const auto found = environment.find(name);
           return found == environment.end() ? std::nullopt : std::optional(found->second);
         },
-        [this](const std::string& path) -> FileContents {
+        [this](const std::string& path) -> OrProblem<std::string> {
           const auto found = files.find(path);
-          if (found == files.end()) return ConfigError{.where = path, .message = "cannot be read: gone"};
-          return found->second;
+          if (found == files.end()) return Problem{"cannot be read: gone"};
+          return OrProblem<std::string>(boost::system::in_place_value, found->second);
         });
   }
 
   Config config() const {
     ConfigResult result = load();
-    if (const auto* errors = std::get_if<ConfigErrors>(&result)) {
-      ADD_FAILURE() << to_string(errors->front());
+    if (!result) {
+      ADD_FAILURE() << to_string(result.error().front());
       return {};
     }
-    return std::get<Config>(std::move(result));
+    return *std::move(result);
   }
 
   std::vector<std::string> errors() const {
     std::vector<std::string> texts;
     const ConfigResult result = load();
-    if (const auto* errors = std::get_if<ConfigErrors>(&result)) {
-      for (const ConfigError& error : *errors)
+    if (!result) {
+      for (const ConfigError& error : result.error())
         texts.push_back(to_string(error));
     }
     return texts;
@@ -399,13 +399,13 @@ TEST(Address, OfEveryFormPrintsAsItWasRead) {
   for (const char* text :
        {"db-1.example.com:3306", "10.0.0.1:1", "[fe80::1%eth0]:65535", "unix:/run/x.sock"}) {
     Address address;
-    EXPECT_EQ(set_address(address, text, AddressUse::kListen), "") << text;
+    EXPECT_TRUE(set_address(address, text, AddressUse::kListen)) << text;
     EXPECT_EQ(to_string(address), text);
   }
   for (const char* text : {"", ":", ":1", "h:", "h:65536", "h:-1", "h:1x", "::1:3306", "[::1]", "[]:1",
                            "[h]:1", "h h:1", "unix:", "h:1:2"}) {
     Address address;
-    EXPECT_NE(set_address(address, text, AddressUse::kListen), "") << text;
+    EXPECT_FALSE(set_address(address, text, AddressUse::kListen)) << text;
   }
 }
 

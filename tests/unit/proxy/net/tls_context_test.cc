@@ -19,17 +19,14 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-TlsContext context_of(TlsContextResult result) {
-  if (const auto* problem = std::get_if<std::string>(&result)) {
-    ADD_FAILURE() << *problem;
-    return nullptr;
-  }
-  return std::get<TlsContext>(std::move(result));
+TlsContext context_of(const OrProblem<TlsContext>& result) {
+  if (result) return *result;
+  ADD_FAILURE() << result.error().text;
+  return nullptr;
 }
 
-std::string problem_of(const TlsContextResult& result) {
-  const auto* problem = std::get_if<std::string>(&result);
-  return problem != nullptr ? *problem : "no problem";
+std::string problem_of(const OrProblem<TlsContext>& result) {
+  return result ? "no problem" : result.error().text;
 }
 
 using Connection = std::unique_ptr<SSL, decltype(&SSL_free)>;
