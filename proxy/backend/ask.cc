@@ -36,6 +36,13 @@ bool begins_with(Bytes payload, uint8_t byte) {
   return !payload.empty() && payload[0] == byte;
 }
 
+Awaitable<Answer<void>> send_query(BackendConnection& connection, std::string_view sql) {
+  connection.out.clear();
+  protocol::append_command(connection.out, protocol::Command::kQuery, sql, connection.capabilities);
+  const Answer<void> sent = co_await send_commands(connection, connection.out);
+  co_return sent;
+}
+
 // The packets of one answer, in order.
 class AnswerReader {
  public:
@@ -49,10 +56,11 @@ class AnswerReader {
     for (;;) {
       ErrorCode error;
       const PacketView packet = co_await read_packet(connection_.stream, in_, max_packet_bytes_, error);
-      if (error) co_return lost(error.message(), next_sequence_id_ > 1);
+      if (error) co_return lost(error.message(), answered_);
       if (packet.sequence_id != next_sequence_id_)
         co_return lost(make_error_code(protocol::ProtocolError::kSequence).message(), true);
       ++next_sequence_id_;
+      answered_ = true;
       if (!begins_with(packet.payload, protocol::kErrHeader)) co_return packet.payload;
       if (!is_progress(packet.payload)) co_return refused(packet.payload);
     }
@@ -69,6 +77,7 @@ class AnswerReader {
   size_t max_packet_bytes_;
   protocol::Buffer in_;
   uint8_t next_sequence_id_ = 1;
+  bool answered_ = false;
 };
 
 struct RowHead {
@@ -143,27 +152,41 @@ Awaitable<Answer<void>> send_commands(BackendConnection& connection, const proto
   co_return Answer<void>();
 }
 
-Awaitable<Answer<AskedRow>> read_row(BackendConnection& connection, RowLimits limits) {
+Awaitable<Answer<std::vector<protocol::FieldType>>> read_rows(BackendConnection& connection, RowLimits limits,
+                                                              const TakeRow& take) {
   AnswerReader reader(connection, limits.max_packet_bytes);
   const Answer<Bytes> first = co_await reader.next();
   if (!first) co_return first.error();
   const std::optional<RowHead> head = parse_head(*first, reader.capabilities());
   if (!head || (limits.columns != 0 && limits.columns != head->columns)) co_return malformed();
-  AskedRow asked;
+  std::vector<protocol::FieldType> types;
   if (head->definitions_follow) {
-    Answer<std::vector<protocol::FieldType>> types = co_await read_definitions(reader, head->columns);
-    if (!types) co_return types.error();
-    asked.types = std::move(*types);
+    Answer<std::vector<protocol::FieldType>> definitions = co_await read_definitions(reader, head->columns);
+    if (!definitions) co_return definitions.error();
+    types = std::move(*definitions);
   }
-  const Answer<Bytes> row = co_await reader.next();
-  if (!row) co_return row.error();
-  const auto values = protocol::parse_text_row(*row, head->columns);
-  if (!values || is_end_of_rows(*row)) co_return malformed();
-  for (const protocol::TextValue& value : *values)
-    asked.values.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
-  const Answer<Bytes> end = co_await reader.next();
-  if (!end) co_return end.error();
-  if (!is_end_of_rows(*end)) co_return malformed();
+  for (;;) {
+    const Answer<Bytes> row = co_await reader.next();
+    if (!row) co_return row.error();
+    if (is_end_of_rows(*row)) co_return types;
+    const auto values = protocol::parse_text_row(*row, head->columns);
+    if (!values) co_return malformed();
+    take(*values);
+  }
+}
+
+Awaitable<Answer<AskedRow>> read_row(BackendConnection& connection, RowLimits limits) {
+  AskedRow asked;
+  size_t rows = 0;
+  const TakeRow take = [&](std::span<const protocol::TextValue> values) {
+    if (++rows > 1) return;
+    for (const protocol::TextValue& value : values)
+      asked.values.push_back(value ? std::optional<std::string>(*value) : std::nullopt);
+  };
+  Answer<std::vector<protocol::FieldType>> types = co_await read_rows(connection, limits, take);
+  if (!types) co_return types.error();
+  if (rows != 1) co_return malformed();
+  asked.types = std::move(*types);
   co_return asked;
 }
 
@@ -179,19 +202,24 @@ Awaitable<Answer<AskedOk>> read_ok(BackendConnection& connection, size_t max_pac
 }
 
 Awaitable<Answer<AskedRow>> ask_row(BackendConnection& connection, std::string_view sql, RowLimits limits) {
-  connection.out.clear();
-  protocol::append_command(connection.out, protocol::Command::kQuery, sql, connection.capabilities);
-  const Answer<void> sent = co_await send_commands(connection, connection.out);
+  const Answer<void> sent = co_await send_query(connection, sql);
   if (!sent) co_return sent.error();
   Answer<AskedRow> answer = co_await read_row(connection, limits);
   co_return answer;
 }
 
+Awaitable<Answer<void>> ask_rows(BackendConnection& connection, std::string_view sql, RowLimits limits,
+                                 const TakeRow& take) {
+  const Answer<void> sent = co_await send_query(connection, sql);
+  if (!sent) co_return sent.error();
+  const Answer<std::vector<protocol::FieldType>> answer = co_await read_rows(connection, limits, take);
+  if (!answer) co_return answer.error();
+  co_return Answer<void>();
+}
+
 Awaitable<Answer<AskedOk>> ask_ok(BackendConnection& connection, std::string_view sql,
                                   size_t max_packet_bytes) {
-  connection.out.clear();
-  protocol::append_command(connection.out, protocol::Command::kQuery, sql, connection.capabilities);
-  const Answer<void> sent = co_await send_commands(connection, connection.out);
+  const Answer<void> sent = co_await send_query(connection, sql);
   if (!sent) co_return sent.error();
   Answer<AskedOk> answer = co_await read_ok(connection, max_packet_bytes);
   co_return answer;

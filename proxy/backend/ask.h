@@ -4,7 +4,9 @@
 #include <boost/system/result.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "protocol/binary_value.h"
 #include "protocol/command.h"
 #include "protocol/ok_packet.h"
+#include "protocol/text_resultset.h"
 #include "proxy/backend/backend_connection.h"
 #include "proxy/backend/in_flight.h"
 #include "proxy/net/io.h"
@@ -66,12 +69,19 @@ Awaitable<Answer<void>> send_commands(BackendConnection& connection, const proto
 // The answer to a text statement that is one row.
 Awaitable<Answer<AskedRow>> read_row(BackendConnection& connection, RowLimits limits);
 
+// The answer to a text statement whose rows are taken as they come. The values are valid during the call.
+using TakeRow = std::function<void(std::span<const protocol::TextValue>)>;
+Awaitable<Answer<std::vector<protocol::FieldType>>> read_rows(BackendConnection& connection, RowLimits limits,
+                                                              const TakeRow& take);
+
 // The answer to a command that is an OK packet, or an EOF packet in its place.
 Awaitable<Answer<AskedOk>> read_ok(BackendConnection& connection,
                                    size_t max_packet_bytes = kMaxLoginPayloadBytes);
 
 // Sends the one and reads the other. Texts stay valid until the answer has come.
 Awaitable<Answer<AskedRow>> ask_row(BackendConnection& connection, std::string_view sql, RowLimits limits);
+Awaitable<Answer<void>> ask_rows(BackendConnection& connection, std::string_view sql, RowLimits limits,
+                                 const TakeRow& take);
 Awaitable<Answer<AskedOk>> ask_ok(BackendConnection& connection, std::string_view sql,
                                   size_t max_packet_bytes = kMaxLoginPayloadBytes);
 

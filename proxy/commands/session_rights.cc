@@ -4,57 +4,33 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "protocol/command.h"
-#include "protocol/err_packet.h"
 #include "protocol/text_resultset.h"
+#include "proxy/backend/ask.h"
 #include "proxy/backend/backend_connector.h"
 #include "proxy/backend/cancel_after.h"
 #include "proxy/backend/server_kill.h"
 #include "proxy/backend/shard.h"
-#include "proxy/net/packet_io.h"
 #include "proxy/session/client_session.h"
 
 namespace causeway::proxy {
 namespace {
 
-constexpr size_t kMaxGrantBytes = size_t{1} << 20;
+constexpr RowLimits kGrantLimits{.columns = 1, .max_packet_bytes = size_t{1} << 20};
 
-bool is_first_byte(const PacketView& packet, uint8_t byte) {
-  return !packet.payload.empty() && packet.payload[0] == byte;
-}
-
-bool is_end_of_rows(const PacketView& packet) {
-  constexpr uint8_t kEof = 0xfe;
-  constexpr size_t kMaxEofBytes = 9;
-  return is_first_byte(packet, kEof) && packet.payload.size() < kMaxEofBytes;
-}
-
-// Of SHOW GRANTS: one column, of which the rows are added up as they come. Nothing if it is refused or cut.
+// Of SHOW GRANTS: the rows are added up as they come. Nothing if it is refused or cut.
 Awaitable<std::optional<AccountRights>> read_grants(BackendConnection& connection) {
-  protocol::Buffer out;
-  protocol::append_command(out, protocol::Command::kQuery, "SHOW GRANTS", connection.capabilities);
-  ErrorCode error;
-  co_await connection.stream.write_all(out, {}, error);
-  if (error) co_return std::nullopt;
   AccountRights rights;
-  protocol::Buffer in;
-  bool in_rows = false;
-  for (;;) {
-    const PacketView packet = co_await read_packet(connection.stream, in, kMaxGrantBytes, error);
-    if (error || is_first_byte(packet, protocol::kErrHeader)) co_return std::nullopt;
-    if (is_end_of_rows(packet)) {
-      if (in_rows) co_return rights;
-      in_rows = true;
-    } else if (in_rows) {
-      const auto row = protocol::parse_text_row(packet.payload, 1);
-      if (!row) co_return std::nullopt;
-      add_rights_of_grant(rights, row->front().value_or(""));
-    }
-  }
+  const TakeRow take = [&](std::span<const protocol::TextValue> row) {
+    add_rights_of_grant(rights, row.front().value_or(""));
+  };
+  const Answer<void> answer = co_await ask_rows(connection, "SHOW GRANTS", kGrantLimits, take);
+  if (!answer) co_return std::nullopt;
+  co_return rights;
 }
 
 Awaitable<std::optional<AccountRights>> ask_a_server(Shard& shard, AccountLogin login) {

@@ -45,6 +45,13 @@ class Sent {
   Answer<AskedRow> row(size_t columns) {
     return harness_.run(read_row(*connection_, RowLimits{.columns = columns}));
   }
+  // The first column of each row.
+  Answer<std::vector<protocol::FieldType>> rows(std::vector<std::string>& taken) {
+    const TakeRow take = [&](std::span<const protocol::TextValue> row) {
+      taken.emplace_back(row.front().value_or("NULL"));
+    };
+    return harness_.run(read_rows(*connection_, RowLimits{.columns = 1}, take));
+  }
   Answer<AskedOk> ok() { return harness_.run(read_ok(*connection_)); }
 
  private:
@@ -91,6 +98,27 @@ TEST_P(AskTest, ARowHasValuesAndTypes) {
 TEST_P(AskTest, ManyColumnsAreOneRowToo) {
   const std::vector<protocol::TextValue> values(600, "x");
   EXPECT_TRUE(Sent(rows_of({values}, 600, GetParam()), GetParam()).row(0)) << "sequence ids begin anew";
+}
+
+TEST_P(AskTest, RowsAreTakenAsTheyCome) {
+  std::vector<std::string> taken;
+  const auto types = Sent(rows_of({{"a"}, {std::nullopt}, {"c"}}, 1, GetParam()), GetParam()).rows(taken);
+  ASSERT_TRUE(types) << types.error().reason;
+  EXPECT_EQ(*types, std::vector(1, protocol::FieldType::kLongLong));
+  EXPECT_EQ(taken, (std::vector<std::string>{"a", "NULL", "c"}));
+  taken.clear();
+  EXPECT_TRUE(Sent(rows_of({}, 1, GetParam()), GetParam()).rows(taken));
+  EXPECT_TRUE(taken.empty());
+}
+
+TEST_P(AskTest, RowsThatAreCutAreNoAnswerHoweverManyCame) {
+  protocol::Buffer many = rows_of(std::vector<std::vector<protocol::TextValue>>(600, {"x"}), 1, GetParam());
+  many.pop_back();
+  std::vector<std::string> taken;
+  const auto types = Sent(many, GetParam()).rows(taken);
+  EXPECT_EQ(lost_because(types), "End of file");
+  EXPECT_TRUE(types.error().answered);
+  EXPECT_EQ(taken.size(), 600U);
 }
 
 TEST_P(AskTest, OtherThanOneRowIsNoAnswer) {
