@@ -270,15 +270,4 @@ void GtidSet::add(const GtidSet& other) {
   std::inplace_merge(sources_.begin(), middle, sources_.end(), key_less);
 }
 
-void GtidSet::add_one(const Uuid& uuid, std::string_view tag, uint64_t number) {
-  auto place = sources_.begin();
-  while (place != sources_.end() && std::is_lt(compare_keys(*place, uuid, tag)))
-    ++place;
-  if (place == sources_.end() || std::is_gt(compare_keys(*place, uuid, tag))) {
-    sources_.insert(place, GtidSource{uuid, std::string(tag), {{number, number}}});
-  } else {
-    unite(place->intervals, Intervals{{number, number}});
-  }
-}
-
 }  // namespace causeway::consistency

@@ -63,9 +63,6 @@ class GtidSet {
   // Union. Time is linear in both sizes.
   void add(const GtidSet& other);
 
-  // Adds one transaction. `tag` is a valid lower-case tag or empty, `number` is 1..kMaxGtidNumber.
-  void add_one(const Uuid& uuid, std::string_view tag, uint64_t number);
-
   friend bool operator==(const GtidSet&, const GtidSet&) = default;
 
  private:

@@ -211,17 +211,6 @@ std::optional<SetAssignment> SetReader::next() {
   return assignment;
 }
 
-std::vector<SetAssignment> parse_set(std::string_view sql, const LexMode& mode) {
-  std::vector<SetAssignment> assignments;
-  SetReader reader(sql, mode);
-  while (assignments.size() < kMaxSetAssignments) {
-    const std::optional<SetAssignment> assignment = reader.next();
-    if (!assignment) break;
-    assignments.push_back(*assignment);
-  }
-  return assignments;
-}
-
 bool is_transaction_characteristic(std::string_view name) {
   constexpr std::array<std::string_view, 4> kNames = {"transaction_isolation", "tx_isolation",
                                                       "transaction_read_only", "tx_read_only"};

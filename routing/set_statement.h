@@ -81,10 +81,6 @@ class SetReader {
   std::string_view after_for_;
 };
 
-// All assignments of a SET statement, at most kMaxSetAssignments.
-inline constexpr size_t kMaxSetAssignments = 1000;
-std::vector<SetAssignment> parse_set(std::string_view sql, const LexMode& mode);
-
 // The same SET in a form of which servers report everything (README.md, "Session variables"); empty if they
 // do of `sql` as it is. What MariaDB does not report is said with its scope, @@session.x; the collation that
 // SET CHARACTER SET leaves behind is assigned once more.

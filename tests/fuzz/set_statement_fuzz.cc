@@ -17,7 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const LexMode mode = lex_mode_of_byte(data[0]);
   const std::string_view sql(reinterpret_cast<const char*>(data) + 1, size - 1);
   const char* behind = sql.data();
-  for (const SetAssignment& assignment : parse_set(sql, mode)) {
+  SetReader reader(sql, mode);
+  while (const auto read = reader.next()) {
+    const SetAssignment& assignment = *read;
     const char* const end = assignment.span.data() + assignment.span.size();
     if (assignment.span.data() < behind || end > sql.data() + sql.size()) std::abort();
     if (!assignment.value.empty() && (assignment.value.data() < assignment.span.data() ||
