@@ -131,7 +131,7 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   tell_end(*session);
   // Whatever the way out: nothing of the session may stay behind.
   for (BackendLease* lease : {&session->backends.writer, &session->backends.replica}) {
-    if (*lease) shard_.pool(lease->connection->node).close(*lease->connection);
+    if (*lease) shard_.pool(lease->connection->node).close(*lease->connection, CloseReason::kSessionEnds);
   }
   sessions_.list().erase(sessions_.list().iterator_to(*session));
 }
@@ -171,7 +171,7 @@ void Worker::leave_former_writers() {
                              session.state.pins.user_variables ||
                              session.state.pins.whole_session_on(routing::Target::kWriter) ||
                              session.state.prepared.cursors(routing::Target::kWriter) > 0;
-    if (lives_there) leave_former_writer(session);
+    if (lives_there) leave_former_writer(shard_, session.backends, session.id);
   }
 }
 

@@ -55,7 +55,7 @@ void BackendConnection::say_goodbye() {
 
 BackendPool::~BackendPool() {
   while (!connections_.empty())
-    close(*connections_.back());
+    close(*connections_.back(), CloseReason::kWorkerEnds);
 }
 
 PooledConnection BackendPool::take(BackendConnection& connection, BackendLease& lease) {
@@ -187,7 +187,7 @@ void BackendPool::abandon(BackendLease& lease) {
   if (connection == nullptr) return;
   if (connection->server.ran_init_connect) {
     connection->lease = nullptr;
-    return close(*connection);
+    return close(*connection, CloseReason::kInitConnect);
   }
   withdraw(*connection);
   connection->place.leased.end();
@@ -201,7 +201,8 @@ void BackendPool::abandon(BackendLease& lease) {
   if (budget_.has_waiters()) on_free_();
 }
 
-void BackendPool::close(BackendConnection& connection) {
+void BackendPool::close(BackendConnection& connection, CloseReason reason) {
+  on_close_(connection, reason);
   if (connection.lease != nullptr) connection.lease->connection = nullptr;
   withdraw(connection);
   const bool was_in_use = connection.in_use;
@@ -223,37 +224,38 @@ void BackendPool::close(BackendConnection& connection) {
 
 void BackendPool::close_idle() {
   while (!idle_.empty())
-    close(idle_.front());
+    close(idle_.front(), CloseReason::kServerGone);
 }
 
 void BackendPool::close_kept() {
   for (size_t i = connections_.size(); i > 0; --i) {
-    if (connections_[i - 1]->keep) close(*connections_[i - 1]);
+    if (connections_[i - 1]->keep) close(*connections_[i - 1], CloseReason::kServerGone);
   }
 }
 
 void BackendPool::close_idle_since(Clock::time_point before) {
   while (!idle_.empty() && idle_.front().idle_since < before)
-    close(idle_.front());
+    close(idle_.front(), CloseReason::kIdle);
 }
 
 void BackendPool::close_idle_of_other(uint64_t incarnation) {
   for (auto at = idle_.begin(); at != idle_.end();) {
     BackendConnection& connection = *at++;
-    if (!connection.keep && connection.server.incarnation != incarnation) close(connection);
+    if (!connection.keep && connection.server.incarnation != incarnation)
+      close(connection, CloseReason::kServerReplaced);
   }
 }
 
 bool BackendPool::shed_one() {
   if (idle_.empty()) return false;
-  close(idle_.front());
+  close(idle_.front(), CloseReason::kPlaceNeeded);
   return true;
 }
 
 bool BackendPool::shed_one_of(const std::string& user) {
   for (BackendConnection& connection : idle_) {
     if (connection.key->user != user) continue;
-    close(connection);
+    close(connection, CloseReason::kPlaceNeeded);
     return true;
   }
   return false;

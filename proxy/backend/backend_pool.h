@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/backend/backend_connection.h"
+#include "proxy/backend/close_reason.h"
 #include "proxy/backend/connection_budget.h"
 #include "proxy/backend/pooled_connection.h"
 #include "proxy/metrics/metrics.h"
@@ -53,10 +54,12 @@ enum class SchemaUse : uint8_t {
 // for those that close several, which take as long as they close.
 class BackendPool {
  public:
+  using OnClose = std::function<void(const BackendConnection&, CloseReason)>;
+
   // The budget and the metrics outlive the pool. `on_free` is called when a connection or a place in the
-  // budget became free while somebody waits.
-  BackendPool(ConnectionBudget& budget, NodeMetrics& metrics, std::function<void()> on_free)
-      : budget_(budget), metrics_(metrics), on_free_(std::move(on_free)) {}
+  // budget became free while somebody waits, `on_close` for each connection while it is closed.
+  BackendPool(ConnectionBudget& budget, NodeMetrics& metrics, std::function<void()> on_free, OnClose on_close)
+      : budget_(budget), metrics_(metrics), on_free_(std::move(on_free)), on_close_(std::move(on_close)) {}
   ~BackendPool();
   BackendPool(const BackendPool&) = delete;
   BackendPool& operator=(const BackendPool&) = delete;
@@ -88,9 +91,9 @@ class BackendPool {
   void abandon(BackendLease& lease);
 
   // Closes it, in use or not; its lease loses it.
-  void close(BackendConnection& connection);
+  void close(BackendConnection& connection, CloseReason reason);
 
-  // Closes the idle ones that may be given away; those that may not.
+  // The server is gone. Closes the idle ones that may be given away; those that may not.
   void close_idle();
   void close_kept();
   void close_idle_since(Clock::time_point before);
@@ -123,6 +126,7 @@ class BackendPool {
   ConnectionBudget& budget_;
   NodeMetrics& metrics_;
   std::function<void()> on_free_;
+  OnClose on_close_;
   std::vector<std::unique_ptr<BackendConnection>> connections_;
   std::unordered_map<PoolKey, PoolGroup, KeyHash> groups_;
   ConnectionList<&BackendConnection::idle_hook> idle_;  // that may be given away, longest idle first

@@ -159,7 +159,7 @@ std::optional<AcquireResult> take_idle(const LeaseSeeker& seeker, size_t node, B
     const bool is_current = state_lives_there || seeker.shard.cluster().is_current(*connection);
     if (is_current && connection->stream.is_quiet())
       return AcquireResult{.connection = std::move(connection)};
-    connection.close();
+    connection.close(is_current ? CloseReason::kNotQuiet : CloseReason::kServerReplaced);
     if (!state_lives_there) continue;
     return AcquireResult{.failure = AcquireResult::Failure::kStateLost,
                          .reason = "the server has closed the connection"};

@@ -11,7 +11,7 @@ PooledConnection::PooledConnection(BackendPool& pool, BackendConnection& connect
 
 PooledConnection& PooledConnection::operator=(PooledConnection&& other) noexcept {
   if (this == &other) return *this;
-  close();
+  close(CloseReason::kNotPutBack);
   take_from(other);
   return *this;
 }
@@ -26,8 +26,8 @@ void PooledConnection::put_back() {
   if (connection_ != nullptr) pool_->put_back(*connection_);
 }
 
-void PooledConnection::close() {
-  if (connection_ != nullptr) pool_->close(*connection_);
+void PooledConnection::close(CloseReason reason) {
+  if (connection_ != nullptr) pool_->close(*connection_, reason);
 }
 
 }  // namespace causeway::proxy

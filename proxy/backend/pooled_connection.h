@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "proxy/backend/close_reason.h"
+
 namespace causeway::proxy {
 
 class BackendPool;
@@ -20,7 +22,7 @@ class PooledConnection {
   PooledConnection& operator=(PooledConnection&& other) noexcept;
   PooledConnection(const PooledConnection&) = delete;
   PooledConnection& operator=(const PooledConnection&) = delete;
-  ~PooledConnection() { close(); }
+  ~PooledConnection() { close(CloseReason::kNotPutBack); }
 
   explicit operator bool() const { return connection_ != nullptr; }
   friend bool operator==(const PooledConnection& use, std::nullptr_t) { return use.connection_ == nullptr; }
@@ -34,7 +36,7 @@ class PooledConnection {
 
   // It is of no use any more, or something is left in it that only its end takes away. Nothing happens if the
   // use has ended.
-  void close();
+  void close(CloseReason reason);
 
  private:
   friend class BackendPool;

@@ -28,9 +28,22 @@ Shard::Shard(Services& services, size_t index, asio::io_context& io)
       unreachable_since_(services.config.nodes.size(), Clock::time_point::max()),
       random_(static_cast<unsigned>(index + 1)) {
   for (size_t node = 0; node < services.config.nodes.size(); ++node) {
-    pools_.push_back(std::make_unique<BackendPool>(services.budgets[node], metrics_.nodes[node],
-                                                   [this, node] { on_free(node); }));
+    pools_.push_back(std::make_unique<BackendPool>(
+        services.budgets[node], metrics_.nodes[node], [this, node] { on_free(node); },
+        [this](const BackendConnection& connection, CloseReason reason) {
+          tell_closed(connection, reason);
+        }));
   }
+}
+
+void Shard::tell_closed(const BackendConnection& connection, CloseReason reason) {
+  if (!logger().enabled(LogLevel::kDebug)) return;
+  const auto& nodes = cluster_.view().nodes;
+  logger().debug("a server connection is closed",
+                 {{"node", connection.node < nodes.size() ? nodes[connection.node].name : std::string()},
+                  {"thread_id", connection.server.thread_id},
+                  {"user", connection.key->user},
+                  {"reason", to_string(reason)}});
 }
 
 void Shard::start() {

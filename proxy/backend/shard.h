@@ -108,6 +108,7 @@ class Shard {
   void start();
 
  private:
+  void tell_closed(const BackendConnection& connection, CloseReason reason);
   void on_view_change();
   void give_up_on_dead_nodes(Clock::time_point now);
   void wake_waiting();

@@ -317,7 +317,7 @@ bool is_own_statement(const routing::Statement& statement) {
 }
 
 Awaitable<OwnStatement> apply_own_statement(ClientSession& session, const routing::Statement& statement) {
-  check_token(session);
+  check_token(session.shard, session.history);
   if (session.history.token().unknown()) co_await resolve_position(session);
   if (statement.cls == StatementClass::kSet) {
     OwnStatement own = co_await apply_set(session, statement);

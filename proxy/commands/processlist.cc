@@ -290,7 +290,7 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const ClientCom
   const ServerFlavor flavor = session.shard.cluster().view().flavor;
   const Columns all_columns = columns_of(flavor, statement.is_full);
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
-  protocol::StatusFlags flags = local_status(session);
+  protocol::StatusFlags flags = local_status(session.state);
   if (command.place.more_results_follow) flags |= protocol::status::kMoreResultsExist;
   const bool binary = command.prepared != nullptr;
   // Not the session's own buffer, which stays as large as it has ever been.

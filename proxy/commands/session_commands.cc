@@ -95,7 +95,7 @@ bool forgets_handshake_collation(const ClientSession& session) {
 
 // What the session has on servers is given up, and its state forgotten.
 void forget_state(ClientSession& session) {
-  give_back(session);
+  give_back(session.shard, session.state, session.backends, CloseReason::kSessionReset);
   const uint8_t collation = forgets_handshake_collation(session) ? 0 : session.identity.login.key->collation;
   session.state = SessionState::fresh(session.state, session.shard.cluster().view(),
                                       *session.listener.read_consistency, collation);

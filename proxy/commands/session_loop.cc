@@ -105,7 +105,8 @@ void count_session(ClientSession& session) {
 void give_up_idle_transaction(ClientSession& session) {
   Shard& shard = session.shard;
   if (session.backends.writer)
-    shard.pool(session.backends.writer.connection->node).close(*session.backends.writer.connection);
+    shard.pool(session.backends.writer.connection->node)
+        .close(*session.backends.writer.connection, CloseReason::kIdleTransaction);
   session.state.transaction.idle_for_too_long();
   count_session(session);
   shard.metrics().forwarding.errors_session_timeout.add();
@@ -258,7 +259,7 @@ Awaitable<void> run_client_session(ClientSession& session) {
     const EndReason reason = co_await answer_commands(session);
     session.end.because(reason);
   }
-  give_back(session);
+  give_back(session.shard, session.state, session.backends, CloseReason::kSessionEnds);
 }
 
 }  // namespace causeway::proxy

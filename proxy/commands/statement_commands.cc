@@ -112,7 +112,8 @@ Awaitable<bool> answer_prepared(ClientSession& session, const PreparedStatement&
     protocol::append_column_definition(out, {.name = "?"}, sequence_id++, session.client.capabilities);
   const bool with_eof = !protocol::has(session.client.capabilities, protocol::capability::kDeprecateEof);
   if (with_eof && statement.parameters > 0)
-    protocol::append_eof_packet(out, {.warnings = 0, .status_flags = local_status(session)}, sequence_id);
+    protocol::append_eof_packet(out, {.warnings = 0, .status_flags = local_status(session.state)},
+                                sequence_id);
   ErrorCode error;
   co_await session.client.stream.write_all(out, {}, error);
   session.state.last.local.prepared = true;

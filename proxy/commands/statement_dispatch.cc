@@ -256,7 +256,7 @@ Awaitable<void> end_on_replica(ClientSession& session) {
       session.state.carried.procedure_on_replica && session.state.transaction.is_on(Target::kReplica);
   PooledConnection connection = keeps ? pool.take_own(session.backends.replica) : PooledConnection();
   if (!connection) {
-    pool.close(*session.backends.replica.connection);
+    pool.close(*session.backends.replica.connection, CloseReason::kTransactionLeft);
     co_return;
   }
   const AskScope scope(session.waiter, session.backends.in_flight, *connection);

@@ -26,13 +26,12 @@ Awaitable<bool> send_answer(SessionParts session) {
 
 }  // namespace
 
-StatusFlags local_status(const SessionParts& session) {
-  StatusFlags flags = session.state.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
-  if (session.state.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
-  if (session.state.lex_mode.ansi_quotes && session.state.lex_mode.mariadb)
-    flags |= protocol::status::kAnsiQuotes;
-  if (session.state.transaction.is_begun()) flags |= protocol::status::kInTransaction;
-  if (session.state.transaction.deferred_read_only()) flags |= protocol::status::kInTransactionReadonly;
+StatusFlags local_status(const SessionState& state) {
+  StatusFlags flags = state.transaction.autocommit() ? protocol::status::kAutocommit : StatusFlags{0};
+  if (state.lex_mode.no_backslash_escapes) flags |= protocol::status::kNoBackslashEscapes;
+  if (state.lex_mode.ansi_quotes && state.lex_mode.mariadb) flags |= protocol::status::kAnsiQuotes;
+  if (state.transaction.is_begun()) flags |= protocol::status::kInTransaction;
+  if (state.transaction.deferred_read_only()) flags |= protocol::status::kInTransactionReadonly;
   return flags;
 }
 
@@ -48,12 +47,13 @@ Awaitable<bool> answer_ok(SessionParts session, uint8_t sequence_id, bool more_r
     const std::string_view state = change == SessionChange::kTransactionBegun ? "T_______" : "________";
     protocol::append_session_track_transaction_state(session.client.scratch, state);
   }
-  const protocol::OkPacket ok{.affected_rows = 0,
-                              .last_insert_id = 0,
-                              .status_flags = with_more_results(local_status(session), more_results_follow),
-                              .warnings = 0,
-                              .info = {},
-                              .session_state = session.client.scratch};
+  const protocol::OkPacket ok{
+      .affected_rows = 0,
+      .last_insert_id = 0,
+      .status_flags = with_more_results(local_status(session.state), more_results_follow),
+      .warnings = 0,
+      .info = {},
+      .session_state = session.client.scratch};
   session.client.answer.clear();
   protocol::append_ok_packet(session.client.answer, ok, sequence_id, protocol::kOkHeader,
                              session.client.capabilities);
@@ -62,8 +62,8 @@ Awaitable<bool> answer_ok(SessionParts session, uint8_t sequence_id, bool more_r
 
 Awaitable<bool> answer_eof(SessionParts session, uint8_t sequence_id) {
   session.client.answer.clear();
-  protocol::append_result_set_end(session.client.answer, {.status_flags = local_status(session)}, sequence_id,
-                                  session.client.capabilities);
+  protocol::append_result_set_end(session.client.answer, {.status_flags = local_status(session.state)},
+                                  sequence_id, session.client.capabilities);
   return send_answer(session);
 }
 
@@ -79,7 +79,7 @@ Awaitable<std::optional<uint8_t>> answer_name_value_rows(SessionParts session, u
                                                          bool more_results_follow) {
   constexpr std::array kColumns = {protocol::TextColumn{.name = "Variable_name"},
                                    protocol::TextColumn{.name = "Value"}};
-  const StatusFlags flags = with_more_results(local_status(session), more_results_follow);
+  const StatusFlags flags = with_more_results(local_status(session.state), more_results_follow);
   session.state.last.local = {.kind = LocalAnswer::Kind::kVariables};
   session.client.answer.clear();
   protocol::TextResultSetWriter writer(session.client.answer, session.client.capabilities, sequence_id);

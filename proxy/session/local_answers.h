@@ -16,7 +16,7 @@
 namespace causeway::proxy {
 
 // The status flags that a server would show for the session between statements.
-protocol::StatusFlags local_status(const SessionParts& session);
+protocol::StatusFlags local_status(const SessionState& state);
 
 // Each is the session's last answer from then on (LocalAnswer; of an OK that of a PING), and sends one
 // answer, whose first packet has this sequence id; false: the client is gone.

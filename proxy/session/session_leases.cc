@@ -39,30 +39,29 @@ Awaitable<bool> still_answers(SessionParts session, size_t node) {
   co_return answers;
 }
 
-void give_back(SessionParts session) {
-  Shard& shard = session.shard;
-  session.backends.former_writer = kNoNode;
-  for (BackendLease* lease : {&session.backends.writer, &session.backends.replica}) {
+void give_back(Shard& shard, const SessionState& state, Backends& backends, CloseReason reason) {
+  backends.former_writer = kNoNode;
+  for (BackendLease* lease : {&backends.writer, &backends.replica}) {
     if (!*lease) continue;
     BackendConnection& connection = *lease->connection;
     BackendPool& pool = shard.pool(connection.node);
-    const bool locks = (connection.state.status & protocol::status::kInTransaction) != 0 ||
-                       session.state.pins.whole_session();
+    const bool locks =
+        (connection.state.status & protocol::status::kInTransaction) != 0 || state.pins.whole_session();
     if (connection.in_use || locks || connection.state.may_hold_locks) {
-      pool.close(connection);
+      pool.close(connection, reason);
     } else {
       pool.abandon(*lease);
     }
   }
 }
 
-void leave_former_writer(SessionParts session) {
-  const size_t node = session.backends.writer.connection->node;
-  session.shard.logger().warning(
+void leave_former_writer(Shard& shard, Backends& backends, uint32_t session_id) {
+  const size_t node = backends.writer.connection->node;
+  shard.logger().warning(
       "a session loses what it had on a former writer",
-      {{"session", std::to_string(session.id)}, {"node", session.shard.cluster().view().nodes[node].name}});
-  session.backends.former_writer = node;
-  session.shard.pool(node).close(*session.backends.writer.connection);
+      {{"session", std::to_string(session_id)}, {"node", shard.cluster().view().nodes[node].name}});
+  backends.former_writer = node;
+  shard.pool(node).close(*backends.writer.connection, CloseReason::kFormerWriter);
 }
 
 }  // namespace causeway::proxy

@@ -16,10 +16,10 @@ Awaitable<bool> still_answers(SessionParts session, size_t node);
 
 // The session needs its connections no more. Those with something of it in them that a reset would have to
 // roll back or free are closed: locks must not wait for the next session to come.
-void give_back(SessionParts session);
+void give_back(Shard& shard, const SessionState& state, Backends& backends, CloseReason reason);
 
 // The writer is another server than the one that the session's connection is to: what the session has there
 // is given up, so that it holds up nobody there. Its next statement says so.
-void leave_former_writer(SessionParts session);
+void leave_former_writer(Shard& shard, Backends& backends, uint32_t session_id);
 
 }  // namespace causeway::proxy

@@ -11,15 +11,15 @@ using consistency::SessionHistory;
 
 namespace {
 
-void tell_not_there(SessionParts session, const NodeView& writer) {
-  session.shard.metrics().consistency.tokens_dropped.add();
-  session.shard.logger().warning("a position was dropped: the new writer does not have it",
-                                 {{"writer", writer.name}});
+void tell_not_there(Shard& shard, const NodeView& writer) {
+  shard.metrics().consistency.tokens_dropped.add();
+  shard.logger().warning("a position was dropped: the new writer does not have it",
+                         {{"writer", writer.name}});
 }
 
-void tell_not_comparable(SessionParts session, const NodeView& writer) {
-  session.shard.metrics().consistency.tokens_not_comparable.add();
-  session.shard.logger().warning(
+void tell_not_comparable(Shard& shard, const NodeView& writer) {
+  shard.metrics().consistency.tokens_not_comparable.add();
+  shard.logger().warning(
       "what a session wrote to a former writer may be lost: its position says nothing to the new one",
       {{"writer", writer.name}});
 }
@@ -32,17 +32,17 @@ bool of_another_log(const Position& position, const Position& writer) {
 
 }  // namespace
 
-void check_token(SessionParts session) {
-  const ClusterView& view = session.shard.cluster().view();
+void check_token(Shard& shard, SessionHistory& history) {
+  const ClusterView& view = shard.cluster().view();
   const NodeView* writer = view.writer_node();
   if (writer == nullptr) return;
-  switch (session.history.on_writer(view.writer_epoch, writer->executed)) {
+  switch (history.on_writer(view.writer_epoch, writer->executed)) {
     case SessionHistory::Kept::kAll:
       break;
     case SessionHistory::Kept::kNotThere:
-      return tell_not_there(session, *writer);
+      return tell_not_there(shard, *writer);
     case SessionHistory::Kept::kNotComparable:
-      return tell_not_comparable(session, *writer);
+      return tell_not_comparable(shard, *writer);
   }
 }
 

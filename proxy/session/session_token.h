@@ -8,7 +8,7 @@ namespace causeway::proxy {
 
 // Before the token is looked at: what the writer of now does not have is dropped, once per change of writer,
 // since it would never arrive; and a token stays short.
-void check_token(SessionParts session);
+void check_token(Shard& shard, consistency::SessionHistory& history);
 
 // What becomes of a position that a session is to see (SET causeway_position).
 enum class HandedPosition : uint8_t {

@@ -81,28 +81,27 @@ Awaitable<AskedValues> ask(SessionParts session, BackendConnection& connection,
 }
 
 // Those of before that have not got to the writer yet keep their place.
-void carry(SessionParts session, std::string_view assignment) {
-  session.state.carried.assignments.append(session.state.carried.assignments.empty() ? "SET " : ",")
-      .append(assignment);
+void carry(Carried& carried, std::string_view assignment) {
+  carried.assignments.append(carried.assignments.empty() ? "SET " : ",").append(assignment);
 }
 
 // The session's connection, if its variables are there.
-PooledConnection take_own(SessionParts session, BackendLease& lease) {
+PooledConnection take_own(Shard& shard, BackendLease& lease) {
   if (!lease || lease.connection->state.needs_reset) return {};
-  return session.shard.pool(lease.connection->node).take_own(lease);
+  return shard.pool(lease.connection->node).take_own(lease);
 }
 
 }  // namespace
 
 Awaitable<bool> take_replica_variables(SessionParts session) {
   if (session.state.carried.replica_variables.empty()) co_return true;
-  PooledConnection connection = take_own(session, session.backends.replica);
+  PooledConnection connection = take_own(session.shard, session.backends.replica);
   if (!connection) co_return false;
   const AskedValues answer = co_await ask(session, *connection, session.state.carried.replica_variables);
   session.state.carried.writer_variables.note(std::exchange(session.state.carried.replica_variables, {}));
   if (!answer.values) co_return false;
   for (const std::string& assignment : *answer.values)
-    carry(session, assignment);
+    carry(session.state.carried, assignment);
   connection->keep = session.state.transaction.is_on(routing::Target::kReplica) ||
                      session.state.prepared.cursors(routing::Target::kReplica) > 0 ||
                      session.state.carried.procedure_on_replica ||
@@ -122,13 +121,13 @@ Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<
       session.backends.replica.connection->state.user_variables_version == variables.version())
     std::ranges::move(suspected, std::back_inserter(all));
   if (all.empty()) co_return;
-  PooledConnection connection = take_own(session, session.backends.replica);
+  PooledConnection connection = take_own(session.shard, session.backends.replica);
   if (!connection) co_return;
   const AskedValues answer = co_await ask(session, *connection, all);
   if (answer.lost) co_return;
   for (size_t i = 0; answer.values && i < all.size(); ++i) {
     const std::string& value = (*answer.values)[i];
-    if (value != variables.told(all[i])) carry(session, value);
+    if (value != variables.told(all[i])) carry(session.state.carried, value);
   }
   connection->keep = keep;
   connection.put_back();
@@ -137,7 +136,7 @@ Awaitable<void> look_for_variables_on_replica(SessionParts session, std::vector<
 Awaitable<void> ask_for_unreported_state(SessionParts session) {
   std::vector<std::string> calls = std::exchange(session.state.carried.unreported_calls, {});
   const bool keep = session.backends.replica && session.backends.replica.connection->keep;
-  PooledConnection connection = take_own(session, session.backends.replica);
+  PooledConnection connection = take_own(session.shard, session.backends.replica);
   if (!connection) co_return;
   const AskScope scope(session.waiter, session.backends.in_flight, *connection);
   connection->out.clear();
@@ -147,7 +146,7 @@ Awaitable<void> ask_for_unreported_state(SessionParts session) {
   const Answer<AskedOk> answer =
       co_await read_ok(*connection, session.shard.config().limits.max_packet_bytes);
   if (!answer) co_return;
-  apply_session_state(session, *connection, answer->ok, {});
+  apply_session_state(session.state, session.history, *connection, routing::Target::kReplica, answer->ok, {});
   if (reports_state_change(answer->ok)) {
     session.state.carried.functions_left_state = true;
     session.state.pins.untrackable = true;
@@ -168,7 +167,7 @@ Awaitable<bool> learn_writer_variables(SessionParts session) {
     co_return false;
   if (session.backends.writer && !session.shard.cluster().is_to_writer(*session.backends.writer.connection))
     co_return false;
-  PooledConnection connection = take_own(session, session.backends.writer);
+  PooledConnection connection = take_own(session.shard, session.backends.writer);
   if (!connection) co_return false;
   const AskedValues answer =
       co_await ask(session, *connection, session.state.carried.writer_variables.names());

@@ -56,7 +56,7 @@ bool may_run_again(const ExchangeResult& result, const AfterWriteFacts& facts) {
 }  // namespace
 
 NextStep after_read(const ExchangeResult& result, const AfterReadFacts& facts) {
-  const Connection leave = facts.began ? Connection::kClose : Connection::kBack;
+  const Connection leave = facts.spent ? Connection::kClose : Connection::kBack;
   switch (result.outcome) {
     case ExchangeOutcome::kRelayed:
       return {.what = What::kAnswered, .connection = Connection::kUsed};

@@ -46,7 +46,7 @@ struct AfterReadFacts {
   bool bound = false;    // it can run on no other replica
   bool calls = false;    // it calls a procedure in a transaction there, which is READ ONLY for Causeway only
   bool is_use = false;   // it is a USE: nothing is killed for one, nor does a server die of it
-  bool began = false;    // a transaction may have begun with it, or its connection is closed already
+  bool spent = false;    // its connection is of no more use: closed, or a transaction may have begun there
   bool closing = false;  // the client session is to end
   bool timed_out = false;  // its own deadline has passed: that of the wait ahead of it
   consistency::TimeoutPolicy policy = consistency::TimeoutPolicy::kWriter;

@@ -16,14 +16,12 @@ using routing::NextTransaction;
 using routing::Target;
 
 // The connection that may hold it; empty if it has gone, or is somebody else's by now.
-PooledConnection holder(SessionParts session) {
-  const routing::TransactionState& transaction = session.state.transaction;
-  BackendLease& lease =
-      transaction.next_sent_to() == Target::kWriter ? session.backends.writer : session.backends.replica;
+PooledConnection holder(Shard& shard, const routing::TransactionState& transaction, Backends& backends) {
+  BackendLease& lease = transaction.next_sent_to() == Target::kWriter ? backends.writer : backends.replica;
   if (!lease || lease.connection->state.needs_reset ||
       lease.connection->prepared.incarnation != transaction.next_sent_incarnation())
     return {};
-  return session.shard.pool(lease.connection->node).take_own(lease);
+  return shard.pool(lease.connection->node).take_own(lease);
 }
 
 // What the answer to SET session_track_transaction_info says. Nothing: it says nothing.
@@ -68,7 +66,7 @@ void append_forget_next_transaction_sql(std::string& sql, const routing::Session
 
 Awaitable<void> settle_next_transaction(SessionParts session) {
   if (session.state.transaction.next_sent_to() == Target::kNone) co_return;
-  PooledConnection connection = holder(session);
+  PooledConnection connection = holder(session.shard, session.state.transaction, session.backends);
   const Target asked = session.state.transaction.next_sent_to();
   session.state.transaction.next_is_settled();
   if (!connection) co_return;

@@ -80,7 +80,9 @@ void ExchangeRun::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   const bool state_changed = (ok.status_flags & protocol::status::kSessionStateChanged) != 0;
   result_.state_changed |= is_eof ? state_changed && connection_.server.mariadb : reports_state_change(ok);
   if (is_eof) ok.status_flags &= static_cast<protocol::StatusFlags>(~protocol::status::kSessionStateChanged);
-  if (state_changed && !is_eof) apply_session_state(session_, connection_, ok, *command_.statement);
+  if (state_changed && !is_eof)
+    apply_session_state(session_.state, session_.history, connection_,
+                        session_.backends.target_of(connection_), ok, *command_.statement);
   if (!is_eof) session_.state.pins.unreported &= connection_.server.mariadb;
 
   protocol::StatusFlags added = scan.response_done ? added_status() : protocol::StatusFlags{0};
@@ -91,7 +93,8 @@ void ExchangeRun::on_result_end(const ScanStep& scan, size_t& packet_bytes) {
   scratch.clear();
   const bool tracked_by_causeway = placement_.ahead.track_next && !session_.state.trackers.transactions;
   const bool transaction_goes_on = (added & protocol::status::kInTransaction) != 0 || tracked_by_causeway;
-  append_client_session_state(session_, *command_.statement, ok.session_state, transaction_goes_on, scratch);
+  append_client_session_state(session_.state, *command_.statement, ok.session_state, transaction_goes_on,
+                              scratch);
   ok.session_state = scratch;
   ok.status_flags |= added;
   end.binary = command_.prepared != nullptr;

@@ -198,7 +198,7 @@ void RunningStatement::goes_stale(const ReadPlan& plan) {
 void RunningStatement::begin_anew() {
   if (session_.backends.replica)
     session_.shard.pool(session_.backends.replica.connection->node)
-        .close(*session_.backends.replica.connection);
+        .close(*session_.backends.replica.connection, CloseReason::kTransactionLeft);
   session_.state.transaction.begin_again();
   session_.state.prepared.lose_cursors(Target::kReplica);
 }
@@ -288,7 +288,7 @@ ClientError RunningStatement::not_in_time(size_t node) const {
 PooledConnection RunningStatement::own_on_replica(const ReadAttempt& attempt) {
   BackendLease& lease = session_.backends.replica;
   if (!attempt.bound && lease && !session_.shard.cluster().is_current(*lease.connection))
-    session_.shard.pool(lease.connection->node).close(*lease.connection);
+    session_.shard.pool(lease.connection->node).close(*lease.connection, CloseReason::kServerReplaced);
   return acquire_own(session_, attempt.node, lease, schema_use(), false);
 }
 
@@ -380,7 +380,7 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_read(con
                              .bound = attempt.bound,
                              .calls = attempt.calls,
                              .is_use = command_.statement->cls == StatementClass::kUse,
-                             .began = began ||
+                             .spent = began ||
                                       (connection.state.status & protocol::status::kInTransaction) != 0 ||
                                       !connection.stream.is_open(),
                              .closing = session_.waiter.closing,
@@ -438,7 +438,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     if (!attempt.bound && attempt.node == session_.shard.cluster().view().writer)
       co_return co_await run_on_writer();
 
-    check_token(session_);
+    check_token(session_.shard, session_.history);
     attempt.plan = consistency::plan_read(read_request(attempt.node));
     if (attempt.plan.action == ReadAction::kProbeThenDecide)
       attempt.plan = co_await plan_after_probe(attempt.node);
@@ -450,10 +450,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
 
     PooledConnection connection = own_on_replica(attempt);
     if (!connection) {
-      const Clock::time_point deadline =
-          Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      AcquireResult acquired =
-          co_await acquire(session_, attempt.node, session_.backends.replica, schema_use(), deadline);
+      AcquireResult acquired = co_await acquire_other(attempt.node, session_.backends.replica);
       if (!acquired.connection) {
         const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
         if (ended) co_return *ended;

@@ -256,6 +256,11 @@ bool RunningStatement::was_not_understood(const ExchangeResult& result) const {
   return command_.statement->cls == StatementClass::kUnknown && result.error_code == kErParse;
 }
 
+Awaitable<AcquireResult> RunningStatement::acquire_other(size_t node, BackendLease& lease) {
+  const auto deadline = Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
+  return acquire(session_, node, lease, schema_use(), deadline);
+}
+
 // What begins a transaction or leaves user variables behind binds the session to the connection, whatever its
 // schema.
 SchemaUse RunningStatement::schema_use() const {
@@ -321,7 +326,7 @@ void RunningStatement::after_either(BackendConnection& connection, const Exchang
   }
   BackendPool& pool = session_.shard.pool(connection.node);
   if (connection.doomed && !connection.keep) {
-    pool.close(connection);
+    pool.close(connection, CloseReason::kDoomed);
   } else {
     pool.put_back(connection);
   }
@@ -368,7 +373,7 @@ void RunningStatement::after_statement(BackendConnection& connection, const Exch
                         routing::only_calls(*command_.statement, session_.state.lex_mode);
   if (may_lock) connection.state.may_hold_locks = true;
   follow_transaction(connection, result, target);
-  if (!result.is_error) apply_unreported_state(session_, connection, *command_.statement);
+  if (!result.is_error) apply_unreported_state(session_.state, connection, *command_.statement);
   // What it writes from now on is not on replicas, whatever their positions say.
   if (command_.statement->set.unreplicated_writes && target == Target::kWriter)
     session_.state.pins.untrackable = true;
@@ -401,10 +406,10 @@ void RunningStatement::leave(BackendConnection& connection, const NextStep& next
       break;
     case NextStep::Connection::kAbort:
       abort_lost_statement(connection);
-      pool.close(connection);
+      pool.close(connection, CloseReason::kGivenUp);
       break;
     case NextStep::Connection::kClose:
-      pool.close(connection);
+      pool.close(connection, CloseReason::kUnknownState);
       break;
   }
 }

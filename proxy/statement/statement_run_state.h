@@ -116,6 +116,9 @@ class RunningStatement {
   std::chrono::milliseconds time_left(std::chrono::milliseconds limit, Clock::time_point now) const;
   std::string node_name(size_t node) const { return session_.shard.cluster().view().nodes[node].name; }
   SchemaUse schema_use() const;
+  // Another connection to this node than the lease's own. Waits in the node's line for
+  // forwarding.writer_queue_timeout at the most.
+  Awaitable<AcquireResult> acquire_other(size_t node, BackendLease& lease);
   // A read that may run on the writer only while that is the writer indeed.
   bool must_see_all() const;
   // Something lives in the session's connection to this server that another one does not have.

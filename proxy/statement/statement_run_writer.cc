@@ -184,7 +184,7 @@ bool RunningStatement::has_lost_writer(const WriteAttempt& attempt) {
   const bool elsewhere = lease && !session_.shard.cluster().is_to_writer(*lease.connection);
   const bool has_something = attempt.bound || attempt.has_user_variables;
   if (!has_something || (lease && !elsewhere)) return false;
-  if (elsewhere) leave_former_writer(session_);
+  if (elsewhere) leave_former_writer(session_.shard, session_.backends, session_.id);
   const size_t former = std::exchange(session_.backends.former_writer, kNoNode);
   if (former != kNoNode) {
     lost_node_ = node_name(former);
@@ -336,10 +336,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     PooledConnection connection = acquire_own(session_, attempt.node, session_.backends.writer, schema_use(),
                                               routing::may_write(command_.statement->cls));
     if (!connection) {
-      const Clock::time_point queue_deadline =
-          Clock::now() + session_.shard.config().forwarding.writer_queue_timeout;
-      AcquireResult acquired =
-          co_await acquire(session_, attempt.node, session_.backends.writer, schema_use(), queue_deadline);
+      AcquireResult acquired = co_await acquire_other(attempt.node, session_.backends.writer);
       if (!acquired.connection) {
         const std::optional<RunOutcome> ended = co_await on_not_acquired(attempt, acquired);
         if (ended) co_return *ended;
@@ -350,7 +347,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
 
     if (needs_last_insert_id() && session_.state.last.insert_id->pending) co_await await_last_insert_id();
     // What is written now is this writer's own: only what the session had before may be missing there.
-    if (attempt.node == session_.shard.cluster().view().writer) check_token(session_);
+    if (attempt.node == session_.shard.cluster().view().writer) check_token(session_.shard, session_.history);
     const uint64_t token_version_before = session_.history.token().version();
     const Placement placement = place_on_writer(attempt);
     note_rows_counted_elsewhere();

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <set>
+#include <string_view>
 
 #include "protocol/command.h"
 #include "tests/support/virtual_clock.h"
@@ -55,12 +57,14 @@ class BackendPoolTest : public testing::Test {
   ConnectionBudget budget_;
   NodeMetrics metrics_;
   int freed_ = 0;
+  std::vector<CloseReason> closed_;
   // Outlive the pool, as sessions' do: it closes what they still have.
   BackendLease mine_;
   BackendLease yours_;
   BackendLease others_;
   std::vector<PooledConnection> held_;
-  BackendPool pool_{budget_, metrics_, [this] { ++freed_; }};
+  BackendPool pool_{budget_, metrics_, [this] { ++freed_; },
+                    [this](const BackendConnection&, CloseReason reason) { closed_.push_back(reason); }};
 };
 
 TEST_F(BackendPoolTest, AnIdleConnectionStaysItsLeases) {
@@ -171,7 +175,7 @@ TEST_F(BackendPoolTest, AbandonedInUseItIsIdle) {
 TEST_F(BackendPoolTest, AnIdleConnectionIsClosedWithAGoodbye) {
   BackendConnection* const connection = open(mine_);
   pool_.put_back(*connection);
-  pool_.close(*connection);
+  pool_.close(*connection, CloseReason::kSessionEnds);
   uint8_t goodbye[16] = {};
   ASSERT_EQ(::read(servers_[0], goodbye, sizeof(goodbye)), 5);
   EXPECT_EQ(goodbye[4], static_cast<uint8_t>(protocol::Command::kQuit));
@@ -182,7 +186,7 @@ TEST_F(BackendPoolTest, AnIdleConnectionIsClosedWithAGoodbye) {
 
 TEST_F(BackendPoolTest, OneInUseIsClosedWithoutAWord) {
   BackendConnection* const connection = open(mine_);
-  pool_.close(*connection);
+  pool_.close(*connection, CloseReason::kSessionEnds);
   uint8_t nothing = 0;
   EXPECT_EQ(::read(servers_[0], &nothing, 1), 0);
   EXPECT_EQ(pool_.in_use(), 0U);
@@ -222,6 +226,41 @@ TEST_F(BackendPoolTest, ShedsOneOfAnAccount) {
   EXPECT_FALSE(pool_.shed_one_of("app"));
   EXPECT_TRUE(pool_.shed_one());
   EXPECT_FALSE(pool_.shed_one());
+}
+
+TEST_F(BackendPoolTest, SaysWhyEachConnectionIsClosed) {
+  const auto idle = [this](BackendLease& lease) {
+    BackendConnection* const connection = open(lease);
+    pool_.put_back(*connection);
+    return connection;
+  };
+  idle(mine_)->server.incarnation = 1;
+  pool_.close_idle_of_other(2);
+  idle(mine_);
+  pool_.close_idle_since(Clock::now() + seconds{1});
+  idle(mine_);
+  pool_.shed_one();
+  idle(mine_);
+  pool_.shed_one_of("app");
+  idle(mine_);
+  pool_.close_idle();
+  idle(mine_)->server.ran_init_connect = true;
+  pool_.abandon(mine_);
+  open(mine_)->keep = true;
+  pool_.close_kept();
+  pool_.close(*open(mine_), CloseReason::kFormerWriter);
+  open(mine_);
+  held_.clear();
+  using enum CloseReason;
+  EXPECT_EQ(closed_, (std::vector{kServerReplaced, kIdle, kPlaceNeeded, kPlaceNeeded, kServerGone,
+                                  kInitConnect, kServerGone, kFormerWriter, kNotPutBack}));
+}
+
+TEST(CloseReason, EveryOneHasWordsOfItsOwn) {
+  std::set<std::string_view> texts(kCloseReasonNames.begin(), kCloseReasonNames.end());
+  EXPECT_EQ(texts.size(), static_cast<size_t>(CloseReason::kDoomed) + 1);
+  EXPECT_EQ(to_string(CloseReason::kWorkerEnds), "worker ends");
+  EXPECT_EQ(to_string(CloseReason::kDoomed), "killed");
 }
 
 TEST_F(BackendPoolTest, WhoeverWaitsIsToldOfWhatBecomesFree) {

@@ -28,7 +28,7 @@ class Seeker {
         std::make_shared<const protocol::Credentials>(protocol::Credentials::from_password("secret"));
   }
   ~Seeker() {
-    if (lease_) pool().close(*lease_.connection);
+    if (lease_) pool().close(*lease_.connection, CloseReason::kSessionEnds);
   }
   Seeker(const Seeker&) = delete;
   Seeker& operator=(const Seeker&) = delete;

@@ -45,7 +45,10 @@ class PooledConnectionTest : public testing::Test {
   ConnectionBudget budget_;
   NodeMetrics metrics_;
   BackendLease lease_;
-  std::unique_ptr<BackendPool> pool_ = std::make_unique<BackendPool>(budget_, metrics_, [] {});
+  std::vector<CloseReason> closed_;
+  std::unique_ptr<BackendPool> pool_ = std::make_unique<BackendPool>(
+      budget_, metrics_, [] {},
+      [this](const BackendConnection&, CloseReason reason) { closed_.push_back(reason); });
 };
 
 TEST_F(PooledConnectionTest, IsInUseUntilItIsPutBack) {
@@ -58,7 +61,7 @@ TEST_F(PooledConnectionTest, IsInUseUntilItIsPutBack) {
   EXPECT_TRUE(lease_);
   expect_books(1, 0, 0);
   use.put_back();
-  use.close();
+  use.close(CloseReason::kNotQuiet);
   expect_books(1, 0, 0);
 }
 
@@ -125,7 +128,7 @@ TEST_F(PooledConnectionTest, WhatIsMovedOverIsClosed) {
 
 TEST_F(PooledConnectionTest, IsOverWhereThePoolHasEndedIt) {
   PooledConnection closed = open();
-  pool_->close(*lease_.connection);
+  pool_->close(*lease_.connection, CloseReason::kIdle);
   EXPECT_TRUE(closed == nullptr);
   expect_books(0, 0, 0);
   PooledConnection put_back = open();

@@ -94,26 +94,26 @@ TEST(NextStep, OfAReadOnAReplica) {
     const char* next;
   } table[] = {
       {{.outcome = Outcome::kRelayed}, {}, "answered, used"},
-      {{.outcome = Outcome::kRelayed}, {.bound = true, .began = true, .closing = true}, "answered, used"},
+      {{.outcome = Outcome::kRelayed}, {.bound = true, .spent = true, .closing = true}, "answered, used"},
       {{.outcome = Outcome::kClientLost}, {}, "end, abort"},
-      {{.outcome = Outcome::kClientLost}, {.bound = true, .began = true}, "end, abort"},
+      {{.outcome = Outcome::kClientLost}, {.bound = true, .spent = true}, "end, abort"},
 
       // It writes, after all.
       {{.outcome = Outcome::kReadOnlyNode}, {}, "missed: write, back"},
-      {{.outcome = Outcome::kReadOnlyNode}, {.began = true}, "missed: write, close"},
+      {{.outcome = Outcome::kReadOnlyNode}, {.spent = true}, "missed: write, close"},
       {{.outcome = Outcome::kReadOnlyNode}, {.forwards = false}, "read-only server, back"},
-      {{.outcome = Outcome::kReadOnlyNode}, {.forwards = false, .began = true}, "read-only server, close"},
+      {{.outcome = Outcome::kReadOnlyNode}, {.forwards = false, .spent = true}, "read-only server, close"},
       {{.outcome = Outcome::kReadOnlyNode}, {.bound = true, .calls = true}, "read-only transaction, used"},
 
       {{.outcome = Outcome::kUnknownThere}, {}, "missed: unknown there, back"},
-      {{.outcome = Outcome::kUnknownThere}, {.began = true}, "missed: unknown there, close"},
+      {{.outcome = Outcome::kUnknownThere}, {.spent = true}, "missed: unknown there, close"},
       {{.outcome = Outcome::kShuttingDown}, {}, "missed: shutdown, close, suspect"},
       {{.outcome = Outcome::kStateRefused}, {}, "missed: state refused, close"},
       {{.outcome = Outcome::kStateRefused}, {.bound = true}, "refused, close"},
 
       {{.outcome = Outcome::kWaitFailed, .wait_verdict = WaitVerdict::kTimeout}, {}, "on the writer, back"},
       {{.outcome = Outcome::kWaitFailed, .wait_verdict = WaitVerdict::kTimeout},
-       {.began = true},
+       {.spent = true},
        "on the writer, close"},
       {{.outcome = Outcome::kWaitFailed, .wait_verdict = WaitVerdict::kError},
        {.policy = TimeoutPolicy::kError},
