@@ -206,7 +206,7 @@ def record(path, product, capabilities, scenario, output, name):
     print(f"{product}-{name}: {connection.version}, {len(scenario)} exchanges")
 
 
-def start_server(product, root, scratch):
+def start_server(product, root, scratch, gtid=True):
     """Returns the process and the path of its socket."""
     data, sock = scratch / "data", scratch / "socket"
     if product == "mariadb":
@@ -219,7 +219,8 @@ def start_server(product, root, scratch):
     options = ["--no-defaults", "--user=root", f"--datadir={inside(data)}"]
     if product == "mysql":
         subprocess.run(command + options + ["--initialize-insecure"], check=True, capture_output=True)
-        options += ["--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF", "--secure-file-priv=NULL"]
+        mode = "ON" if gtid else "OFF"
+        options += [f"--gtid-mode={mode}", f"--enforce-gtid-consistency={mode}", "--mysqlx=OFF", "--secure-file-priv=NULL"]
     options += [f"--socket={inside(sock)}", "--skip-networking", "--log-bin=binlog", "--server-id=1",
                 "--local-infile=1", f"--pid-file={inside(scratch / 'pid')}", f"--log-error={inside(scratch / 'log')}"]
     server = subprocess.Popen(command + options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
