@@ -131,7 +131,7 @@ def transactions(connection, files):
         open_one = None
         for _, _, kind, _, next_position, info in connection.rows(f"SHOW BINLOG EVENTS IN '{file}'"):
             if "gtid" in kind.lower() and "GTID" in info:
-                gtid = re.search(r"GTID (\d+-\d+-\d+)|'([^']*)'", info)
+                gtid = re.search(r"GTID (\d+-\d+-\d+)|GTID_NEXT= '([^']*)'", info)
                 open_one = [(gtid[1] or gtid[2]).lower(), file, next_position]
                 found.append(open_one)
             elif kind in ("Rotate", "Stop", "Binlog_checkpoint", "Format_desc", "Previous_gtids", "Gtid_list"):

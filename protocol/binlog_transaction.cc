@@ -1,0 +1,153 @@
+#include "protocol/binlog_transaction.h"
+
+#include <algorithm>
+
+namespace causeway::protocol {
+namespace {
+
+BinlogEventRole role_of_query(const QueryEvent& query) {
+  // A text that lies too far behind to be seen is told by its length.
+  const auto is = [&](std::string_view word) {
+    return query.text_bytes == word.size() && word.starts_with(query.text);
+  };
+  if (is("BEGIN")) return BinlogEventRole::kBegin;
+  if (is("COMMIT") || is("ROLLBACK")) return BinlogEventRole::kEnd;
+  const auto starts_with = [&](std::string_view words) { return query.text.starts_with(words); };
+  if (starts_with("XA START ") || starts_with("XA BEGIN ")) return BinlogEventRole::kBegin;
+  if (starts_with("XA COMMIT ") || starts_with("XA ROLLBACK ")) return BinlogEventRole::kEnd;
+  // "# Dummy event replacing ...", cut to the length of the event that it replaces, maybe to nothing.
+  constexpr std::string_view kDummy = "# Dum";
+  if (starts_with(kDummy) || is(kDummy.substr(0, query.text_bytes))) return BinlogEventRole::kDummy;
+  return BinlogEventRole::kStatement;
+}
+
+// Of types whose body need not be looked at.
+BinlogEventRole role_of_type(BinlogEventType type) {
+  switch (type) {
+    case BinlogEventType::kStop:
+    case BinlogEventType::kRotate:
+    case BinlogEventType::kFormatDescription:
+      return BinlogEventRole::kFile;
+    case BinlogEventType::kIntvar:
+    case BinlogEventType::kRand:
+    case BinlogEventType::kUserVar:
+    case BinlogEventType::kBeginLoadQuery:
+    case BinlogEventType::kAppendBlock:
+    case BinlogEventType::kDeleteFile:
+    case BinlogEventType::kTableMap:
+    case BinlogEventType::kRowsQuery:
+    case BinlogEventType::kMariadbAnnotateRows:
+      return BinlogEventRole::kAhead;
+    case BinlogEventType::kExecuteLoadQuery:
+    case BinlogEventType::kMariadbQueryCompressed:
+      return BinlogEventRole::kStatement;
+    case BinlogEventType::kWriteRowsV1:
+    case BinlogEventType::kUpdateRowsV1:
+    case BinlogEventType::kDeleteRowsV1:
+    case BinlogEventType::kWriteRows:
+    case BinlogEventType::kUpdateRows:
+    case BinlogEventType::kDeleteRows:
+    case BinlogEventType::kPartialUpdateRows:
+    case BinlogEventType::kMariadbWriteRowsCompressedV1:
+    case BinlogEventType::kMariadbUpdateRowsCompressedV1:
+    case BinlogEventType::kMariadbDeleteRowsCompressedV1:
+    case BinlogEventType::kMariadbWriteRowsCompressed:
+    case BinlogEventType::kMariadbUpdateRowsCompressed:
+    case BinlogEventType::kMariadbDeleteRowsCompressed:
+      return BinlogEventRole::kRows;
+    case BinlogEventType::kXid:
+    case BinlogEventType::kXaPrepare:
+    case BinlogEventType::kTransactionPayload:
+    case BinlogEventType::kIncident:
+      return BinlogEventRole::kEnd;
+    default:
+      return BinlogEventRole::kOutside;
+  }
+}
+
+BinlogEventRole role_of_gtid(BinlogEventType type, uint8_t flags) {
+  if (type != BinlogEventType::kMariadbGtid) return BinlogEventRole::kGtid;
+  return (flags & mariadb_gtid_flag::kStandalone) != 0 ? BinlogEventRole::kGtidStatement
+                                                       : BinlogEventRole::kGtidBegin;
+}
+
+bool is_gtid(BinlogEventType type) {
+  return type == BinlogEventType::kGtid || type == BinlogEventType::kAnonymousGtid ||
+         type == BinlogEventType::kGtidTagged || type == BinlogEventType::kMariadbGtid;
+}
+
+}  // namespace
+
+size_t binlog_event_front_bytes(const BinlogEventHeader& header, Bytes front) {
+  constexpr size_t kLongestWords = 12;  // of those that are looked for
+  size_t needed = kBinlogEventHeaderBytes;
+  if (is_gtid(header.type)) needed += kGtidBodyBytes;
+  if (header.type == BinlogEventType::kQuery) {
+    needed += kQueryPostHeaderBytes;
+    const auto query = parse_query_event(header, front, BinlogChecksum::kNone);
+    if (query) needed = header.event_bytes - static_cast<size_t>(query->text_bytes) + kLongestWords;
+  }
+  return std::min({needed, size_t{header.event_bytes}, kMaxBinlogEventFrontBytes});
+}
+
+Result<BinlogEventMeaning> binlog_event_meaning(const BinlogEventHeader& header, Bytes front,
+                                                BinlogChecksum checksum) {
+  if (is_gtid(header.type)) {
+    const auto event =
+        parse_gtid_event(header, front.subspan(std::min(front.size(), kBinlogEventHeaderBytes)));
+    if (!event) return event.error();
+    return BinlogEventMeaning{.role = role_of_gtid(header.type, event->flags), .gtid = event->gtid};
+  }
+  if (header.type == BinlogEventType::kQuery) {
+    const auto query = parse_query_event(header, front, checksum);
+    if (!query) return query.error();
+    return BinlogEventMeaning{.role = role_of_query(*query)};
+  }
+  return BinlogEventMeaning{.role = role_of_type(header.type)};
+}
+
+bool BinlogTransaction::event(const BinlogEventMeaning& meaning) {
+  switch (meaning.role) {
+    case BinlogEventRole::kOutside:
+      return false;
+    case BinlogEventRole::kFile:
+      state_ = State::kNone;
+      current_ = {};
+      return false;
+    case BinlogEventRole::kGtid:
+    case BinlogEventRole::kGtidBegin:
+    case BinlogEventRole::kGtidStatement:
+      current_ = meaning.gtid;
+      state_ = meaning.role == BinlogEventRole::kGtid        ? State::kGtid
+               : meaning.role == BinlogEventRole::kGtidBegin ? State::kOpen
+                                                             : State::kStatement;
+      return false;
+    case BinlogEventRole::kBegin:
+      if (state_ == State::kStatement) return end();
+      state_ = State::kOpen;
+      return false;
+    case BinlogEventRole::kAhead:
+      if (state_ == State::kNone) state_ = State::kAhead;
+      return false;
+    case BinlogEventRole::kStatement:
+      return state_ != State::kOpen && end();
+    case BinlogEventRole::kRows:
+      if (state_ == State::kStatement) return end();
+      state_ = State::kOpen;
+      return false;
+    case BinlogEventRole::kEnd:
+      return end();
+    case BinlogEventRole::kDummy:
+      return (state_ == State::kGtid || state_ == State::kStatement) && end();
+  }
+  return false;
+}
+
+bool BinlogTransaction::end() {
+  last_ = current_;
+  current_ = {};
+  state_ = State::kNone;
+  return true;
+}
+
+}  // namespace causeway::protocol
