@@ -9,7 +9,7 @@ namespace {
 // MySQL reads one byte, MariaDB int<lenenc> if that is negotiated: they agree below this.
 constexpr uint8_t kFirstLongLength = 0xfb;
 
-Bytes read_auth_response(ByteReader& reader, CapabilityFlags capabilities) {
+Bytes read_new_auth_response(ByteReader& reader, CapabilityFlags capabilities) {
   if (!has(capabilities, capability::kSecureConnection)) return reader.bytes_nul();
   if (has(capabilities, capability::kPluginAuthLenencClientData) && reader.peek() >= kFirstLongLength)
     reader.fail();
@@ -33,7 +33,7 @@ Result<ComChangeUser> parse_com_change_user(Bytes payload, CapabilityFlags capab
   ComChangeUser change;
   reader.skip(1);
   change.user = reader.text_nul();
-  change.auth_response = read_auth_response(reader, capabilities);
+  change.auth_response = read_new_auth_response(reader, capabilities);
   change.database = reader.text_nul();
   if (has_plugin || reader.remaining() >= sizeof(uint16_t)) change.collation = reader.int2();
   if (has_plugin) {

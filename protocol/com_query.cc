@@ -3,7 +3,7 @@
 namespace causeway::protocol {
 namespace {
 
-bool bit_is_set(Bytes bitmap, size_t index) {
+bool null_bit_is_set(Bytes bitmap, size_t index) {
   return (bitmap[index / 8] >> (index % 8) & 1) != 0;
 }
 
@@ -17,7 +17,7 @@ std::optional<QueryAttribute> QueryAttributeReader::next() {
   attribute.name = types_.text_lenenc();
   attribute.type = type.type();
   attribute.is_unsigned = type.is_unsigned();
-  attribute.is_null = bit_is_set(null_bitmap_, index_);
+  attribute.is_null = null_bit_is_set(null_bitmap_, index_);
   if (!attribute.is_null) attribute.value = read_binary_value(values_, attribute.type);
   ++index_;
   if (!ok()) return std::nullopt;

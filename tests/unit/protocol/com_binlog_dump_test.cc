@@ -50,10 +50,42 @@ TEST(ComBinlogDump, ReadsAGtidSet) {
   EXPECT_EQ(decode_gtid_set(dump.gtid_set).value(), "5ad0dc80-ea8f-11f1-867e-02fc00000001:1-3");
 }
 
+// What replicas send: MariaDB 10.11 by position and by GTIDs, MySQL 9.7 by position and by GTIDs with a tag.
+const Buffer kMariadbReplica = from_hex("120400000000000200000062696e6c6f672e303030303031");
+const Buffer kMariadbGtidReplica = from_hex("1204000000000002000000");
+const Buffer kMysqlReplica = from_hex("120400000002000200000062696e6c6f672e303030303031");
+const Buffer kMysqlGtidReplica = from_hex(
+    "1e0200020000000000000004000000000000005d00000001020000000000018af57ed5ea9211f1898902fc000000010001000000"
+    "00"
+    "000000010000000000000005000000000000008af57ed5ea9211f1898902fc000000010674616701000000000000000100000000"
+    "00"
+    "00000200000000000000");
+
+TEST(ComBinlogDump, OfRealReplicas) {
+  BinlogDump dump = parse_binlog_dump(kMariadbReplica).value();
+  EXPECT_EQ(dump.flags, 0u);
+  EXPECT_EQ(dump.server_id, 2u);
+  EXPECT_EQ(dump.file, "binlog.000001");
+  EXPECT_EQ(dump.position, 4u);
+  dump = parse_binlog_dump(kMariadbGtidReplica).value();
+  EXPECT_EQ(dump.kind, BinlogDump::Kind::kPosition);
+  EXPECT_EQ(dump.file, "");
+  EXPECT_EQ(parse_binlog_dump(kMysqlReplica)->flags, binlog_dump_flag::kHeartbeatV2);
+  dump = parse_binlog_dump(kMysqlGtidReplica).value();
+  EXPECT_EQ(dump.flags, binlog_dump_flag::kHeartbeatV2);
+  EXPECT_EQ(dump.file, "");
+  EXPECT_EQ(dump.position, 4u);
+  EXPECT_EQ(decode_gtid_set(dump.gtid_set).value(), "8af57ed5-ea92-11f1-8989-02fc00000001:1-4:tag:1");
+}
+
 TEST(ComBinlogDump, IsWrittenAsItCame) {
   const Buffer cases[] = {
       kByPosition,
       kByGtid,
+      kMariadbReplica,
+      kMariadbGtidReplica,
+      kMysqlReplica,
+      kMysqlGtidReplica,
       from_hex("12040000000000"
                "00000000"),  // the first log there is
       with(kByPosition, {0}),

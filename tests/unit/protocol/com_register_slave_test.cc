@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "capture_file.h"
 #include "protocol/byte_writer.h"
 
 namespace causeway::protocol {
@@ -31,6 +32,17 @@ TEST(ComRegisterSlave, IsReadWithoutItsPassword) {
                                                                          .port = 3306,
                                                                          .rank = 7,
                                                                          .source_id = 0x05060708}));
+}
+
+// What replicas of MariaDB 10.11 and MySQL 9.7 send, byte for byte the same.
+TEST(ComRegisterSlave, OfARealReplica) {
+  const Buffer payload = from_hex(
+      "15020000000f7265706c6963612e6578616d706c65087265706f727465640773653a63726574eb0c0000000000000000");
+  EXPECT_EQ(parse_com_register_slave(payload).value(), (ComRegisterSlave{.server_id = 2,
+                                                                         .host = "replica.example",
+                                                                         .user = "reported",
+                                                                         .has_password = true,
+                                                                         .port = 3307}));
 }
 
 TEST(ComRegisterSlave, AReplicaMaySayNothing) {

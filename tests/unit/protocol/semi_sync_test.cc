@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "capture_file.h"
 #include "protocol/com_binlog_dump.h"
 
 namespace causeway::protocol {
@@ -25,6 +26,11 @@ TEST(SemiSync, AnAcknowledgementIsReadAndWritten) {
   Buffer with_nul = payload;
   with_nul.insert(with_nul.end(), {0, 'x'});
   EXPECT_EQ(parse_semi_sync_ack(with_nul).value(), ack);
+}
+
+TEST(SemiSync, AnAcknowledgementOfARealReplica) {
+  EXPECT_EQ(parse_semi_sync_ack(from_hex("ef180400000000000062696e6c6f672e303030303031")).value(),
+            (SemiSyncAck{.position = 1048, .file = "binlog.000001"}));
 }
 
 TEST(SemiSync, AcknowledgementsThatAreNone) {
