@@ -45,7 +45,7 @@ BinlogScanStep BinlogStreamScanner::scan_packets(Bytes input) {
       payload_left_ -= static_cast<uint32_t>(part);
       if (payload_left_ > 0) return {.pass_bytes = at};
     }
-    if (pending_ && !continues_) finish_event();
+    if (is_passing_ && !continues_) finish_event();
     if (stop_at_boundaries_ && !boundary_told_ && !done_ && !error_ && at_boundary()) {
       boundary_told_ = true;
       return {.event = BinlogScanEvent::kBoundary, .pass_bytes = at};
@@ -153,12 +153,14 @@ BinlogScanStep BinlogStreamScanner::hold_packet(Bytes input, size_t at) {
 std::optional<ProtocolError> BinlogStreamScanner::read_event(const BinlogEventHeader& header, Bytes front) {
   const auto meaning = binlog_event_meaning(header, front, state_.checksum);
   if (!meaning) return ProtocolError::kMalformed;
-  pending_ = Pending{.header = header, .meaning = *meaning};
+  is_passing_ = true;
+  header_ = header;
+  meaning_ = *meaning;
   if (!is_whole_needed(header.type)) return std::nullopt;
   if (header.type != BinlogEventType::kFormatDescription) return read_place(header, front);
   const auto description = parse_format_description_event(front);
   if (!description) return ProtocolError::kMalformed;
-  pending_->checksum = description->checksum;
+  checksum_ = description->checksum;
   return std::nullopt;
 }
 
@@ -171,51 +173,49 @@ std::optional<ProtocolError> BinlogStreamScanner::read_place(const BinlogEventHe
   if (header.type == BinlogEventType::kRotate) {
     const auto rotate = parse_rotate_event(*body);
     if (!rotate) return ProtocolError::kMalformed;
-    pending_->file = rotate->file;
-    pending_->position = rotate->position;
-    pending_->is_exact = true;
+    place_ = {.file = std::string(rotate->file), .position = rotate->position, .is_exact = true};
     return std::nullopt;
   }
   const auto heartbeat = parse_heartbeat_event(header, *body);
   if (!heartbeat) return ProtocolError::kMalformed;
-  pending_->file = heartbeat->file;
-  pending_->position = heartbeat->position;
-  pending_->is_exact = heartbeat->is_exact || heartbeat->file != state_.file;
+  place_ = {.file = std::string(heartbeat->file),
+            .position = heartbeat->position,
+            .is_exact = heartbeat->is_exact || heartbeat->file != state_.file};
   return std::nullopt;
 }
 
 void BinlogStreamScanner::finish_event() {
-  const Pending event = *std::exchange(pending_, std::nullopt);
-  move_position(event);
-  if (event.checksum) state_.checksum = *event.checksum;
-  if (state_.transaction.event(event.meaning)) ++state_.transactions;
+  is_passing_ = false;
+  move_position();
+  if (checksum_) state_.checksum = *std::exchange(checksum_, std::nullopt);
+  if (state_.transaction.event(meaning_)) ++state_.transactions;
   if (!state_.transaction.is_open()) state_.boundary_position = state_.position;
-  state_.last_type = event.header.type;
-  state_.last_artificial = event.header.is_artificial();
+  state_.last_type = header_.type;
+  state_.last_artificial = header_.is_artificial();
   // A format description that is sent again is as old as its file.
-  if (!state_.last_artificial && event.header.log_pos != 0) state_.last_timestamp = event.header.timestamp;
+  if (!state_.last_artificial && header_.log_pos != 0) state_.last_timestamp = header_.timestamp;
   ++state_.events;
   // The source counts from 1 on again, or, if there are some that do not, goes on.
   if (semi_sync_ && ack_wanted_) other_sequence_id_ = std::exchange(next_sequence_id_, uint8_t{1});
 }
 
-void BinlogStreamScanner::move_position(const Pending& event) {
-  if (!event.file.empty()) {
-    state_.file = event.file;
-    state_.position = event.is_exact
-                          ? event.position
-                          : extend_position(state_.position, static_cast<uint32_t>(event.position));
+void BinlogStreamScanner::move_position() {
+  if (place_) {
+    Place place = *std::exchange(place_, std::nullopt);
+    state_.file = std::move(place.file);
+    state_.position = place.is_exact
+                          ? place.position
+                          : extend_position(state_.position, static_cast<uint32_t>(place.position));
     return;
   }
-  const uint32_t log_pos = event.header.log_pos;
-  if (event.header.is_artificial() || log_pos == 0) return;
-  state_.position = opens_a_file(event.header.type) ? std::max<uint64_t>(state_.position, log_pos)
-                                                    : extend_position(state_.position, log_pos);
+  if (header_.is_artificial() || header_.log_pos == 0) return;
+  state_.position = opens_a_file(header_.type) ? std::max<uint64_t>(state_.position, header_.log_pos)
+                                               : extend_position(state_.position, header_.log_pos);
 }
 
 BinlogScanStep BinlogStreamScanner::broken(size_t pass_bytes, ProtocolError error) {
   error_ = error;
-  pending_.reset();
+  is_passing_ = false;
   return {.event = BinlogScanEvent::kMalformed, .pass_bytes = pass_bytes, .error = error};
 }
 

@@ -83,7 +83,7 @@ class BinlogStreamScanner {
   void stop_at_boundaries(bool stop) { stop_at_boundaries_ = stop; }
 
   // Whether no event is half passed, and whether no transaction is open either.
-  bool between_events() const { return payload_left_ == 0 && !pending_; }
+  bool between_events() const { return payload_left_ == 0 && !is_passing_; }
   bool at_boundary() const { return between_events() && !state_.transaction.is_open(); }
 
   // Valid until the next scan().
@@ -94,14 +94,11 @@ class BinlogStreamScanner {
   uint8_t next_sequence_id() const { return next_sequence_id_; }
 
  private:
-  // An event that is passing, and what becomes of the state when it has passed.
-  struct Pending {
-    BinlogEventHeader header;
-    BinlogEventMeaning meaning;
-    std::optional<BinlogChecksum> checksum;  // of a format description
-    std::string file;                        // of a ROTATE or a heartbeat
-    uint64_t position = 0;                   // likewise
-    bool is_exact = false;                   // the position is not modulo 2^32
+  // Where a ROTATE or a heartbeat says that the stream is.
+  struct Place {
+    std::string file;
+    uint64_t position = 0;
+    bool is_exact = false;  // the position is not modulo 2^32
   };
 
   BinlogScanStep scan_packets(Bytes input);
@@ -112,7 +109,7 @@ class BinlogStreamScanner {
   std::optional<ProtocolError> read_event(const BinlogEventHeader& header, Bytes front);
   std::optional<ProtocolError> read_place(const BinlogEventHeader& header, Bytes event);
   void finish_event();
-  void move_position(const Pending& event);
+  void move_position();
   bool accept_sequence_id(uint8_t sequence_id) const;
   void take_packet(const PacketHeader& header);
   BinlogScanStep broken(size_t pass_bytes, ProtocolError error);
@@ -128,7 +125,12 @@ class BinlogStreamScanner {
   std::optional<uint8_t> other_sequence_id_;  // behind an event that asks for an acknowledgement
   uint32_t payload_left_ = 0;                 // bytes of the packet that is passing, still to come
   uint64_t event_left_ = 0;                   // bytes of the event in packets still to come
-  std::optional<Pending> pending_;
+  // The event that is passing, and what becomes of the state when it has passed.
+  bool is_passing_ = false;
+  BinlogEventHeader header_;
+  BinlogEventMeaning meaning_;
+  std::optional<BinlogChecksum> checksum_;  // of a format description
+  std::optional<Place> place_;
   BinlogStreamState state_;
 };
 

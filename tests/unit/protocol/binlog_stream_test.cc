@@ -216,6 +216,12 @@ TEST(BinlogStream, WhatOpensAFileIsNoStepBack) {
   EXPECT_EQ(follow(wire).state.position, 1000u);
 }
 
+TEST(BinlogStream, AnEventWithoutAPositionMovesNothing) {
+  Wire wire;
+  wire.rotate(1000, "b.1").query("DROP TABLE t", 0);
+  EXPECT_EQ(follow(wire).state.position, 1000u);
+}
+
 TEST(BinlogStream, EventsOf16MibAndMore) {
   for (const size_t body_bytes : {size_t{0xffffff} - 20, size_t{0xffffff} - 19, size_t{2 * 0xffffff} - 20}) {
     Wire wire;
@@ -229,6 +235,21 @@ TEST(BinlogStream, EventsOf16MibAndMore) {
     EXPECT_EQ(pieces.state, seen.state);
     EXPECT_LE(pieces.longest_tail, kMaxBinlogTailBytes);
   }
+}
+
+TEST(BinlogStream, ABigEventEndsItsTransactionWithItsLastPacket) {
+  Wire wire;
+  wire.rotate(4, "b.1").gtid(1, 100);
+  const size_t before = wire.bytes.size();
+  wire.event(BinlogEventType::kTransactionPayload, Buffer(0xffffff + 1000), 200);
+  for (const size_t size : {size_t{0xffffff} + 4, size_t{0xffffff} + 4 + 4, size_t{0xffffff} + 4 + 1000}) {
+    const FollowedStream seen =
+        follow(BinlogStreamScanner(false), Bytes(wire.bytes).first(before + size), 65536);
+    EXPECT_EQ(seen.state.transactions, 0u) << size;
+    EXPECT_EQ(seen.state.position, 100u);
+    EXPECT_FALSE(seen.at_boundary);
+  }
+  EXPECT_THAT(follow(wire).transactions, ElementsAre(kA + "1 b.1 200"));
 }
 
 TEST(BinlogStream, ABigEventWhosePacketsLie) {
@@ -246,6 +267,10 @@ TEST(BinlogStream, ABigEventWhosePacketsLie) {
   EXPECT_EQ(follow(split(10, 0xffffff - 1 + 9)).ends, "malformed");
   EXPECT_EQ(follow(split(0xffffff, 0xffffff)).ends, "malformed");
   EXPECT_EQ(follow(split(10, 100)).ends, "malformed");
+  // It is found out as soon as it can be.
+  constexpr size_t kRotate = 4 + 1 + 19 + 8 + 3;
+  EXPECT_EQ(follow(split(10, 100)).forwarded.size(), kRotate);
+  EXPECT_EQ(follow(split(0xffffff, 0xffffff)).forwarded.size(), kRotate + 4 + 0xffffff);
 }
 
 TEST(BinlogStream, TheEndIsAnEofOrAnErr) {
@@ -330,7 +355,7 @@ TEST(BinlogStream, RefusesWhatCannotCome) {
   EXPECT_TRUE(refused(wire.payload(Buffer(19))));  // one byte less than a header
   EXPECT_TRUE(refused(Wire().rotate(4, "")));
   EXPECT_TRUE(refused(Wire().rotate(4, std::string(kMaxBinlogFileBytes + 1, 'x'))));
-  EXPECT_TRUE(refused(Wire().rotate(4, std::string(100000, 'x'))));
+  EXPECT_EQ(follow(Wire().rotate(4, std::string(100000, 'x'))).error, ProtocolError::kPacketTooLarge);
   EXPECT_TRUE(refused(Wire().gtid(0, 100)));
   EXPECT_TRUE(refused(Wire().event(BinlogEventType::kQuery, Buffer(13), 100)));
   EXPECT_TRUE(refused(Wire().event(BinlogEventType::kFormatDescription, Buffer(56), 100)));
