@@ -29,6 +29,8 @@ enum class ResponseKind : uint8_t {
   kFieldList,   // COM_FIELD_LIST: column definitions
   kStatistics,  // COM_STATISTICS: one text
   kFetch,       // COM_STMT_FETCH: rows
+  kBinlogDump,  // COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID: events, which pass as rows do, until EOF or ERR.
+                // Their sequence ids begin anew behind every one that a semi-synchronous replica acknowledges
 };
 
 enum class ScanEvent : uint8_t {
@@ -112,7 +114,7 @@ class ResponseScanner {
 
   static State initial_state(ResponseKind kind);
   size_t pass_rows(std::span<uint8_t> input, size_t at);
-  bool accept_sequence_id(uint8_t* header, uint8_t first_byte) const;
+  bool accept_sequence_id(uint8_t* header, uint8_t first_byte);
   bool must_be_held(uint8_t first_byte, uint32_t payload_bytes) const;
   void begin_packet(uint8_t* header);
   void packet_passes();
