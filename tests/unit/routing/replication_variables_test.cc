@@ -1,0 +1,54 @@
+#include "routing/replication_variables.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "routing/classifier.h"
+
+namespace causeway::routing {
+namespace {
+
+std::string read(std::string_view sql) {
+  Classified classified;
+  classify(sql, {}, classified);
+  const ReplicationVariables variables = read_replication_variables(classified.statements[0], {});
+  if (!variables.connect_state) return variables.any ? "one" : "none";
+  return *variables.connect_state ? "by GTID" : "by position";
+}
+
+TEST(ReplicationVariables, AreKnownByTheirNames) {
+  struct Case {
+    std::string_view sql;
+    std::string_view what;
+  };
+  const Case cases[] = {
+      // As MySQL 9.7's replica, mysqlbinlog and MariaDB 10.11's replica send them.
+      {"SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024", "one"},
+      {"SET @source_binlog_checksum = 'NONE', @master_binlog_checksum = 'NONE'", "one"},
+      {"SET @master_binlog_checksum= @@global.binlog_checksum", "one"},
+      {"SET @slave_uuid = 'x', @replica_uuid = 'x'", "one"},
+      {"SET @rpl_semi_sync_replica = 1", "one"},
+      {"SET @rpl_semi_sync_slave= 1", "one"},
+      {"SET @mariadb_slave_capability=4", "one"},
+      {"SET @slave_gtid_strict_mode=0", "one"},
+      {"SET @slave_gtid_ignore_duplicates=0", "one"},
+      {"SET @slave_connect_state=''", "by GTID"},
+      {"SET @slave_connect_state='0-1-5'", "by GTID"},
+      {"SET @`Slave_Connect_State` := '0-1-5'", "by GTID"},
+      {"set @slave_connect_state = null", "by position"},
+      // What applications say.
+      {"SET @a = 1", "none"},
+      {"SET @heartbeat = 1, @b = '@slave_uuid'", "none"},
+      {"SET sql_mode = ''", "none"},
+      {"SET @@session.slave_connect_state = 1", "none"},
+      {"SELECT @slave_uuid := 'x'", "none"},
+      {"SELECT @source_binlog_checksum", "none"},
+  };
+  for (const Case& one : cases)
+    EXPECT_EQ(read(one.sql), one.what) << one.sql;
+}
+
+}  // namespace
+}  // namespace causeway::routing
