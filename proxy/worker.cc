@@ -87,6 +87,7 @@ void Worker::accept(Socket socket, const ListenerConfig& listener, PeerAddress p
 
 void Worker::drain() {
   asio::post(io_, [this] {
+    end_streams(EndReason::kShutDown);
     for (ClientSession& session : sessions_.list()) {
       const bool idle = session.backends.in_flight == nullptr && !session.state.transaction.is_begun() &&
                         !session.state.pins.whole_session();
@@ -151,6 +152,7 @@ void Worker::on_tick(Clock::time_point now) {
     const NodeView* writer = shard_.cluster().view().writer_node();
     if (writer == nullptr || !writer->reachable) probe_.writer_changed();
     leave_former_writers();
+    end_streams(EndReason::kSourceChanged);
   }
   look_for_lost_clients(now);
   probe_.on_tick(now);
@@ -172,6 +174,20 @@ void Worker::leave_former_writers() {
                              session.state.pins.whole_session_on(routing::Target::kWriter) ||
                              session.state.prepared.cursors(routing::Target::kWriter) > 0;
     if (lives_there) leave_former_writer(shard_, session.backends, session.id);
+  }
+}
+
+// Of the binary log. Whoever reads it comes again, and goes on by its GTIDs.
+void Worker::end_streams(EndReason reason) {
+  const bool another_writer = shard_.cluster().view().has_writer();
+  for (ClientSession& session : sessions_.list()) {
+    const bool streams = session.backends.streams_log && session.backends.in_flight != nullptr;
+    if (!streams || session.waiter.closing) continue;
+    const bool goes_on = !another_writer || shard_.cluster().is_to_writer(*session.backends.in_flight);
+    if (goes_on && reason == EndReason::kSourceChanged) continue;
+    session.end.because(reason);
+    session.waiter.closing = true;
+    end_waits(session);
   }
 }
 

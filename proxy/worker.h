@@ -73,6 +73,7 @@ class Worker {
                               Attendance assigned);
   Awaitable<void> watch();
   void leave_former_writers();
+  void end_streams(EndReason reason);
   void look_for_lost_clients(Clock::time_point now);
 
   asio::io_context io_;

@@ -113,6 +113,13 @@ ClientError command_not_supported(std::string_view command) {
   return make_error(1235, "42000", text("This version of Causeway doesn't yet support '", command, "'"));
 }
 
+ClientError replication_by_position() {
+  return make_error(
+      1236, "HY000",
+      "This version of Causeway doesn't yet support replication by binary log file and position, which "
+      "mean another place in each server's log: use GTIDs (SOURCE_AUTO_POSITION = 1, MASTER_USE_GTID)");
+}
+
 ClientError malformed_packet() {
   return make_error(1835, "HY000", "Malformed communication packet.");
 }

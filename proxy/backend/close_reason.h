@@ -31,7 +31,7 @@ inline constexpr std::array<std::string_view, 16> kCloseReasonNames = {
     "worker ends",          "session ends",     "session was reset", "not put back",
     "idle for too long",    "place needed",     "server gone",       "server replaced",
     "closed by the server", "init_connect ran", "former writer",     "idle transaction",
-    "transaction left",     "statement given up",      "unknown state",     "killed",
+    "transaction left",     "given up",         "unknown state",     "killed",
 };
 
 // In words, for the log.

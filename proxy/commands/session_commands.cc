@@ -13,6 +13,7 @@
 #include "proxy/backend/shard.h"
 #include "proxy/commands/client_login.h"
 #include "proxy/commands/query_commands.h"
+#include "proxy/commands/replication_commands.h"
 #include "proxy/commands/statement_commands.h"
 #include "proxy/commands/statement_dispatch.h"
 #include "proxy/session/local_answers.h"
@@ -182,10 +183,12 @@ Awaitable<bool> run_command(ClientSession& session, Bytes payload, std::span<uin
       return debug(session, wire);
     case Command::kShutdown:
     case Command::kRefresh:
+      return answer_error(session, 1, command_not_supported(command_name(command)));
     case Command::kRegisterSlave:
+      return register_replica(session, payload, wire);
     case Command::kBinlogDump:
     case Command::kBinlogDumpGtid:
-      return answer_error(session, 1, command_not_supported(command_name(command)));
+      return dump_binlog(session, payload, wire);
     default:
       return answer_error(session, 1, unknown_command());
   }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "protocol/command.h"
+#include "protocol/replication_client.h"
 #include "proxy/backend/backend_connector.h"
 #include "proxy/backend/shard.h"
 #include "proxy/commands/client_address.h"
@@ -39,6 +40,7 @@ void take_profile(ClientSession& session, const protocol::ClientProfile& profile
   identity.user = profile.user;
   session.client.capabilities = profile.capabilities;
   session.state.start(session.shard.cluster().view(), profile.collation);
+  session.state.replication.is_one = protocol::is_replication_client(profile.connect_attributes);
   const protocol::CapabilityFlags passed_on =
       passed_on_capabilities(session.shard.config().statements) & profile.capabilities;
   identity.login.key =

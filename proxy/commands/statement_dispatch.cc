@@ -17,6 +17,7 @@
 #include "proxy/statement/next_transaction.h"
 #include "proxy/statement/statement_run_state.h"
 #include "routing/kill_statement.h"
+#include "routing/replication_variables.h"
 #include "routing/set_statement.h"
 #include "routing/sql_lexer.h"
 #include "routing/statement_effects.h"
@@ -319,6 +320,13 @@ Awaitable<RunOutcome> answer_here(ClientSession& session, const Statement& state
   return nothing_open(session, statement, place);
 }
 
+// A replica says by the variables that it sets what it is.
+void note_replication_client(ClientSession& session, const Statement& statement) {
+  const auto variables = routing::read_replication_variables(statement, session.state.lex_mode);
+  session.state.replication.is_one |= variables.any;
+  if (variables.connect_state) session.state.replication.by_gtid = *variables.connect_state;
+}
+
 bool reads_temporary_table(const ClientSession& session, const Statement& statement) {
   return statement.cls == StatementClass::kDml && !session.state.temporary_tables.empty() &&
          routing::reads_temporary_table_into_permanent(statement.text, session.state.lex_mode,
@@ -343,6 +351,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCom
     co_return outcome;
   }
   if (statement.shows_processlist) co_return co_await answer_processlist(session, command);
+  note_replication_client(session, statement);
   const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
   Decision decision = hidden_rejection(session, statement, policy)
                           .value_or(routing::decide(statement, session_view(session), policy));

@@ -54,6 +54,8 @@ std::string_view to_string(PinReason value) {
       return "diagnostics";
     case PinReason::kSessionState:
       return "session_state";
+    case PinReason::kReplication:
+      return "replication";
   }
   return "";
 }

@@ -14,6 +14,7 @@ CountedSession counted_as(const SessionState& state, const Backends& backends, b
   now.pin(PinReason::kPreparedStatement) = pins.prepared_text;
   now.pin(PinReason::kDiagnostics) = state.last.warnings > 0;
   now.pin(PinReason::kSessionState) = pins.untrackable || pins.unreported || pins.user_variables;
+  now.pin(PinReason::kReplication) = pins.replication;
   return now;
 }
 

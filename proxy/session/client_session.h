@@ -64,6 +64,7 @@ struct Backends {
   size_t former_writer = kNoNode;  // where it had something when another server became the writer
   bool used_writer = false;
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
+  bool streams_log = false;                // ... and it is the stream of the binary log
 
   routing::Target target_of(const BackendConnection& connection) const {
     return connection.lease == &writer ? routing::Target::kWriter : routing::Target::kReplica;

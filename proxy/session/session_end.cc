@@ -44,6 +44,10 @@ std::string_view to_string(EndReason reason) {
       return "change of user refused";
     case EndReason::kKilled:
       return "killed";
+    case EndReason::kStreamEnded:
+      return "end of the binary log's stream";
+    case EndReason::kSourceChanged:
+      return "another server is the writer";
     case EndReason::kStateLost:
       return "state lost with a server";
     case EndReason::kAnswerCut:
@@ -60,6 +64,7 @@ bool is_ordinary(EndReason reason) {
   switch (reason) {
     case EndReason::kUserNotChanged:
     case EndReason::kKilled:
+    case EndReason::kSourceChanged:
     case EndReason::kStateLost:
     case EndReason::kAnswerCut:
     case EndReason::kPacketTooLarge:

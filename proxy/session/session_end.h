@@ -30,6 +30,8 @@ enum class EndReason : uint8_t {
 
   kUserNotChanged,    // a COM_CHANGE_USER that cannot be read
   kKilled,            // KILL, by whomever
+  kStreamEnded,       // of the binary log, by the server
+  kSourceChanged,     // of that stream: another server is the writer now
   kStateLost,         // with a server, and what the session had there
   kAnswerCut,         // with a server, whose answer the client has in part
   kPacketTooLarge,    // limits.max_packet_bytes

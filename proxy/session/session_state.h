@@ -58,6 +58,7 @@ struct Pins {
   bool prepared_text = false;   // PREPARE of SQL, which lives on the connection
   bool untrackable = false;     // state that cannot be replayed
   bool unreported = false;      // a statement that failed may have left some: until the server reports
+  bool replication = false;     // a replica, or a program that reads the binary log: see ReplicationClient
   bool user_variables = false;  // the lease must not be given away; other reads may go to replicas
   routing::Target where = routing::Target::kNone;  // of the others
   // From a READ ONLY transaction on a replica; the writer gets the same with the next statement there, and
@@ -66,7 +67,7 @@ struct Pins {
 
   bool whole_session() const {
     return temporary_table || table_lock || backup_lock || user_lock || prepared_text || untrackable ||
-           unreported;
+           unreported || replication;
   }
   bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
@@ -113,6 +114,13 @@ struct Carried {
   }
 };
 
+// A client that reads the binary log, or is about to. All its statements run on the server that streams, on
+// one connection: what it sets there, and what it asks for, is about that server's log.
+struct ReplicationClient {
+  bool is_one = false;
+  bool by_gtid = false;  // MariaDB's: it has said where to go on by @slave_connect_state
+};
+
 struct SessionState {
   consistency::ReadConsistency level = consistency::ReadConsistency::kSession;
   routing::SessionVariables variables;
@@ -127,6 +135,7 @@ struct SessionState {
 
   routing::TransactionState transaction;
   Pins pins;
+  ReplicationClient replication;
   Carried carried;
   Diagnostics last;
   std::vector<std::string> temporary_tables;  // names, where statements.temporary_table = "reject"
@@ -134,8 +143,8 @@ struct SessionState {
   TextPreparedStatements text_prepared;
 
   // Behind COM_RESET_CONNECTION, or a change of the user: as after a login in the character set of this
-  // collation (0: the writer's default), but in the same schema, and with ids of prepared statements that
-  // were not given out before.
+  // collation (0: the writer's default), but in the same schema, with ids of prepared statements that were
+  // not given out before, and still what it was to replication.
   static SessionState fresh(const SessionState& before, const ClusterView& view,
                             consistency::ReadConsistency level, uint8_t collation);
 

@@ -200,6 +200,7 @@ Awaitable<void> ExchangeRun::relay() {
         size_t written = 0;
         if (!flush_now(scan.pass_bytes, written)) co_await flush_rest(scan.pass_bytes, written);
         if (ended_) co_return;
+        if (is_stream_to_end()) co_return server_lost(asio::error::operation_aborted);
         ErrorCode error;
         const size_t got = co_await read_some(error);
         if (!on_read(got, error)) co_return;
@@ -298,7 +299,11 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
     if (ended_) co_return result_;
   }
   if (!failed) {
-    co_await relay();
+    if (command_.kind == protocol::ResponseKind::kBinlogDump) {
+      co_await relay_binlog();
+    } else {
+      co_await relay();
+    }
     if (command_.prepared != nullptr && result_.outcome == ExchangeOutcome::kRelayed)
       after_prepared_command();
     co_return result_;

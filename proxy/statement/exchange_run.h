@@ -41,6 +41,7 @@ class ExchangeRun {
   Awaitable<void> read_prefix_answer(PrefixStep step);
   Awaitable<void> send_local_file(protocol::ResponseScanner& scanner);
   Awaitable<void> relay();
+  Awaitable<void> relay_binlog();
   Awaitable<void> break_off(protocol::ResponseScanner& scanner, size_t ready);
   Awaitable<void> discard();
 
@@ -65,6 +66,10 @@ class ExchangeRun {
   void on_error(const protocol::ScanStep& scan, size_t& packet_bytes);
   bool is_overlong(size_t ready);
   void server_lost(ErrorCode error);
+  // Other answers have an end of their own. Whoever cancels a read finds none where something has just come.
+  bool is_stream_to_end() const {
+    return session_.backends.streams_log && (session_.waiter.closing || client_lost_);
+  }
   bool on_writer() const { return session_.backends.target_of(connection_) == routing::Target::kWriter; }
   protocol::StatusFlags added_status() const {
     return static_cast<protocol::StatusFlags>(command_.add_status | placement_.add_status);
@@ -81,6 +86,7 @@ class ExchangeRun {
   ResponseBuffer buffer_;
   ExchangeResult result_;
   bool ended_ = false;
+  bool client_lost_ = false;  // of a stream: found by whoever reads from it
   std::optional<ClientError> refusal_;
   std::optional<ClientError> missing_schema_;  // why the session's schema was refused, and it goes without it
   bool wait_failed_ = false;

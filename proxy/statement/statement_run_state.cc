@@ -281,6 +281,11 @@ bool RunningStatement::bound_to(Target target) const {
 
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
                                     Target target) {
+  // From its first command on, whatever that is, a replica has this connection to itself.
+  if (session_.state.replication.is_one && target == Target::kWriter) {
+    session_.state.pins.replication = true;
+    session_.state.pins.where = target;
+  }
   if (!command_.auxiliary) after_statement(connection, result, target);
   if (command_.text_prepare != nullptr && !result.is_error)
     command_.text_prepare->incarnations[PreparedStatements::side(target)] = connection.prepared.incarnation;

@@ -267,12 +267,24 @@ def test_unknown_commands(proxy):
         assert wire.read_packet()[1][:1] == b"\x00"
 
 
-@pytest.mark.parametrize("command", [0x07, 0x08, 0x12, 0x15, 0x1E], ids=["refresh", "shutdown", "dump", "register", "dump_gtid"])
-def test_commands_of_operators_and_replicas_are_refused(proxy, command):
+# COM_BINLOG_DUMP: a file and a position that are of any server's log.
+@pytest.mark.parametrize("command, error", [(0x07, 1235), (0x08, 1235), (0x12, 1236)], ids=["refresh", "shutdown", "dump"])
+def test_commands_of_operators_and_replicas_are_refused(proxy, command, error):
     with Wire(proxy.port) as wire:
         wire.login(accounts.ADMIN)
         wire.send_packet(bytes([command]) + bytes(10))
-        assert wire.read_packet()[1][1:3] == (1235).to_bytes(2, "little")
+        assert wire.read_packet()[1][1:3] == error.to_bytes(2, "little")
+        wire.send_packet(COM_PING)
+        assert wire.read_packet()[1][:1] == b"\x00"
+
+
+@pytest.mark.parametrize("command", [0x12, 0x15, 0x1E], ids=["dump", "register", "dump_gtid"])
+def test_commands_of_replicas_that_cannot_be_read_are_refused(proxy, command):
+    with Wire(proxy.port) as wire:
+        wire.login(accounts.ADMIN)
+        for size in range(5):
+            wire.send_packet(bytes([command]) + bytes(size))
+            assert wire.read_packet()[1][1:3] == (1835).to_bytes(2, "little"), size
         wire.send_packet(COM_PING)
         assert wire.read_packet()[1][:1] == b"\x00"
 

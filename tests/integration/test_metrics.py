@@ -149,6 +149,7 @@ def test_each_reason_of_a_pin_is_counted_and_ends(proxy, connect, table):
         "prepared_statement": (["SET @text = 'SELECT 1'", "PREPARE p FROM @text"], None),
         "diagnostics": (["SELECT 1 + 'x'"], "SELECT 1"),
         "session_state": (["SELECT @pins := 2"], None),
+        "replication": (["SET @mariadb_slave_capability = 4"], None),
     }
     shown = re.findall(r'^causeway_pins_total\{reason="(\w+)"', proxy.http("/metrics")[1], re.MULTILINE)
     assert set(shown) == set(reasons)

@@ -48,6 +48,7 @@ class Reader {
       answer_.told.emplace_back(protocol::as_text(first->payload));
       return AnswerState::kComplete;
     }
+    if (command_ == Command::kBinlogDump && !is_error) return events(first);
     if (command_ == Command::kFieldList && !is_error) return fields(first);
     if (command_ == Command::kStmtFetch && !is_error) return fetched(first);
     switch (first->payload[0]) {
@@ -68,6 +69,21 @@ class Reader {
       default:
         return rows(*first);
     }
+  }
+
+  // Those that have come: more may follow, or the end.
+  AnswerState events(const Packet* packet) {
+    for (; packet != nullptr; packet = next()) {
+      if (packet->payload.empty()) return AnswerState::kMalformed;
+      if (packet->payload[0] == kErr) {
+        error(*packet);
+      } else if (packet->payload[0] == kEnd) {
+        answer_.told.emplace_back("end");
+      } else {
+        answer_.told.emplace_back(protocol::as_text(packet->payload).substr(1));
+      }
+    }
+    return AnswerState::kComplete;
   }
 
   void error(const Packet& packet) {

@@ -157,8 +157,7 @@ TEST(ClientLogin, ThatBeginsTlsAndDoesNotGoOnWithItEnds) {
       request, {.capabilities = usual_client_capabilities() | capability::kSsl, .collation = 45});
   for (const bool offered : {true, false}) {
     Harness harness;
-    if (offered)
-      harness.shard().set_tls(*proxy::make_client_tls_context({}), nullptr);
+    if (offered) harness.shard().set_tls(*proxy::make_client_tls_context({}), nullptr);
     const auto client = harness.connect();
     client->send_raw(packet_of(request, 1));
     client->send_raw(protocol::as_bytes("GET / HTTP/1.1\r\n\r\n"));

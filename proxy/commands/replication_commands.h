@@ -1,0 +1,21 @@
+// The commands of clients that read the binary log: replicas, mysqlbinlog, change data capture.
+#pragma once
+
+#include <span>
+
+#include "protocol/byte_reader.h"
+#include "proxy/net/io.h"
+#include "proxy/session/client_session.h"
+
+namespace causeway::proxy {
+
+// COM_REGISTER_SLAVE: on the writer, which has the session from here on. `payload` is the command, `wire` the
+// same as it came, headers and all. False: the session ends.
+Awaitable<bool> register_replica(ClientSession& session, protocol::Bytes payload, std::span<uint8_t> wire);
+
+// COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID: the stream of the writer's log, until one of the three ends it. Only
+// by GTID: a file and a position of another server's log would be read from this one's. The session ends
+// behind it, as the servers end their side (MySQL 9.7, MariaDB 10.11).
+Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std::span<uint8_t> wire);
+
+}  // namespace causeway::proxy
