@@ -25,8 +25,7 @@ TEST(MonitorAccount, ReadsItsPasswordAgain) {
 }
 
 TEST(MonitorAccount, KeepsItsPasswordWhereTheFileCannotBeRead) {
-  MonitorAccount account("m", secret("old"),
-                         []() -> ReadResult { return ReadResult(boost::system::in_place_error, "gone"); });
+  MonitorAccount account("m", secret("old"), []() -> ReadResult { return Problem{"gone"}; });
   EXPECT_EQ(account.read_again().error().text, "gone");
   EXPECT_EQ(account.credentials()->clear_password.text(), "old");
   MonitorAccount fixed("m", secret("old"));
