@@ -109,7 +109,7 @@ OrProblem<> set_client_tls_mode(Config& config, std::string_view text) {
 
 OrProblem<> set_idle_timeout(Config& config, std::string_view text) {
   std::chrono::milliseconds timeout{};
-  if (const OrProblem<> set = set_duration(timeout, text, 1s, 86'400s); !set) return set;
+  if (OrProblem<> set = set_duration(timeout, text, 1s, 86'400s); !set) return set;
   if (timeout % 1s != 0ms) return Problem{"must be a whole number of seconds"};
   config.forwarding.aurora_fwd_writer_idle_timeout =
       std::chrono::duration_cast<std::chrono::seconds>(timeout);
