@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "routing/set_statement.h"
+#include "routing/statement_effects.h"
 
 namespace causeway::routing {
 namespace {
@@ -26,19 +27,30 @@ constexpr std::array<std::string_view, 13> kReplicationVariables = {
     "slave_until_gtid",
 };
 
+// As replicas write it: one literal, of which no other value (NULL, say) can come.
+bool is_plain_text(std::string_view value) {
+  return value.size() >= 2 && value.front() == '\'' && value.find('\'', 1) == value.size() - 1;
+}
+
 }  // namespace
 
 ReplicationVariables read_replication_variables(const Statement& statement, const LexMode& mode) {
   ReplicationVariables read;
-  if (statement.cls != StatementClass::kSet || !statement.mentions.assigned_user_variables) return read;
+  const bool assigns = statement.mentions.assigned_user_variables;
+  if (statement.cls != StatementClass::kSet || !assigns) {
+    if (assigns || is_opaque(statement)) read.connect_state = false;
+    return read;
+  }
   SetReader reader(statement.text, mode);
   while (const auto assignment = reader.next()) {
     if (assignment->kind != SetKind::kUserVariable) continue;
     const auto is_name = [&](std::string_view name) { return equals_ignoring_case(name, assignment->name); };
     if (!std::ranges::any_of(kReplicationVariables, is_name)) continue;
     read.any = true;
-    if (is_name(kConnectState)) read.connect_state = !equals_ignoring_case(assignment->value, "NULL");
+    if (is_name(kConnectState)) read.connect_state = is_plain_text(assignment->value);
   }
+  // Within a value, perhaps, where it is not looked for.
+  if (statement.text.find(":=") != std::string_view::npos) read.connect_state = false;
   return read;
 }
 

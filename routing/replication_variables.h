@@ -11,14 +11,15 @@ namespace causeway::routing {
 
 struct ReplicationVariables {
   bool any = false;  // one of them is set: nobody else has a use for it
-  // MariaDB's @slave_connect_state is set: the log is asked for by GTID, wherever the position of
-  // COM_BINLOG_DUMP stands; false: it is set to NULL, by file and position then.
+  // MariaDB's @slave_connect_state is set to a text: the log is asked for by GTID, wherever the position of
+  // COM_BINLOG_DUMP stands. False: to NULL, or to what may be NULL, or it may have been by
+  // the way (SELECT ... INTO, :=, CALL), and then by file and position.
   std::optional<bool> connect_state;
 
   friend bool operator==(const ReplicationVariables&, const ReplicationVariables&) = default;
 };
 
-// Of a SET statement; nothing of any other. The names are those of MySQL 9.7's replicas and mysqlbinlog (each
+// Of any statement; `any` is of a SET. The names are those of MySQL 9.7's replicas and mysqlbinlog (each
 // with its former name beside it) and MariaDB 10.11's: @source_heartbeat_period, @master_heartbeat_period,
 // @source_binlog_checksum, @master_binlog_checksum, @replica_uuid, @slave_uuid, @rpl_semi_sync_replica,
 // @rpl_semi_sync_slave, @mariadb_slave_capability, @slave_connect_state, @slave_gtid_strict_mode,
