@@ -92,6 +92,24 @@ Result<GtidEvent> checked(ByteReader& reader, const GtidEvent& event) {
   return event;
 }
 
+// When a transaction was committed on the server that it comes from: kind of logical clock 1 | its two times
+// 16 | here 7, whose highest bit says that another one follows | there 7 | ... An event of an older server
+// ends ahead of that; the four bytes of its checksum, which may still be there, are no such time.
+uint64_t read_original_commit_timestamp(Bytes rest) {
+  constexpr uint8_t kLogicalClock = 2;
+  constexpr uint64_t kAnotherFollows = uint64_t{1} << 55;
+  ByteReader reader(rest);
+  const auto timestamp = [&] {
+    const uint64_t low = reader.int4();
+    return low | uint64_t{reader.int3()} << 32;
+  };
+  if (reader.int1() != kLogicalClock) return 0;
+  reader.skip(16);
+  const uint64_t here = timestamp();
+  const uint64_t there = (here & kAnotherFollows) != 0 ? timestamp() : here;
+  return reader.ok() ? there : 0;
+}
+
 // flags 1 | uuid 16 | gno 8 | ...
 Result<GtidEvent> parse_mysql_gtid(BinlogGtid::Kind kind, Bytes body) {
   ByteReader reader(body);
@@ -103,7 +121,21 @@ Result<GtidEvent> parse_mysql_gtid(BinlogGtid::Kind kind, Bytes body) {
     std::ranges::copy(uuid, event.gtid.uuid.begin());
     event.gtid.number = gno;
   }
+  event.original_commit_timestamp = read_original_commit_timestamp(body.subspan(reader.position()));
   return checked(reader, event);
+}
+
+// The fields of a GTID_TAGGED behind the tag, up to the one that is sought: those of the logical clock, when
+// it was committed here, and when there, which is left out where it is the same.
+uint64_t read_tagged_commit_timestamp(ByteReader reader) {
+  enum : uint64_t { kLastCommitted = 4, kSequenceNumber, kHere, kThere };
+  uint64_t here = 0;
+  for (uint64_t expected = kLastCommitted; expected <= kHere; ++expected) {
+    if (read_varlen(reader) != expected) return 0;
+    here = read_varlen(reader);
+  }
+  const uint64_t there = read_varlen(reader) == kThere ? read_varlen(reader) : here;
+  return reader.ok() ? there : 0;
 }
 
 // Fields with their numbers, in ascending order, those that are there:
@@ -132,6 +164,7 @@ Result<GtidEvent> parse_tagged_gtid(Bytes body) {
       event.gtid.set_tag(tag);
     }
   }
+  event.original_commit_timestamp = read_tagged_commit_timestamp(reader);
   return checked(reader, event);
 }
 

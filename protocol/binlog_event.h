@@ -134,6 +134,9 @@ Result<FormatDescriptionEvent> parse_format_description_event(Bytes event);
 struct GtidEvent {
   BinlogGtid gtid;
   uint8_t flags = 0;  // mysql_gtid_flag or mariadb_gtid_flag
+  // When it was committed on the server that it comes from, microseconds since 1970 by that one's clock. 0
+  // where the event does not say (before MySQL 8.0.1, MariaDB).
+  uint64_t original_commit_timestamp = 0;
 
   friend bool operator==(const GtidEvent&, const GtidEvent&) = default;
 };

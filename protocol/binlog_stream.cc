@@ -186,9 +186,15 @@ std::optional<ProtocolError> BinlogStreamScanner::read_place(const BinlogEventHe
 
 void BinlogStreamScanner::finish_event() {
   is_passing_ = false;
+  const uint64_t begin = state_.position;
+  const bool was_open = state_.transaction.is_open();
   move_position();
   if (checksum_) state_.checksum = *std::exchange(checksum_, std::nullopt);
-  if (state_.transaction.event(meaning_)) ++state_.transactions;
+  const bool ended = state_.transaction.event(meaning_);
+  if (ended) ++state_.transactions;
+  const bool opens_again = meaning_.gtid.kind != BinlogGtid::Kind::kNone;
+  if (opens_again || (!was_open && (ended || state_.transaction.is_open())))
+    state_.transaction_position = begin;
   if (!state_.transaction.is_open()) state_.boundary_position = state_.position;
   state_.last_type = header_.type;
   state_.last_artificial = header_.is_artificial();

@@ -45,6 +45,7 @@ struct BinlogStreamState {
   std::string file;
   uint64_t position = 0;
   uint64_t boundary_position = 0;                   // of `file`: behind the last transaction that has ended
+  uint64_t transaction_position = 0;                // of `file`: where the last one that was opened begins
   BinlogTransaction transaction;                    // the open one, and the last one that has ended
   BinlogChecksum checksum = BinlogChecksum::kNone;  // of events, by the file's format description
 

@@ -71,6 +71,18 @@ BinlogEventRole role_of_gtid(BinlogEventType type, uint8_t flags) {
                                                        : BinlogEventRole::kGtidBegin;
 }
 
+// FNV-1a over the bytes of a number.
+uint32_t together(uint32_t shape, uint64_t number) {
+  for (int shift = 0; shift < 64; shift += 8)
+    shape = (shape ^ static_cast<uint8_t>(number >> shift)) * uint32_t{16777619};
+  return shape == 0 ? 1 : shape;
+}
+
+uint32_t shape_of_rows(const BinlogEventHeader& header, BinlogChecksum checksum) {
+  const uint32_t behind = checksum == BinlogChecksum::kCrc32 ? kBinlogChecksumBytes : 0;
+  return together(static_cast<uint32_t>(header.type), header.event_bytes - behind);
+}
+
 bool is_gtid(BinlogEventType type) {
   return type == BinlogEventType::kGtid || type == BinlogEventType::kAnonymousGtid ||
          type == BinlogEventType::kGtidTagged || type == BinlogEventType::kMariadbGtid;
@@ -92,62 +104,83 @@ size_t binlog_event_front_bytes(const BinlogEventHeader& header, Bytes front) {
 
 Result<BinlogEventMeaning> binlog_event_meaning(const BinlogEventHeader& header, Bytes front,
                                                 BinlogChecksum checksum) {
+  BinlogEventMeaning meaning{.server_id = header.server_id, .timestamp = header.timestamp};
   if (is_gtid(header.type)) {
     const auto event =
         parse_gtid_event(header, front.subspan(std::min(front.size(), kBinlogEventHeaderBytes)));
     if (!event) return event.error();
-    return BinlogEventMeaning{.role = role_of_gtid(header.type, event->flags), .gtid = event->gtid};
+    meaning.role = role_of_gtid(header.type, event->flags);
+    meaning.gtid = event->gtid;
+    meaning.original_commit_timestamp = event->original_commit_timestamp;
+    return meaning;
   }
   if (header.type == BinlogEventType::kQuery) {
     const auto query = parse_query_event(header, front, checksum);
     if (!query) return query.error();
-    return BinlogEventMeaning{.role = role_of_query(*query)};
+    meaning.role = role_of_query(*query);
+    return meaning;
   }
-  return BinlogEventMeaning{.role = role_of_type(header.type)};
+  meaning.role = role_of_type(header.type);
+  if (meaning.role == BinlogEventRole::kRows) meaning.shape = shape_of_rows(header, checksum);
+  return meaning;
 }
 
 bool BinlogTransaction::event(const BinlogEventMeaning& meaning) {
-  switch (meaning.role) {
+  const bool opens = meaning.role == BinlogEventRole::kGtid || meaning.role == BinlogEventRole::kGtidBegin ||
+                     meaning.role == BinlogEventRole::kGtidStatement;
+  const bool belongs = meaning.role != BinlogEventRole::kOutside && meaning.role != BinlogEventRole::kFile;
+  if (opens || (belongs && state_ == State::kNone))
+    current_ = {.gtid = meaning.gtid,
+                .server_id = meaning.server_id,
+                .timestamp = meaning.timestamp,
+                .original_commit_timestamp = meaning.original_commit_timestamp};
+  if (meaning.shape != 0) current_.shape = together(current_.shape, meaning.shape);
+  if (!step(meaning.role)) {
+    if (state_ == State::kNone) current_ = {};
+    return false;
+  }
+  last_ = current_;
+  current_ = {};
+  state_ = State::kNone;
+  return true;
+}
+
+// Whether it ends a transaction.
+bool BinlogTransaction::step(BinlogEventRole role) {
+  switch (role) {
     case BinlogEventRole::kOutside:
       return false;
     case BinlogEventRole::kFile:
       state_ = State::kNone;
-      current_ = {};
       return false;
     case BinlogEventRole::kGtid:
+      state_ = State::kGtid;
+      return false;
     case BinlogEventRole::kGtidBegin:
+      state_ = State::kOpen;
+      return false;
     case BinlogEventRole::kGtidStatement:
-      current_ = meaning.gtid;
-      state_ = meaning.role == BinlogEventRole::kGtid        ? State::kGtid
-               : meaning.role == BinlogEventRole::kGtidBegin ? State::kOpen
-                                                             : State::kStatement;
+      state_ = State::kStatement;
       return false;
     case BinlogEventRole::kBegin:
-      if (state_ == State::kStatement) return end();
+      if (state_ == State::kStatement) return true;
       state_ = State::kOpen;
       return false;
     case BinlogEventRole::kAhead:
       if (state_ == State::kNone) state_ = State::kAhead;
       return false;
     case BinlogEventRole::kStatement:
-      return state_ != State::kOpen && end();
+      return state_ != State::kOpen;
     case BinlogEventRole::kRows:
-      if (state_ == State::kStatement) return end();
+      if (state_ == State::kStatement) return true;
       state_ = State::kOpen;
       return false;
     case BinlogEventRole::kEnd:
-      return end();
+      return true;
     case BinlogEventRole::kDummy:
-      return (state_ == State::kGtid || state_ == State::kStatement) && end();
+      return state_ == State::kGtid || state_ == State::kStatement;
   }
   return false;
-}
-
-bool BinlogTransaction::end() {
-  last_ = current_;
-  current_ = {};
-  state_ = State::kNone;
-  return true;
 }
 
 }  // namespace causeway::protocol

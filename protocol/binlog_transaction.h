@@ -15,6 +15,7 @@
 #include "protocol/binlog_gtid.h"
 #include "protocol/byte_reader.h"
 #include "protocol/protocol_error.h"
+#include "protocol/transaction_mark.h"
 
 namespace causeway::protocol {
 
@@ -35,7 +36,12 @@ enum class BinlogEventRole : uint8_t {
 
 struct BinlogEventMeaning {
   BinlogEventRole role = BinlogEventRole::kOutside;
-  BinlogGtid gtid;  // of the first three that open a transaction
+  BinlogGtid gtid = {};  // of the first three that open a transaction
+  // What goes into the transaction's mark.
+  uint32_t server_id = 0;
+  uint32_t timestamp = 0;
+  uint64_t original_commit_timestamp = 0;  // where a GTID event says it
+  uint32_t shape = 0;                      // of this event; 0 if it has no rows
 };
 
 // `front` is the event's front, of which binlog_event_front_bytes() is satisfied.
@@ -55,8 +61,10 @@ class BinlogTransaction {
   bool event(const BinlogEventMeaning& meaning);
 
   bool is_open() const { return state_ != State::kNone; }
-  const BinlogGtid& current() const { return current_; }  // kNone if there is none, or it has no GTID
-  const BinlogGtid& last() const { return last_; }        // of the last one that has ended
+  const BinlogGtid& current() const { return current_.gtid; }  // kNone if there is none, or it has no GTID
+  const BinlogGtid& last() const { return last_.gtid; }        // of the last one that has ended
+  // By which that one is known elsewhere. It says nothing of one whose beginning was not seen.
+  const TransactionMark& last_mark() const { return last_; }
 
   friend bool operator==(const BinlogTransaction&, const BinlogTransaction&) = default;
 
@@ -69,11 +77,11 @@ class BinlogTransaction {
     kOpen,       // until its end
   };
 
-  bool end();
+  bool step(BinlogEventRole role);
 
   State state_ = State::kNone;
-  BinlogGtid current_;
-  BinlogGtid last_;
+  TransactionMark current_;
+  TransactionMark last_;
 };
 
 }  // namespace causeway::protocol
