@@ -25,7 +25,7 @@ enum class SearchVerdict : uint8_t {
 // Why nothing is certain.
 enum class SearchDoubt : uint8_t {
   kNone,
-  kNoIdentity,    // the transaction that is sought has neither a GTID nor the time of its commit
+  kNoIdentity,    // what is sought has neither a GTID nor the time of its commit, or is nothing
   kSeveral,       // more than one transaction looks like it, here or among those that the client has
   kOtherHistory,  // what comes before it here is something else
   kTooFew,        // too few transactions before it are known to tell
@@ -39,7 +39,8 @@ struct SearchResult {
   // kFound: behind the transaction that was sought. kNotThere: behind the newest one of those before it that
   // was found, if any.
   std::optional<LogCoordinates> behind = std::nullopt;
-  // kNotThere: how many transactions the client has behind `behind`, which this log lacks.
+  // kNotThere: how many transactions the client has behind `behind`, which this log lacks; all that are known
+  // where nothing was found.
   size_t missing = 0;
 
   friend bool operator==(const SearchResult&, const SearchResult&) = default;
@@ -76,18 +77,21 @@ class CoordinateSearch {
     uint64_t end = 0;
   };
 
-  bool is_sought(const protocol::TransactionMark& mark) const;
+  const protocol::TransactionMark& sought() const { return wanted_.back(); }
+  bool is_hopeless() const;
   std::optional<size_t> find(const protocol::TransactionMark& mark) const;
-  void look_back();
+  SearchDoubt doubt_about(const protocol::TransactionMark& mark) const;
+  void remember(const protocol::TransactionMark& mark);
 
   std::vector<protocol::TransactionMark> wanted_;
-  std::vector<std::pair<uint64_t, size_t>> by_time_;    // original_commit_timestamp, index in wanted_
-  std::vector<std::pair<uint64_t, size_t>> by_number_;  // of GTIDs, index in wanted_
-  std::vector<protocol::TransactionMark> recent_;       // of the log: a ring of as many as are wanted
-  uint64_t count_ = 0;                                  // transactions of the log
-  uint64_t matches_ = 0;                                // of them, that look like the one sought
-  bool by_gtid_ = false;                                // the match is one by GTID
-  SearchDoubt doubt_ = SearchDoubt::kNone;              // about the match
+  std::vector<std::pair<uint64_t, size_t>> by_time_;    // original_commit_timestamp, index in wanted_; sorted
+  std::vector<std::pair<uint64_t, size_t>> by_number_;  // of GTIDs, index in wanted_; sorted
+  bool has_twin_ = false;                          // another one that is wanted looks like the one sought
+  std::vector<protocol::TransactionMark> recent_;  // of the log, as many as are wanted: a ring
+  uint64_t count_ = 0;                             // transactions of the log
+  uint64_t matches_ = 0;                           // of them, that look like the one sought
+  bool is_by_gtid_ = false;                        // the first match is
+  SearchDoubt doubt_ = SearchDoubt::kNone;         // about the first match
   Place match_;
   std::optional<size_t> newest_;  // in wanted_, that was found
   Place newest_place_;

@@ -43,7 +43,7 @@ struct SentTransaction {
 struct SentPlace {
   enum class Kind : uint8_t {
     kBehind,    // behind transaction `index`, and ahead of the next one
-    kInside,    // within `index`, which begins at its begin
+    kInside,    // within `index`: it is to be sent again from its begin, which is behind the one before it
     kOlder,     // ahead of all that is remembered, or right at its beginning: what comes before is not known
     kNewer,     // behind all that was sent, in the same file or a later one
     kOtherLog,  // of a file whose name does not belong here, or nothing is remembered
@@ -65,8 +65,12 @@ class SentLog {
 
   // One more, in the log's order; the oldest one is forgotten where there is no room. Once it is full, only a
   // new file costs memory. What does not lie behind the last one (a client that reads again what it had)
-  // makes all be forgotten that does not lie ahead of it.
+  // makes all be forgotten that does not lie ahead of it, what is of another log all.
   void record(std::string_view file, uint64_t begin, uint64_t end, const protocol::TransactionMark& mark);
+
+  // The client has come here, and no transaction is open: what else a log has, another file's beginning for
+  // one, was sent behind the last transaction. Nothing happens if none is remembered.
+  void reached(std::string_view file, uint64_t position);
 
   // What a client means that asks for the log from here on.
   SentPlace where(std::string_view file, uint64_t position) const;
@@ -91,15 +95,18 @@ class SentLog {
     protocol::TransactionMark mark;
   };
 
-  const Entry& entry(size_t index) const;
-  void forget_oldest();
-  void forget_from(std::string_view file, uint64_t begin);
+  const Entry& entry(size_t index) const { return entries_[(first_ + index) % entries_.size()]; }
+  const std::string& file_of(const Entry& entry) const { return files_[entry.file - first_file_]; }
+  size_t count_ahead(std::string_view file, uint64_t position) const;
+  void keep(size_t count);
+  void drop_unused_files();
 
   size_t capacity_;
   std::vector<Entry> entries_;  // a ring once it is full
   size_t first_ = 0;            // the oldest one in it
   std::deque<std::string> files_;
-  uint64_t first_file_ = 0;  // the number of files_.front()
+  uint64_t first_file_ = 0;        // the number of files_.front()
+  uint64_t reached_position_ = 0;  // of files_.back()
 };
 
 }  // namespace causeway::consistency

@@ -158,7 +158,8 @@ inline constexpr uint8_t kCompletedXa = 128;
 // Reads the body of a GTID, ANONYMOUS_GTID, GTID_TAGGED or of MariaDB's GTID, as the header says; only its
 // beginning is needed (the first kGtidBodyBytes, or all of it). kUnexpectedPacket for another type.
 Result<GtidEvent> parse_gtid_event(const BinlogEventHeader& header, Bytes body);
-inline constexpr size_t kGtidBodyBytes = 256;
+// Of servers' events it is all: this is with each integer of a GTID_TAGGED in its longest form.
+inline constexpr size_t kGtidBodyBytes = 352;
 
 // HEARTBEAT, HEARTBEAT_V2: the source has nothing to send, and where it stands.
 struct HeartbeatEvent {

@@ -183,6 +183,40 @@ TEST(BinlogEvent, Gtids) {
             ProtocolError::kUnexpectedPacket);
 }
 
+constexpr uint64_t kCommitted = 1795819776157194;
+
+// A GTID event from its kind of logical clock on: the times of its commit, and the bytes behind them.
+uint64_t committed(uint8_t clock, const std::vector<uint64_t>& times, size_t behind) {
+  Buffer body(25, 0xaa);
+  ByteWriter writer(body);
+  writer.int1(clock);
+  writer.zeros(16);
+  for (const uint64_t time : times) {
+    writer.int4(static_cast<uint32_t>(time));
+    writer.int3(static_cast<uint32_t>(time >> 32));
+  }
+  writer.zeros(behind);
+  body[24] = 0;
+  return parse_gtid_event({.type = BinlogEventType::kGtid}, body).value().original_commit_timestamp;
+}
+
+TEST(BinlogEvent, WhenATransactionWasCommittedFirst) {
+  constexpr uint64_t kAnotherFollows = uint64_t{1} << 55;
+  EXPECT_EQ(committed(2, {kCommitted}, 5), kCommitted);
+  EXPECT_EQ(committed(2, {(kCommitted + 5) | kAnotherFollows, kCommitted}, 5), kCommitted);
+  EXPECT_EQ(committed(2, {(kCommitted + 5) | kAnotherFollows, 0}, 5), 0u);  // it comes from an older server
+  EXPECT_EQ(committed(2, {}, kBinlogChecksumBytes), 0u);                    // MySQL 5.7, with its checksum
+  EXPECT_EQ(committed(2, {kCommitted | kAnotherFollows}, kBinlogChecksumBytes), 0u);  // cut short
+  EXPECT_EQ(committed(3, {kCommitted}, 5), 0u);
+
+  const auto of = [](const Buffer& event) {
+    return parse_gtid_event(header_of(event), body_of(event)).value().original_commit_timestamp;
+  };
+  for (const Buffer& event : {kMysqlGtid, kAnonymousGtid, kTaggedGtid})  // by their own server's clock
+    EXPECT_NEAR(static_cast<double>(of(event)) / 1e6, header_of(event).timestamp, 1.0);
+  EXPECT_EQ(of(kMariadbGtid), 0u);
+}
+
 TEST(BinlogEvent, GtidsThatAreNone) {
   const std::pair<const char*, Buffer> cases[] = {
       {"number 0", changed(kMysqlGtid, 36, {0})},

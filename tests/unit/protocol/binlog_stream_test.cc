@@ -119,6 +119,19 @@ FollowedStream follow(const Wire& wire, bool semi_sync = false) {
   return whole;
 }
 
+TEST(BinlogStream, TellsWhereATransactionBegins) {
+  Wire wire;
+  wire.rotate(4, "b.1").gtid(1, 100).query("BEGIN", 200).xid(300);
+  EXPECT_EQ(follow(wire).state.transaction_position, 4u);
+  wire.event(BinlogEventType{99}, {}, 350).query("DROP TABLE t", 400);  // without a GTID
+  EXPECT_EQ(follow(wire).state.transaction_position, 350u);
+  EXPECT_EQ(follow(wire).state.boundary_position, 400u);
+  wire.gtid(2, 500).gtid(3, 600).query("DROP TABLE t", 700);  // one that was never finished
+  EXPECT_EQ(follow(wire).state.transaction_position, 500u);
+  wire.event(BinlogEventType{99}, {}, 800);
+  EXPECT_EQ(follow(wire).state.transaction_position, 500u);
+}
+
 TEST(BinlogStream, ATransactionCountsWhenItHasPassed) {
   Wire wire;
   wire.rotate(4, "b.1").gtid(1, 100).query("BEGIN", 200).xid(300).gtid(2, 400).query("BEGIN", 500);
@@ -127,6 +140,7 @@ TEST(BinlogStream, ATransactionCountsWhenItHasPassed) {
   EXPECT_FALSE(seen.at_boundary);
   EXPECT_EQ(seen.state.position, 500u);
   EXPECT_EQ(seen.state.boundary_position, 300u);
+  EXPECT_EQ(seen.state.transaction_position, 300u);
   EXPECT_EQ(to_string(seen.state.transaction.current()), kA + "2");
   EXPECT_EQ(to_string(seen.state.transaction.last()), kA + "1");
 

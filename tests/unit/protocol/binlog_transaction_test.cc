@@ -192,6 +192,65 @@ TEST(BinlogTransaction, ItsEndSaysWhoseItWas) {
   EXPECT_EQ(transaction.last().number, 7u);
 }
 
+// The mark of the last transaction that has ended.
+TransactionMark mark_of(const std::vector<Event>& events, BinlogChecksum checksum = BinlogChecksum::kNone) {
+  BinlogTransaction transaction;
+  for (const Event& one : events)
+    transaction.event(binlog_event_meaning(one.header, front_of(one), checksum).value());
+  return transaction.last_mark();
+}
+
+Event at(uint32_t timestamp, uint32_t server_id, Event one) {
+  one.header.timestamp = timestamp;
+  one.header.server_id = server_id;
+  return one;
+}
+
+Event rows(Type type, size_t body_bytes) {
+  return event(type, Buffer(body_bytes));
+}
+
+TEST(BinlogTransaction, AMarkIsOfItsFirstEvent) {
+  const TransactionMark mark =
+      mark_of({at(7, 3, gtid(1)), at(5, 4, query("BEGIN")), at(6, 3, rows(Type::kWriteRows, 10)),
+               at(8, 3, of(Type::kXid)), at(9, 9, gtid(2)), of(Type::kHeartbeat)});
+  EXPECT_EQ(mark.gtid.number, 1u);
+  EXPECT_EQ(mark.server_id, 3u);
+  EXPECT_EQ(mark.timestamp, 7u);
+  EXPECT_NE(mark.shape, 0u);
+
+  const TransactionMark statement =
+      mark_of({at(9, 9, of(Type::kHeartbeat)), at(4, 2, query("DROP TABLE t"))});
+  EXPECT_EQ(statement, (TransactionMark{.server_id = 2, .timestamp = 4}));
+}
+
+TEST(BinlogTransaction, TheShapeIsOfRows) {
+  const auto shape = [](const std::vector<Event>& inside, BinlogChecksum checksum = BinlogChecksum::kNone) {
+    std::vector<Event> events = {gtid(1), query("BEGIN")};
+    events.insert(events.end(), inside.begin(), inside.end());
+    events.push_back(of(Type::kXid));
+    return mark_of(events, checksum).shape;
+  };
+  const Event write = rows(Type::kWriteRows, 30);
+  EXPECT_EQ(shape({}), 0u);
+  EXPECT_EQ(shape({query("INSERT"), rows(Type::kTableMap, 30), rows(Type::kRowsQuery, 30)}), 0u);
+  EXPECT_NE(shape({write}), 0u);
+  // Not in it: what a replica may log otherwise.
+  EXPECT_EQ(shape({write}),
+            shape({rows(Type::kRowsQuery, 9), rows(Type::kTableMap, 40), write, query("SAVEPOINT a")}));
+  EXPECT_EQ(shape({rows(Type::kWriteRows, 34)}, BinlogChecksum::kCrc32), shape({write}));
+  EXPECT_NE(shape({write}), shape({rows(Type::kWriteRows, 31)}));
+  EXPECT_NE(shape({write}), shape({rows(Type::kDeleteRows, 30)}));
+  EXPECT_NE(shape({write}), shape({write, write}));
+  EXPECT_NE(shape({write, rows(Type::kDeleteRows, 30)}), shape({rows(Type::kDeleteRows, 30), write}));
+  // Nothing is left of the one before, and of one that was cut off.
+  EXPECT_EQ(mark_of({gtid(1), write, of(Type::kXid), gtid(2), query("DROP TABLE t")}).shape, 0u);
+  EXPECT_EQ(mark_of({gtid(1), write, of(Type::kRotate), of(Type::kFormatDescription), gtid(2),
+                     query("DROP TABLE t")})
+                .shape,
+            0u);
+}
+
 TEST(BinlogTransaction, TheTextIsFoundBehindManyVariables) {
   EXPECT_EQ(walk({gtid(1), query("XA START X'78',X'',1", 4000)}), "1 1");
   // Out of sight.
