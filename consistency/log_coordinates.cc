@@ -1,6 +1,7 @@
 #include "consistency/log_coordinates.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "consistency/text_cursor.h"
@@ -81,9 +82,14 @@ void SentLog::reached(std::string_view file, uint64_t position) {
   reached_position_ = position;
 }
 
+std::optional<LogCoordinates> SentLog::reached() const {
+  if (empty()) return std::nullopt;
+  return LogCoordinates{.file = files_.back(), .position = reached_position_};
+}
+
 // Forgets all but the oldest ones, and what was reached behind them.
 void SentLog::keep(size_t count) {
-  std::ranges::rotate(entries_, entries_.begin() + static_cast<std::ptrdiff_t>(first_));
+  std::rotate(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(first_), entries_.end());
   first_ = 0;
   entries_.resize(count);
   if (count == 0) {

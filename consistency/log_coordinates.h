@@ -72,10 +72,14 @@ class SentLog {
   // one, was sent behind the last transaction. Nothing happens if none is remembered.
   void reached(std::string_view file, uint64_t position);
 
+  // Where that was: behind the last transaction, or where reached() was told. Nothing if none is remembered.
+  std::optional<LogCoordinates> reached() const;
+
   // What a client means that asks for the log from here on.
   SentPlace where(std::string_view file, uint64_t position) const;
 
-  // From the oldest one, 0, to the newest one.
+  // From the oldest one, 0, to the newest one. A log is made again from these by record(), and reached() at
+  // the end.
   size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
   SentTransaction at(size_t index) const;       // index < size()

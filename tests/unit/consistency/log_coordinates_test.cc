@@ -90,6 +90,7 @@ TEST(SentLog, WhatWasSentBesideTransactions) {
   log.reached("b.12", 4);
   log.reached("b.12", 200);
   log.reached("c.13", 4);
+  EXPECT_EQ(log.reached(), (LogCoordinates{.file = "b.12", .position = 200}));
   EXPECT_EQ(log.where("b.12", 200), (SentPlace{.kind = Kind::kBehind, .index = 3}));
   EXPECT_EQ(log.where("b.11", 999), (SentPlace{.kind = Kind::kBehind, .index = 3}));
   EXPECT_EQ(log.where("b.12", 201).kind, Kind::kNewer);
@@ -101,6 +102,7 @@ TEST(SentLog, WhatWasSentBesideTransactions) {
 
   SentLog empty;
   empty.reached("b.1", 4);
+  EXPECT_FALSE(empty.reached());
   EXPECT_EQ(empty.where("b.1", 4), SentPlace{});
 }
 
@@ -143,6 +145,19 @@ TEST(SentLog, AClientThatReadsAgain) {
   EXPECT_EQ(text_of(full), "2=b.2:10-20 3=b.3:10-20 7=b.3:20-30");
   full.record("b.3", 30, 40, mark(8));
   EXPECT_EQ(text_of(full), "3=b.3:10-20 7=b.3:20-30 8=b.3:30-40");
+}
+
+TEST(SentLog, IsMadeAgainFromWhatItTells) {
+  SentLog log(3);
+  for (uint64_t i = 1; i <= 5; ++i)
+    log.record("b." + std::to_string(i / 2), 10 * i, 10 * i + 10, mark(i));
+  log.reached("b.3", 99);
+  SentLog again(3);
+  for (size_t i = 0; i < log.size(); ++i)
+    again.record(log.at(i).file, log.at(i).begin, log.at(i).end, log.at(i).mark);
+  again.reached(log.reached()->file, log.reached()->position);
+  EXPECT_EQ(text_of(again), text_of(log));
+  EXPECT_EQ(again.reached(), log.reached());
 }
 
 // Against a list that keeps all.
