@@ -18,16 +18,15 @@ constexpr std::string_view kFallbackVersion = "8.0.0-causeway";
 constexpr uint8_t kFallbackCollation = 45;
 
 // What can be offered: what all servers have and what passes through, and what the proxy does itself.
-protocol::CapabilityFlags offered_capabilities(Shard& shard) {
-  protocol::CapabilityFlags common =
-      passed_on_capabilities(shard.config().statements) | capability::kSessionTrack;
+protocol::CapabilityFlags offered_capabilities(Shard& shard, const ListenerConfig& listener) {
+  protocol::CapabilityFlags common = passed_on_capabilities(listener.statements) | capability::kSessionTrack;
   for (const NodeView& node : shard.cluster().view().nodes) {
     if (node.reachable) common &= node.facts.capabilities;
   }
   common |= required_backend_capabilities() & ~capability::kSessionTrack;
   common |= capability::kConnectWithDb | capability::kConnectAttrs | capability::kIgnoreSigpipe |
             capability::kReserved | capability::kCompress | capability::kZstdCompression;
-  if (shard.client_tls() != nullptr) common |= capability::kSsl;
+  if (shard.client_tls() != nullptr && listener.tls != TlsMode::kDisabled) common |= capability::kSsl;
   // Its absence says that there are extended ones.
   if (shard.cluster().view().flavor == ServerFlavor::kMariadb) common &= ~capability::kLongPassword;
   return common;
@@ -63,7 +62,7 @@ protocol::ServerIdentity greeting_for(ClientSession& session, const AccountStore
   if (hides) greeting.server_version.insert(0, "5.5.5-");
   greeting.connection_id = session.id;
   greeting.nonce = protocol::make_nonce();
-  greeting.capabilities = offered_capabilities(shard);
+  greeting.capabilities = offered_capabilities(shard, session.listener);
   if (greeting.collation == 0) greeting.collation = kFallbackCollation;
   greeting.status = protocol::status::kAutocommit;
   greeting.default_plugin = default_plugin(accounts, view.flavor);

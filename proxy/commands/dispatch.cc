@@ -89,12 +89,12 @@ routing::RoutingPolicy routing_policy(const StatementsConfig& config) {
 
 Decision where_to_prepare(const ClientSession& session, const routing::Statement& statement) {
   Decision decision =
-      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.listener.statements));
   // A transaction goes where its statements are executed.
   decision.takes_transaction_along = false;
   decision.beside_transaction = false;
   if (decision.action == Action::kReject || decision.action == Action::kRun) return decision;
-  const bool forwarding = session.state.level != consistency::ReadConsistency::kOff;
+  const bool forwarding = session_view(session).forwarding;
   return {.action = Action::kRun,
           .target = forwarding ? Target::kWriter : Target::kReplica,
           .reason = "prepared for later"};

@@ -10,7 +10,7 @@ namespace causeway::proxy {
 namespace {
 
 bool lacks_tls(ClientSession& session) {
-  return session.shard.config().tls.mode == TlsMode::kRequired && !session.client.stream.is_tls() &&
+  return session.listener.tls == TlsMode::kRequired && !session.client.stream.is_tls() &&
          !session.listener.address.is_unix();
 }
 
@@ -41,7 +41,7 @@ std::optional<LoginRefusal> refuse_unseen(ClientSession& session, const LoginAcc
                                           const std::string& user, uint8_t collation) {
   if (lacks_tls(session)) {
     session.shard.metrics().clients.reject(RejectReason::kTlsRequired);
-    session.shard.logger().info("a client was refused: tls.mode is required, and it uses no TLS",
+    session.shard.logger().info("a client was refused: TLS is required, and it uses none",
                                 {{"user", user}, {"client", session.client.host}});
     return LoginRefusal{.reason = EndReason::kTlsMissing, .error = secure_transport_required()};
   }

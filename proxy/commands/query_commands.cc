@@ -77,7 +77,7 @@ Awaitable<RunOutcome> run_own(ClientSession& session, const Statement& statement
 // to be run on the writer, which is too late where the answer to another has gone out.
 std::optional<Decision> common_decision(ClientSession& session) {
   const routing::SessionView view = session_view(session);
-  const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
+  const routing::RoutingPolicy policy = routing_policy(session.listener.statements);
   Decision common{.action = Action::kRun, .target = Target::kReplica, .reason = "several statements"};
   for (const Statement& statement : session.reused.classified.statements) {
     // What it sets is set for itself alone.
@@ -222,7 +222,7 @@ Awaitable<InitDbOutcome> run_login_ping(ClientSession& session, uint8_t first_se
                               .kind = protocol::ResponseKind::kOk,
                               .place = {.sequence_id = first_sequence_id}};
   const Decision decision =
-      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.listener.statements));
   const RunOutcome outcome = co_await run_statement(session, command, decision);
   co_return InitDbOutcome{.close = outcome.close, .is_error = outcome.is_error};
 }
@@ -240,7 +240,7 @@ Awaitable<InitDbOutcome> run_init_db(ClientSession& session, Bytes wire, uint8_t
                               .kind = protocol::ResponseKind::kOk,
                               .place = {.sequence_id = first_sequence_id}};
   const Decision decision =
-      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.listener.statements));
   // It is no statement: what ROW_COUNT() and the like speak of stays where it is.
   const Target last_target = session.state.last.target;
   const Target warned_by = session.state.last.warned_by;

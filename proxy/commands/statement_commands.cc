@@ -144,7 +144,7 @@ std::optional<ClientError> refusal_to_prepare(ClientSession& session) {
 std::optional<ClientError> refusal_of_prepared(const ClientSession& session,
                                                const routing::Statement& statement, const Decision& where) {
   const Decision to_run =
-      routing::decide(statement, session_view(session), routing_policy(session.shard.config().statements));
+      routing::decide(statement, session_view(session), routing_policy(session.listener.statements));
   if (to_run.action == Action::kReadOnlyTransactionError)
     return read_only_transaction(session.shard.cluster().view().flavor);
   if (where.action == Action::kReject) return not_supported_with_forwarding(where.operation);

@@ -86,7 +86,7 @@ Awaitable<RunOutcome> remember_next_transaction(ClientSession& session, const St
 
 // Their names are needed only where permanent DML that reads one is rejected.
 void note_temporary_table(ClientSession& session, const Statement& statement) {
-  if (session.shard.config().statements.temporary_table == StatementPolicy::kForward) return;
+  if (session.listener.statements.temporary_table == StatementPolicy::kForward) return;
   std::string name = routing::created_temporary_table(statement.text, session.state.lex_mode);
   if (!name.empty() && session.state.temporary_tables.size() < kMaxTemporaryTables)
     session.state.temporary_tables.push_back(std::move(name));
@@ -352,7 +352,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCom
   }
   if (statement.shows_processlist) co_return co_await answer_processlist(session, command);
   note_replication_client(session, statement);
-  const routing::RoutingPolicy policy = routing_policy(session.shard.config().statements);
+  const routing::RoutingPolicy policy = routing_policy(session.listener.statements);
   Decision decision = hidden_rejection(session, statement, policy)
                           .value_or(routing::decide(statement, session_view(session), policy));
   if (asks_for_unreported_state(session, statement, decision)) {

@@ -46,6 +46,12 @@ using protocol::TlsMode;
 enum class TlsVersion : uint8_t { k12, k13 };
 enum class ClientCertificate : uint8_t { kOptional, kRequired };
 
+// Whom a listener is for.
+enum class ListenerPurpose : uint8_t {
+  kStatements,   // applications
+  kReplication,  // who reads the binary log, or takes a dump to begin with: all of it on the writer
+};
+
 std::string_view to_string(StatementPolicy value);
 std::string_view to_string(StartOn value);
 std::string_view to_string(ReadsOnWriter value);
@@ -53,16 +59,44 @@ std::string_view to_string(TlsMode value);
 std::string_view to_string(TlsVersion value);
 std::string_view to_string(ClientCertificate value);
 
-// After load_config() the optional values are set: those a listener does not have itself are the ones of
-// `forwarding`.
+struct StatementsConfig {
+  StatementPolicy savepoint = StatementPolicy::kReject;
+  StatementPolicy xa = StatementPolicy::kReject;
+  StatementPolicy load_data = StatementPolicy::kReject;
+  StatementPolicy plugin = StatementPolicy::kReject;
+  StatementPolicy ddl = StatementPolicy::kForward;
+  StatementPolicy temporary_table = StatementPolicy::kForward;
+
+  friend bool operator==(const StatementsConfig&, const StatementsConfig&) = default;
+};
+
+// One of the policies of StatementsConfig that a listener has itself.
+struct OwnPolicy {
+  StatementPolicy StatementsConfig::*policy = nullptr;
+  StatementPolicy value = StatementPolicy::kReject;
+
+  friend bool operator==(const OwnPolicy&, const OwnPolicy&) = default;
+};
+
+// After complete_listeners() the optional values are set: those a listener does not have itself are the ones
+// of `forwarding` and `tls`.
 struct ListenerConfig {
   Address address = {};
+  size_t index = 0;  // after complete_listeners() its place in Config::listeners
+  ListenerPurpose purpose = ListenerPurpose::kStatements;
   std::optional<consistency::ReadConsistency> read_consistency = {};
   std::optional<std::chrono::milliseconds> read_wait_timeout = {};
   std::optional<consistency::TimeoutPolicy> on_read_wait_timeout = {};
   // From where clients come with a header of the PROXY protocol, which they have to send.
   std::vector<Network> proxy_protocol_from = {};
   uint32_t socket_mode = 0777;  // of a Unix socket's file, whatever the umask
+  std::optional<TlsMode> tls = {};
+  std::vector<OwnPolicy> own_statements = {};
+  StatementsConfig statements = {};  // after complete_listeners() all that hold for its sessions
+
+  // Of kReplication.
+  uint32_t max_clients = 64;          // at a time
+  uint64_t max_bytes_per_second = 0;  // of the log, to one client; 0: no bound
 
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
@@ -96,17 +130,6 @@ struct ForwardingConfig {
   uint32_t aurora_fwd_writer_max_connections_pct = 10;
 
   friend bool operator==(const ForwardingConfig&, const ForwardingConfig&) = default;
-};
-
-struct StatementsConfig {
-  StatementPolicy savepoint = StatementPolicy::kReject;
-  StatementPolicy xa = StatementPolicy::kReject;
-  StatementPolicy load_data = StatementPolicy::kReject;
-  StatementPolicy plugin = StatementPolicy::kReject;
-  StatementPolicy ddl = StatementPolicy::kForward;
-  StatementPolicy temporary_table = StatementPolicy::kForward;
-
-  friend bool operator==(const StatementsConfig&, const StatementsConfig&) = default;
 };
 
 struct TransactionsConfig {
@@ -144,6 +167,8 @@ struct TimeoutsConfig {
 // Towards clients. kDisabled, kPreferred and kRequired are possible; with `ca` a client certificate is asked
 // for.
 struct TlsConfig {
+  // Of listeners that have none of their own. After complete_listeners() kDisabled only if no listener has
+  // TLS.
   TlsMode mode = TlsMode::kPreferred;
   std::string certificate = {};  // PEM files; without them a self-made certificate
   std::string key = {};
@@ -214,5 +239,10 @@ struct Config {
 
   friend bool operator==(const Config&, const Config&) = default;
 };
+
+// Gives each listener what it does not have itself, and its index. On one for replication SAVEPOINT is
+// forwarded unless it says otherwise: tools that take dumps use it. Part of load_config(); changes nothing
+// the second time.
+void complete_listeners(Config& config);
 
 }  // namespace causeway::proxy

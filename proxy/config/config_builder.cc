@@ -44,7 +44,18 @@ std::string ConfigBuilder::origin(const std::string& name) const {
 }
 
 void ConfigBuilder::replace_earlier(const Setting& setting) {
-  if (seen_.insert(setting.name).second) setting.clear(config_);
+  if (!seen_.insert(setting.name).second) return;
+  setting.clear(config_);
+  elements_[setting.name] = 0;
+  std::erase_if(origins_, [prefix = std::string(setting.name) + "["](const auto& origin) {
+    return origin.first.starts_with(prefix);
+  });
+}
+
+std::string ConfigBuilder::element_key(std::string_view list, size_t index, std::string_view key) {
+  std::string name(list);
+  name.append("[").append(std::to_string(index)).append("].").append(key);
+  return name;
 }
 
 void ConfigBuilder::apply(const Setting& setting, std::string_view text, const std::string& where) {
@@ -94,6 +105,7 @@ bool ConfigBuilder::append(const Setting& list, std::string_view text, const std
   replace_earlier(list);
   const OrProblem<> appended = list.list->append(config_, text);
   if (!appended) add_error(where, describe_problem(list.name, appended.error().text, text));
+  if (appended) ++elements_[list.name];
   return appended.has_value();
 }
 
@@ -107,8 +119,11 @@ void ConfigBuilder::set_key(const Setting& list, std::string_view key, std::stri
               "unknown key " + name + (meant.empty() ? "" : "; did you mean " + std::string(meant) + "?"));
     return;
   }
-  const OrProblem<> set = list.list->set_key(config_, key, text);
-  if (!set) add_error(where, describe_problem(name, set.error().text, text));
+  if (const OrProblem<> set = list.list->set_key(config_, key, text); !set) {
+    add_error(where, describe_problem(name, set.error().text, text));
+    return;
+  }
+  origins_[element_key(list.name, elements_[list.name] - 1, key)] = where;
 }
 
 // "address?key=value&key=value"

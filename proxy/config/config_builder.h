@@ -33,9 +33,12 @@ class ConfigBuilder {
     errors_.push_back({.where = std::move(where), .message = std::move(message)});
   }
 
-  // Where the setting (or "users.NAME") was set last; empty if nowhere.
+  // Where the setting (or "users.NAME", or an element_key()) was set last; empty if nowhere.
   std::string origin(const std::string& name) const;
   void set_origin(const std::string& name, const std::string& where) { origins_[name] = where; }
+
+  // The name of a key of an element of a list, for origin(): "listeners[0].purpose".
+  static std::string element_key(std::string_view list, size_t index, std::string_view key);
 
   Config& config() { return config_; }
   const ConfigErrors& errors() const { return errors_; }
@@ -47,7 +50,8 @@ class ConfigBuilder {
   Config config_;
   ConfigErrors errors_;
   std::map<std::string, std::string> origins_;
-  std::set<std::string_view> seen_;  // names that this source has set
+  std::set<std::string_view> seen_;              // names that this source has set
+  std::map<std::string_view, size_t> elements_;  // how many each list has
 };
 
 // "must be ... , not "text"", without the text if it may be a secret.

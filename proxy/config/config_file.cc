@@ -197,13 +197,25 @@ class FileApplier {
     if (!builder_.append(setting, first->as_string()->get(), where(first->source()))) return;
     for (const auto& [key, node] : table) {
       if (key.str() == first_key) continue;
-      const toml::array* array = node.as_array();
-      if (const std::optional<std::string> text = array ? joined_text(*array) : scalar_text(node)) {
-        builder_.set_key(setting, key.str(), *text, where(key.source()));
+      if (const toml::table* section = node.as_table()) {
+        for (const auto& [inner_key, inner] : *section) {
+          const std::string name = std::string(key.str()) + "." + std::string(inner_key.str());
+          apply_element_key(setting, name, where(inner_key.source()), inner);
+        }
       } else {
-        wrong_type(std::string(setting.name) + "." + std::string(key.str()),
-                   "text, a number, true or false, or a list of texts", node);
+        apply_element_key(setting, std::string(key.str()), where(key.source()), node);
       }
+    }
+  }
+
+  void apply_element_key(const Setting& setting, const std::string& key, const std::string& position,
+                         const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (const std::optional<std::string> text = array ? joined_text(*array) : scalar_text(node)) {
+      builder_.set_key(setting, key, *text, position);
+    } else {
+      wrong_type(std::string(setting.name) + "." + key, "text, a number, true or false, or a list of texts",
+                 node);
     }
   }
 

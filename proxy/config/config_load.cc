@@ -176,6 +176,27 @@ void check_ports(ConfigBuilder& builder) {
   if (config.admin.listen) take("admin.listen", *config.admin.listen);
 }
 
+// A key that a listener of its purpose has no use for is a mistake.
+void check_purposes(ConfigBuilder& builder) {
+  constexpr std::string_view kOfStatements[] = {"read_consistency", "read_wait_timeout",
+                                                "on_read_wait_timeout"};
+  constexpr std::string_view kOfReplication[] = {"max_clients", "max_bytes_per_second"};
+  for (size_t i = 0; i < builder.config().listeners.size(); ++i) {
+    const bool replicates = builder.config().listeners[i].purpose == ListenerPurpose::kReplication;
+    const std::span<const std::string_view> others = replicates
+                                                         ? std::span<const std::string_view>(kOfStatements)
+                                                         : std::span<const std::string_view>(kOfReplication);
+    for (const std::string_view key : others) {
+      const std::string where = builder.origin(ConfigBuilder::element_key("listeners", i, key));
+      if (where.empty()) continue;
+      std::string message = "listeners.";
+      message.append(key).append(" is for listeners of purpose = ");
+      message.append(replicates ? "\"statements\"" : "\"replication\"");
+      builder.add_error(where, message);
+    }
+  }
+}
+
 // What can be said only of all settings together.
 void check_whole(ConfigBuilder& builder) {
   const Config& config = builder.config();
@@ -188,6 +209,7 @@ void check_whole(ConfigBuilder& builder) {
   check_addresses(builder, config.nodes, "nodes");
   check_addresses(builder, config.listeners, "listeners");
   check_ports(builder);
+  check_purposes(builder);
 
   const auto check_pair = [&builder](const std::string& section, const auto& tls) {
     if (tls.certificate.empty() == tls.key.empty()) return;
@@ -205,12 +227,7 @@ void check_whole(ConfigBuilder& builder) {
 void complete(Config& config) {
   if (config.workers == 0) config.workers = std::max(1u, std::thread::hardware_concurrency());
   if (config.listeners.empty()) config.listeners.push_back({.address = {.host = "127.0.0.1", .port = 6446}});
-  for (ListenerConfig& listener : config.listeners) {
-    if (!listener.read_consistency) listener.read_consistency = config.forwarding.read_consistency;
-    if (!listener.read_wait_timeout) listener.read_wait_timeout = config.forwarding.read_wait_timeout;
-    if (!listener.on_read_wait_timeout)
-      listener.on_read_wait_timeout = config.forwarding.on_read_wait_timeout;
-  }
+  complete_listeners(config);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "proxy/config/config_values.h"
@@ -13,12 +14,30 @@ using namespace std::chrono_literals;
 
 constexpr auto kMaxDuration = std::chrono::milliseconds(24h * 365);
 
-constexpr std::array<std::string_view, 6> kListenerKeys = {
-    "address",    "read_consistency", "read_wait_timeout", "on_read_wait_timeout", "proxy_protocol_from",
-    "socket_mode"};
+constexpr std::array<std::string_view, 16> kListenerKeys = {"address",
+                                                            "purpose",
+                                                            "read_consistency",
+                                                            "read_wait_timeout",
+                                                            "on_read_wait_timeout",
+                                                            "proxy_protocol_from",
+                                                            "socket_mode",
+                                                            "tls",
+                                                            "max_clients",
+                                                            "max_bytes_per_second",
+                                                            "statements.savepoint",
+                                                            "statements.xa",
+                                                            "statements.load_data",
+                                                            "statements.plugin",
+                                                            "statements.ddl",
+                                                            "statements.temporary_table"};
 constexpr std::array<std::string_view, 4> kNodeKeys = {"address", "weight", "proxy_protocol",
                                                        "max_connections"};
 constexpr uint32_t kMaxServerConnections = 100'000;  // the most that a server can be set to
+
+// What goes to a client at once takes four seconds at the least of these rates: a replica that hears nothing
+// for a minute gives up.
+constexpr uint64_t kMinBytesPerSecond = 16ull << 10;
+constexpr uint64_t kMaxBytesPerSecond = 4ull << 30;
 
 OrProblem<> append_listener(Config& config, std::string_view text) {
   ListenerConfig listener;
@@ -31,8 +50,51 @@ OrProblem<> set_read_wait_timeout(std::chrono::milliseconds& target, std::string
   return set_duration(target, text, 0ms, 1h);
 }
 
+// Of those that there are towards clients.
+OrProblem<> set_tls_mode_of_clients(TlsMode& target, std::string_view text) {
+  constexpr std::span<const std::string_view> kNames(ChoiceNames<TlsMode>::kNames.begin(), 3);
+  if (!find_choice(text, kNames)) return Problem{must_be_one_of(kNames)};
+  return set_choice(target, text);
+}
+
+OrProblem<> set_bytes_per_second(uint64_t& target, std::string_view text) {
+  if (text == "0") {
+    target = 0;
+    return {};
+  }
+  OrProblem<> set = set_bytes(target, text, kMinBytesPerSecond, kMaxBytesPerSecond);
+  if (set) return set;
+  return Problem{set.error().text + ", or 0"};
+}
+
+// "statements.savepoint" and the like.
+OrProblem<> add_own_policy(ListenerConfig& listener, std::string_view key, std::string_view text) {
+  constexpr std::pair<std::string_view, StatementPolicy StatementsConfig::*> kPolicies[] = {
+      {"statements.savepoint", &StatementsConfig::savepoint},
+      {"statements.xa", &StatementsConfig::xa},
+      {"statements.load_data", &StatementsConfig::load_data},
+      {"statements.plugin", &StatementsConfig::plugin},
+      {"statements.ddl", &StatementsConfig::ddl},
+      {"statements.temporary_table", &StatementsConfig::temporary_table}};
+  OwnPolicy own;
+  OrProblem<> set = set_choice(own.value, text);
+  for (const auto& [name, policy] : kPolicies) {
+    if (name == key) own.policy = policy;
+  }
+  if (set && own.policy != nullptr) listener.own_statements.push_back(own);
+  return set;
+}
+
 OrProblem<> set_listener_key(Config& config, std::string_view key, std::string_view text) {
   ListenerConfig& listener = config.listeners.back();
+  if (key.starts_with("statements.")) return add_own_policy(listener, key, text);
+  if (key == "purpose") return set_choice(listener.purpose, text);
+  if (key == "max_clients") return set_number(listener.max_clients, text, 1, kMaxServerConnections);
+  if (key == "max_bytes_per_second") return set_bytes_per_second(listener.max_bytes_per_second, text);
+  if (key == "tls") {
+    if (listener.address.is_unix()) return Problem{"is for TCP listeners"};
+    return set_tls_mode_of_clients(listener.tls.emplace(), text);
+  }
   if (key == "read_consistency") return set_read_consistency(listener.read_consistency.emplace(), text);
   if (key == "read_wait_timeout") return set_read_wait_timeout(listener.read_wait_timeout.emplace(), text);
   if (key == "proxy_protocol_from") {
@@ -102,9 +164,7 @@ OrProblem<> set_start_on(Config& config, std::string_view text) {
 }
 
 OrProblem<> set_client_tls_mode(Config& config, std::string_view text) {
-  constexpr std::span<const std::string_view> kNames(ChoiceNames<TlsMode>::kNames.begin(), 3);
-  if (!find_choice(text, kNames)) return Problem{must_be_one_of(kNames)};
-  return set_choice(config.tls.mode, text);
+  return set_tls_mode_of_clients(config.tls.mode, text);
 }
 
 OrProblem<> set_idle_timeout(Config& config, std::string_view text) {
@@ -159,7 +219,11 @@ constexpr std::array kSettings = {
                 "Where clients connect. Repeated for several. A listener may have its own read_consistency, "
                 "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others. "
                 "proxy_protocol_from: networks of load balancers that send the PROXY protocol. socket_mode: "
-                "the mode of a Unix socket, whatever the umask; 0777, as the servers', if not said.",
+                "the mode of a Unix socket, whatever the umask; 0777, as the servers', if not said. tls and "
+                "statements.savepoint (statements.xa, ...): its own tls.mode and policies. purpose = "
+                "\"replication\": for who reads the binary log and for dumps, all of it on the writer; "
+                "max_clients (64 if not said) at a time, each of which gets max_bytes_per_second of the log "
+                "(0, no bound, if not said).",
             .list = &kListenerList,
             .clear = [](Config& config) { config.listeners.clear(); }},
     Setting{

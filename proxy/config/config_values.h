@@ -51,6 +51,10 @@ struct ChoiceNames<ClientCertificate> {
   static constexpr std::array<std::string_view, 2> kNames = {"optional", "required"};
 };
 template <>
+struct ChoiceNames<ListenerPurpose> {
+  static constexpr std::array<std::string_view, 2> kNames = {"statements", "replication"};
+};
+template <>
 struct ChoiceNames<LogLevel> {
   static constexpr auto kNames = kLogLevelNames;
 };

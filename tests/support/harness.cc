@@ -119,12 +119,7 @@ proxy::Config Harness::make_config(const HarnessOptions& options,
   config.listeners.push_back({.address = {.host = "127.0.0.1", .port = 3306}});
   if (options.server_tls) config.server_tls.mode = proxy::TlsMode::kRequired;
   if (options.configure) options.configure(config);
-  for (proxy::ListenerConfig& listener : config.listeners) {
-    listener.read_consistency = listener.read_consistency.value_or(config.forwarding.read_consistency);
-    listener.read_wait_timeout = listener.read_wait_timeout.value_or(config.forwarding.read_wait_timeout);
-    listener.on_read_wait_timeout =
-        listener.on_read_wait_timeout.value_or(config.forwarding.on_read_wait_timeout);
-  }
+  proxy::complete_listeners(config);
   return config;
 }
 

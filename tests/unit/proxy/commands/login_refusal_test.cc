@@ -66,7 +66,34 @@ TEST_F(LoginRefusalWithTls, WithoutTlsIsSaidAndCounted) {
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reason, EndReason::kTlsMissing);
   EXPECT_EQ(refusal->error.code, 3159);
-  EXPECT_TRUE(harness_.log_has("tls.mode is required"));
+  EXPECT_TRUE(harness_.log_has("TLS is required"));
+}
+
+class LoginRefusalByListener : public LoginRefusal {
+ protected:
+  LoginRefusalByListener()
+      : LoginRefusal({.configure = [](proxy::Config& config) {
+          config.listeners.front().tls = proxy::TlsMode::kRequired;
+        }}) {}
+};
+
+TEST_F(LoginRefusalByListener, WithoutTheTlsThatItRequires) {
+  const auto refusal = proxy::refuse_unseen(harness_.session(), accounts(nullptr), "app", kUtf8mb4);
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->error.code, 3159);
+}
+
+class LoginRefusalNotByListener : public LoginRefusal {
+ protected:
+  LoginRefusalNotByListener()
+      : LoginRefusal({.configure = [](proxy::Config& config) {
+          config.tls.mode = proxy::TlsMode::kRequired;
+          config.listeners.front().tls = proxy::TlsMode::kPreferred;
+        }}) {}
+};
+
+TEST_F(LoginRefusalNotByListener, WhateverOthersRequire) {
+  EXPECT_FALSE(proxy::refuse_unseen(harness_.session(), accounts(nullptr), "app", kUtf8mb4));
 }
 
 TEST_F(LoginRefusal, OfACharacterSetThatIsNoneForClients) {

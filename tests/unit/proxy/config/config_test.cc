@@ -77,7 +77,8 @@ TEST(Config, OfANodeAloneHasTheShippedDefaults) {
   expected.listeners = {{.address = {.host = "127.0.0.1", .port = 6446},
                          .read_consistency = ReadConsistency::kSession,
                          .read_wait_timeout = 1s,
-                         .on_read_wait_timeout = consistency::TimeoutPolicy::kWriter}};
+                         .on_read_wait_timeout = consistency::TimeoutPolicy::kWriter,
+                         .tls = TlsMode::kPreferred}};
   EXPECT_EQ(config, expected);
   EXPECT_GE(config.workers, 1u);
 }
@@ -247,6 +248,12 @@ TEST(ConfigErrors, InAFileNamePlaceAndWhatWouldBeRight) {
        "c.toml:3:1: unknown key listeners.read_consistncy; did you mean read_consistency?"},
       {"[[listeners]]\naddress = 'x:1'\non_read_wait_timeout = 'wait'\n",
        "c.toml:3:1: listeners.on_read_wait_timeout must be one of writer, error, stale, not \"wait\""},
+      {"[[listeners]]\naddress = 'x:1'\n[listeners.statements]\nxa = 1\n",
+       "c.toml:4:1: listeners.statements.xa must be one of reject, forward, not \"1\""},
+      {"[[listeners]]\naddress = 'x:1'\n[listeners.statments]\nxa = 'forward'\n",
+       "c.toml:4:1: unknown key listeners.statments.xa; did you mean statements.xa?"},
+      {"[[listeners]]\naddress = 'x:1'\n[[listeners]]\naddress = 'x:2'\nmax_clients = 5\n",
+       "c.toml:5:1: listeners.max_clients is for listeners of purpose = \"replication\""},
       {"log = 'debug'\n", "c.toml:1:7: log must be a table, not a string"},
       {"[transactions]\nstart_on = 'validated'\n",
        "c.toml:2:12: transactions.start_on can only be writer in this version, not \"validated\""},
@@ -299,6 +306,84 @@ proxy_protocol_from = ["10.0.0.0/8", "fd00::7"]
   EXPECT_FALSE(from[1].contains(*parse_ip("fd00::8")));
 }
 
+TEST(Config, ListenersForReplication) {
+  const char* toml = R"(
+nodes = ["a:1"]
+[[listeners]]
+address = "127.0.0.1:6446"
+[[listeners]]
+address = "127.0.0.1:6447"
+max_bytes_per_second = "10MiB"
+max_clients = 8
+purpose = "replication"
+tls = "required"
+[listeners.statements]
+xa = "forward"
+ddl = "reject"
+[statements]
+load_data = "forward"
+)";
+  const Inputs file{.args = {"--config=c.toml"}, .environment = {}, .files = {{"c.toml", toml}}};
+  const Inputs flags{
+      .args = {"--node=a:1", "--listen=127.0.0.1:6446", "--statements.load_data=forward", "--listen",
+               "127.0.0.1:6447?max_bytes_per_second=10485760&max_clients=8&purpose=replication&"
+               "tls=required&statements.ddl=reject&statements.xa=forward"},
+      .environment = {},
+      .files = {}};
+  const Config config = file.config();
+  EXPECT_EQ(config, flags.config());
+  ASSERT_EQ(config.listeners.size(), 2u);
+  const ListenerConfig& usual = config.listeners[0];
+  EXPECT_EQ(usual.purpose, ListenerPurpose::kStatements);
+  EXPECT_EQ(usual.tls, TlsMode::kPreferred);
+  EXPECT_EQ(usual.statements, config.statements);
+  const ListenerConfig& replication = config.listeners[1];
+  EXPECT_EQ(replication.index, 1u);
+  EXPECT_EQ(replication.purpose, ListenerPurpose::kReplication);
+  EXPECT_EQ(replication.tls, TlsMode::kRequired);
+  EXPECT_EQ(replication.max_clients, 8u);
+  EXPECT_EQ(replication.max_bytes_per_second, 10u << 20);
+  const StatementsConfig expected{.savepoint = StatementPolicy::kForward,
+                                  .xa = StatementPolicy::kForward,
+                                  .load_data = StatementPolicy::kForward,
+                                  .ddl = StatementPolicy::kReject};
+  EXPECT_EQ(replication.statements, expected);
+}
+
+TEST(Config, OfAListenerForReplicationHasItsDefaults) {
+  const Config config = from_flags(
+      {"--listen=h:1?purpose=replication", "--statements.savepoint=reject", "--read-consistency=off"});
+  const ListenerConfig& listener = config.listeners[0];
+  EXPECT_EQ(listener.read_consistency, ReadConsistency::kSession)
+      << "of its sessions none reads from a replica";
+  EXPECT_EQ(listener.max_clients, 64u);
+  EXPECT_EQ(listener.max_bytes_per_second, 0u);
+  EXPECT_EQ(listener.statements.savepoint, StatementPolicy::kForward) << "mysqldump needs it";
+  EXPECT_EQ(listener.statements.xa, StatementPolicy::kReject);
+  EXPECT_EQ(from_flags({"--listen=h:1?purpose=replication&statements.savepoint=reject"})
+                .listeners[0]
+                .statements.savepoint,
+            StatementPolicy::kReject);
+}
+
+// A context for TLS is made where any listener has it.
+TEST(Config, TlsOfListeners) {
+  const Config some = from_flags({"--tls.mode=disabled", "--listen=h:1,h:2?tls=required"});
+  EXPECT_EQ(some.listeners[0].tls, TlsMode::kDisabled);
+  EXPECT_EQ(some.listeners[1].tls, TlsMode::kRequired);
+  EXPECT_EQ(some.tls.mode, TlsMode::kPreferred);
+  EXPECT_EQ(from_flags({"--tls.mode=disabled", "--listen=h:1"}).tls.mode, TlsMode::kDisabled);
+  EXPECT_EQ(from_flags({"--listen=h:1?tls=disabled"}).listeners[0].tls, TlsMode::kDisabled);
+}
+
+TEST(Config, OfAListThatIsReplacedNothingIsLeft) {
+  const Inputs replaced{
+      .args = {"--config=c.toml", "--node=a:1", "--listen=h:1"},
+      .environment = {},
+      .files = {{"c.toml", "[[listeners]]\naddress = 'h:9'\npurpose = 'replication'\nmax_clients = 3\n"}}};
+  EXPECT_THAT(replaced.errors(), testing::IsEmpty());
+}
+
 TEST(Config, ModeOfAUnixSocket) {
   const Inputs inputs{
       .args = {"--node=a:1", "--listen=unix:/a?socket_mode=0660,unix:/b"}, .environment = {}, .files = {}};
@@ -341,6 +426,26 @@ TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
        "--tls.client_certificate: tls.client_certificate is required, but tls.ca is not set: nothing to "
        "verify it "
        "with"},
+      {"--listen=h:1?purpose=dump",
+       "--listen: listeners.purpose must be one of statements, replication, not \"dump\""},
+      {"--listen=h:1?max_clients=3",
+       "--listen: listeners.max_clients is for listeners of purpose = \"replication\""},
+      {"--listen=h:2,h:1?max_bytes_per_second=1MiB",
+       "--listen: listeners.max_bytes_per_second is for listeners of purpose = \"replication\""},
+      {"--listen=h:1?read_consistency=GLOBAL&purpose=replication",
+       "--listen: listeners.read_consistency is for listeners of purpose = \"statements\""},
+      {"--listen=h:1?purpose=replication&max_clients=0",
+       "--listen: listeners.max_clients must be a whole number between 1 and 100000, not \"0\""},
+      {"--listen=h:1?purpose=replication&max_bytes_per_second=1KiB",
+       "--listen: listeners.max_bytes_per_second must be a number of bytes, or one with KiB, MiB or GiB, "
+       "between 16KiB and 4GiB, or 0, not \"1KiB\""},
+      {"--listen=h:1?tls=verify_ca",
+       "--listen: listeners.tls must be one of disabled, preferred, required, not \"verify_ca\""},
+      {"--listen=unix:/s?tls=required", "--listen: listeners.tls is for TCP listeners, not \"required\""},
+      {"--listen=h:1?statements.savepont=forward",
+       "--listen: unknown key listeners.statements.savepont; did you mean statements.savepoint?"},
+      {"--listen=h:1?statements.xa=yes",
+       "--listen: listeners.statements.xa must be one of reject, forward, not \"yes\""},
       {"--node=db:3306", "nodes has db:3306 twice"},
       {"--listen=127.0.0.1:9104", "admin.listen 127.0.0.1:9104 has the port of listeners 127.0.0.1:9104"},
       {"--listen=0.0.0.0:9104", "admin.listen 127.0.0.1:9104 has the port of listeners 0.0.0.0:9104"},
