@@ -40,8 +40,10 @@ void ConnectionLimits::follow(const ClusterView& view) {
 
 void ConnectionLimits::follow_node(const ClusterView& view, size_t node) {
   ConnectionBudget& budget = services_.budgets[node];
-  const int64_t in_use = services_.metrics->sum(
-      [node](const WorkerMetrics& worker) { return worker.nodes[node].leases_in_use.value(); });
+  // Those of listeners for replication have a budget of their own, and are in use as long as they are open.
+  const int64_t in_use = services_.metrics->sum([node](const WorkerMetrics& worker) {
+    return worker.nodes[node].leases_in_use.value();
+  }) - services_.replication_budgets[node].used();
   const OwnConnections own{.most = configured_limit(services_.config, view, node),
                            .open = budget.used(),
                            .in_use = static_cast<uint32_t>(std::max<int64_t>(in_use, 0))};

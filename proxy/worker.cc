@@ -111,16 +111,15 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
   session->activity.since = shard_.cluster().tick();
   session->state.level = *listener.read_consistency;
   const Attendance open(services.open_sessions);
+  const Attendance of_listener(services.listener_sessions[listener.index]);
   const GaugeShare counted(metrics.clients.sessions);
   metrics.clients.connections_accepted.add();
   sessions_.list().push_back(*session);
   try {
-    if (open.before() >= shard_.config().limits.max_connections) {
-      metrics.clients.reject(RejectReason::kTooManyConnections);
-      shard_.logger().error("a client was refused: limits.max_connections is reached",
-                            {{"max_connections", shard_.config().limits.max_connections}});
+    const std::optional<ClientError> full = refuse_one_more(listener, open.before(), of_listener.before());
+    if (full) {
       session->end.because(EndReason::kTooManyConnections);
-      co_await answer_error(*session, 0, too_many_connections());
+      co_await answer_error(*session, 0, *full);
     } else {
       co_await run_client_session(*session);
     }
@@ -135,6 +134,24 @@ Awaitable<void> Worker::run_session(Socket socket, const ListenerConfig& listene
     if (*lease) shard_.pool(lease->connection->node).close(*lease->connection, CloseReason::kSessionEnds);
   }
   sessions_.list().erase(sessions_.list().iterator_to(*session));
+}
+
+// Where as many are there already as may be.
+std::optional<ClientError> Worker::refuse_one_more(const ListenerConfig& listener, uint32_t open,
+                                                   uint32_t of_listener) {
+  const uint32_t limit = shard_.config().limits.max_connections;
+  if (open >= limit) {
+    shard_.metrics().clients.reject(RejectReason::kTooManyConnections);
+    shard_.logger().error("a client was refused: limits.max_connections is reached",
+                          {{"max_connections", limit}});
+    return too_many_connections();
+  }
+  if (listener.purpose != ListenerPurpose::kReplication || of_listener < listener.max_clients)
+    return std::nullopt;
+  shard_.metrics().clients.reject(RejectReason::kMaxClients);
+  shard_.logger().error("a client was refused: max_clients of its listener is reached",
+                        {{"listener", to_string(listener.address)}, {"max_clients", listener.max_clients}});
+  return too_many_clients(listener.max_clients);
 }
 
 Awaitable<void> Worker::watch() {

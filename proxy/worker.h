@@ -5,8 +5,10 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <optional>
 #include <thread>
 
+#include "proxy/accounts/client_error.h"
 #include "proxy/backend/global_probe.h"
 #include "proxy/backend/services.h"
 #include "proxy/backend/shard.h"
@@ -71,6 +73,8 @@ class Worker {
 
   Awaitable<void> run_session(Socket socket, const ListenerConfig& listener, PeerAddress peer,
                               Attendance assigned);
+  std::optional<ClientError> refuse_one_more(const ListenerConfig& listener, uint32_t open,
+                                             uint32_t of_listener);
   Awaitable<void> watch();
   void leave_former_writers();
   void end_streams(EndReason reason);

@@ -38,6 +38,12 @@ ClientError too_many_connections() {
   return make_error(1040, "08004", "Too many connections");
 }
 
+ClientError too_many_clients(uint32_t max_clients) {
+  return make_error(1040, "08004",
+                    text("Too many connections: this address is for replication and dumps, and takes ",
+                         std::to_string(max_clients), " clients at a time (max_clients)"));
+}
+
 ClientError bad_handshake() {
   return make_error(1043, "08S01", "Bad handshake");
 }

@@ -32,6 +32,7 @@ inline constexpr size_t kMaxClientErrorBytes = 511;
 
 // Connections
 ClientError too_many_connections();                                                            // 1040 08004
+ClientError too_many_clients(uint32_t max_clients);                                            // 1040 08004
 ClientError bad_handshake();                                                                   // 1043 08S01
 ClientError access_denied(std::string_view user, std::string_view host, bool using_password);  // 1045 28000
 // An account that does not log in by a password: 1698 28000.

@@ -35,6 +35,9 @@ struct PoolKey {
   uint8_t collation = 0;                       // of the handshake; not compared
   uint64_t credentials_version = 0;            // a changed password makes new connections
   bool requires_tls = false;                   // the account does, or its password goes over in clear
+  // Of a session of a listener for replication: takes none of the places that statements have, and is nobody
+  // else's before or after.
+  bool for_replication = false;
   // Of the client, where a node is told; else, and for Unix sockets, empty: such connections are Causeway's
   // own.
   std::string client_address = {};
@@ -47,7 +50,7 @@ struct PoolKey {
   friend bool operator==(const PoolKey& a, const PoolKey& b) {
     return a.user == b.user && a.lasting_capabilities() == b.lasting_capabilities() &&
            a.credentials_version == b.credentials_version && a.requires_tls == b.requires_tls &&
-           a.client_address == b.client_address;
+           a.for_replication == b.for_replication && a.client_address == b.client_address;
   }
 };
 

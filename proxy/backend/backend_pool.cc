@@ -69,8 +69,9 @@ PooledConnection BackendPool::take(BackendConnection& connection, BackendLease& 
   return PooledConnection(*this, connection);
 }
 
-// It is idle, and anybody may have it.
+// It is idle, and anybody may have it: but for one of a session that reads the log, which is its own.
 void BackendPool::offer(BackendConnection& connection) {
+  if (connection.key->for_replication) return;
   enter_schema_group(connection);
   idle_.push_back(connection);
   if (connection.server.ran_init_connect) return;
@@ -141,14 +142,17 @@ PooledConnection BackendPool::take_idle(const PoolKey& key, const std::string& s
   return take(*connection, lease);
 }
 
-bool BackendPool::reserve() {
-  if (budget_.try_take()) return true;
-  return shed_one() && budget_.try_take();
+bool BackendPool::reserve(const PoolKey& key) {
+  ConnectionBudget& budget = budgets_.of(key);
+  if (budget.try_take()) return true;
+  // What is idle has a place of the statements'.
+  return !key.for_replication && shed_one() && budget.try_take();
 }
 
-void BackendPool::cancel_reservation() {
-  budget_.give_back();
-  if (budget_.has_waiters()) on_free_();
+void BackendPool::cancel_reservation(const PoolKey& key) {
+  ConnectionBudget& budget = budgets_.of(key);
+  budget.give_back();
+  if (budget.has_waiters()) on_free_();
 }
 
 PooledConnection BackendPool::add(std::unique_ptr<BackendConnection> connection, BackendLease& lease) {
@@ -179,7 +183,7 @@ void BackendPool::put_back(BackendConnection& connection) {
   if (connection.keep) return;
   connection.place.leased.end();
   offer(connection);
-  if (budget_.has_waiters()) on_free_();
+  if (budgets_.statements.has_waiters()) on_free_();
 }
 
 void BackendPool::abandon(BackendLease& lease) {
@@ -188,6 +192,10 @@ void BackendPool::abandon(BackendLease& lease) {
   if (connection->server.ran_init_connect) {
     connection->lease = nullptr;
     return close(*connection, CloseReason::kInitConnect);
+  }
+  if (connection->key->for_replication) {
+    connection->lease = nullptr;
+    return close(*connection, CloseReason::kSessionEnds);
   }
   withdraw(*connection);
   connection->place.leased.end();
@@ -198,11 +206,12 @@ void BackendPool::abandon(BackendLease& lease) {
   connection->state.last_insert_id.reset();
   connection->idle_since = Clock::now();
   offer(*connection);
-  if (budget_.has_waiters()) on_free_();
+  if (budgets_.statements.has_waiters()) on_free_();
 }
 
 void BackendPool::close(BackendConnection& connection, CloseReason reason) {
   on_close_(connection, reason);
+  const std::shared_ptr<const PoolKey> key = connection.key;
   if (connection.lease != nullptr) connection.lease->connection = nullptr;
   withdraw(connection);
   const bool was_in_use = connection.in_use;
@@ -219,7 +228,7 @@ void BackendPool::close(BackendConnection& connection, CloseReason reason) {
   std::swap(connections_[index], connections_.back());
   connections_[index]->place.index = index;
   connections_.pop_back();
-  cancel_reservation();
+  cancel_reservation(*key);
 }
 
 void BackendPool::close_idle() {

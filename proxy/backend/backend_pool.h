@@ -48,6 +48,14 @@ enum class SchemaUse : uint8_t {
   kNone,     // it runs in none, whatever the session's is
 };
 
+// The places at a node: see Services.
+struct NodeBudgets {
+  ConnectionBudget& statements;
+  ConnectionBudget& replication;
+
+  ConnectionBudget& of(const PoolKey& key) const { return key.for_replication ? replication : statements; }
+};
+
 // A connection is in use, or idle. An idle one still belongs to the lease of the session that used it last,
 // which takes it back without ado, unless somebody else needed it and has taken it, who then resets it. Used
 // by its worker's thread only. Every operation takes constant time, however many connections there are, but
@@ -56,10 +64,10 @@ class BackendPool {
  public:
   using OnClose = std::function<void(const BackendConnection&, CloseReason)>;
 
-  // The budget and the metrics outlive the pool. `on_free` is called when a connection or a place in the
+  // The budgets and the metrics outlive the pool. `on_free` is called when a connection or a place in a
   // budget became free while somebody waits, `on_close` for each connection while it is closed.
-  BackendPool(ConnectionBudget& budget, NodeMetrics& metrics, std::function<void()> on_free, OnClose on_close)
-      : budget_(budget), metrics_(metrics), on_free_(std::move(on_free)), on_close_(std::move(on_close)) {}
+  BackendPool(NodeBudgets budgets, NodeMetrics& metrics, std::function<void()> on_free, OnClose on_close)
+      : budgets_(budgets), metrics_(metrics), on_free_(std::move(on_free)), on_close_(std::move(on_close)) {}
   ~BackendPool();
   BackendPool(const BackendPool&) = delete;
   BackendPool& operator=(const BackendPool&) = delete;
@@ -75,10 +83,10 @@ class BackendPool {
   PooledConnection take_idle(const PoolKey& key, const std::string& schema, SchemaUse use,
                              BackendLease& lease);
 
-  // A place for one more connection: from the budget, else by closing an idle one with another key. False:
-  // there is none.
-  bool reserve();
-  void cancel_reservation();
+  // A place for one more connection with this key: from its budget, else by closing an idle one with another
+  // key. False: there is none.
+  bool reserve(const PoolKey& key);
+  void cancel_reservation(const PoolKey& key);
 
   // A new connection, for which reserve() made place; in use.
   PooledConnection add(std::unique_ptr<BackendConnection> connection, BackendLease& lease);
@@ -123,7 +131,7 @@ class BackendPool {
   void enter_schema_group(BackendConnection& connection);
   void leave_schema_group(BackendConnection& connection);
 
-  ConnectionBudget& budget_;
+  NodeBudgets budgets_;
   NodeMetrics& metrics_;
   std::function<void()> on_free_;
   OnClose on_close_;

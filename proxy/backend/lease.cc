@@ -122,7 +122,7 @@ Awaitable<AcquireResult> open(const LeaseSeeker& seeker, size_t node, BackendLea
     if (seeker.handshake_collation_forgotten || forgets_login) acquired.connection->state.needs_reset = true;
     co_return acquired;
   }
-  pool.cancel_reservation();
+  pool.cancel_reservation(*seeker.login.key);
   shard.metrics().nodes[node].open_failures.add();
   acquired.reason =
       seeker.waiter.timed_out ? std::string("timeout while connecting") : std::move(opened.reason);
@@ -210,13 +210,14 @@ Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, Backend
   if (lease && (lease.connection->node != node || has_schema_to_leave(seeker, lease, use)))
     shard.pool(lease.connection->node).abandon(lease);
   InLine line(seeker, node);
+  const bool queues = !seeker.login.key->for_replication;
   unsigned asked_again = 0;
   for (;;) {
     std::optional<AcquireResult> idle = take_idle(seeker, node, lease, use, line);
     if (idle) co_return std::move(*idle);
     if (const ClientError* refusal = shard.refusal(node, *seeker.login.key); refusal != nullptr)
       co_return AcquireResult{.failure = AcquireResult::Failure::kRefused, .refusal = *refusal};
-    if (line.may_go() && shard.pool(node).reserve()) {
+    if ((!queues || line.may_go()) && shard.pool(node).reserve(*seeker.login.key)) {
       line.leave();
       AcquireResult opened = co_await open(seeker, node, lease);
       if (!opened.refusal) co_return opened;
@@ -229,7 +230,8 @@ Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, Backend
       co_await wait_for_room(seeker, node, deadline, full.of_account);
       continue;
     }
-    if (gives_up(seeker, deadline)) co_return AcquireResult{.failure = AcquireResult::Failure::kFull};
+    if (!queues || gives_up(seeker, deadline))
+      co_return AcquireResult{.failure = AcquireResult::Failure::kFull};
     co_await line.wait(deadline);
   }
 }

@@ -31,7 +31,16 @@ struct Services {
         logger(std::move(log)),
         cluster(state),
         budgets(configuration.nodes.size()),
-        lines(configuration.nodes.size()) {}
+        replication_budgets(configuration.nodes.size()),
+        lines(configuration.nodes.size()),
+        listener_sessions(configuration.listeners.size()) {
+    uint32_t clients = 0;
+    for (const ListenerConfig& listener : configuration.listeners) {
+      if (listener.purpose == ListenerPurpose::kReplication) clients += listener.max_clients;
+    }
+    for (ConnectionBudget& budget : replication_budgets)
+      budget.set_limit(clients);
+  }
 
   const Config& config;
   Logger logger;
@@ -45,11 +54,14 @@ struct Services {
   TlsContext client_tls;                  // those that workers begin with; null: no TLS towards clients,
   TlsContext server_tls;                  // or towards servers
   std::vector<ConnectionBudget> budgets;  // by node
-  std::vector<PlaceQueue> lines;          // by node: for a place of the budget
-  std::vector<Shard*> shards;             // by worker
+  // By node: of sessions of listeners for replication, as many as these let in. None is short of a place.
+  std::vector<ConnectionBudget> replication_budgets;
+  std::vector<PlaceQueue> lines;  // by node: for a place of the budget
+  std::vector<Shard*> shards;     // by worker
   SessionDirectory* sessions = nullptr;
 
   std::atomic<uint32_t> open_sessions{0};
+  std::vector<std::atomic<uint32_t>> listener_sessions;  // of these, by ListenerConfig::index
   std::atomic<bool> draining{false};
 };
 

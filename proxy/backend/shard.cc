@@ -29,7 +29,8 @@ Shard::Shard(Services& services, size_t index, asio::io_context& io)
       random_(static_cast<unsigned>(index + 1)) {
   for (size_t node = 0; node < services.config.nodes.size(); ++node) {
     pools_.push_back(std::make_unique<BackendPool>(
-        services.budgets[node], metrics_.nodes[node], [this, node] { on_free(node); },
+        NodeBudgets{services.budgets[node], services.replication_budgets[node]}, metrics_.nodes[node],
+        [this, node] { on_free(node); },
         [this](const BackendConnection& connection, CloseReason reason) {
           tell_closed(connection, reason);
         }));

@@ -78,10 +78,15 @@ class CommandBuffer {
 // Of the statements of one packet, for the next one.
 constexpr size_t kKeptStatements = 16;
 
+// A dump is as long in its transaction as it likes.
+bool has_transaction_to_give_up(const ClientSession& session) {
+  return session.state.transaction.is_on(routing::Target::kWriter) &&
+         session.listener.purpose == ListenerPurpose::kStatements;
+}
+
 Clock::duration idle_limit(const ClientSession& session) {
   const Config& config = session.shard.config();
-  if (session.state.transaction.is_on(routing::Target::kWriter))
-    return config.forwarding.aurora_fwd_writer_idle_timeout;
+  if (has_transaction_to_give_up(session)) return config.forwarding.aurora_fwd_writer_idle_timeout;
   return config.timeouts.client_idle;
 }
 
@@ -146,7 +151,7 @@ Awaitable<std::optional<EndReason>> on_no_command(ClientSession& session, ErrorC
       co_await answer_error(session, 0, goodbye);
     co_return EndReason::kWaitTimeout;
   }
-  if (session.state.transaction.is_on(routing::Target::kWriter)) {
+  if (has_transaction_to_give_up(session)) {
     if (session.state.transaction.doubt() != routing::TransactionDoubt::kNone)
       co_await learn_transaction_status(session);
     if (session.state.transaction.is_on(routing::Target::kWriter)) give_up_idle_transaction(session);

@@ -40,15 +40,18 @@ void take_profile(ClientSession& session, const protocol::ClientProfile& profile
   identity.user = profile.user;
   session.client.capabilities = profile.capabilities;
   session.state.start(session.shard.cluster().view(), profile.collation);
-  session.state.replication.is_one = protocol::is_replication_client(profile.connect_attributes);
+  const bool by_listener = session.listener.purpose == ListenerPurpose::kReplication;
+  session.state.replication.is_one =
+      by_listener || protocol::is_replication_client(profile.connect_attributes);
   const protocol::CapabilityFlags passed_on =
-      passed_on_capabilities(session.shard.config().statements) & profile.capabilities;
+      passed_on_capabilities(session.listener.statements) & profile.capabilities;
   identity.login.key =
       std::make_shared<const PoolKey>(PoolKey{.user = profile.user,
                                               .capabilities = passed_on,
                                               .collation = profile.collation,
                                               .credentials_version = account.password_version(),
                                               .requires_tls = account.requires_server_tls(),
+                                              .for_replication = by_listener,
                                               .client_address = told_address(session)});
 }
 

@@ -64,6 +64,8 @@ std::string_view to_string(RejectReason value) {
   switch (value) {
     case RejectReason::kTooManyConnections:
       return "too_many_connections";
+    case RejectReason::kMaxClients:
+      return "max_clients";
     case RejectReason::kDescriptors:
       return "descriptors";
     case RejectReason::kTlsRequired:

@@ -53,13 +53,19 @@ enum class PinReason : uint8_t {
   kSessionState,  // something that cannot be replayed
   kReplication,   // it reads the binary log, or prepares to
 };
-enum class RejectReason : uint8_t { kTooManyConnections, kDescriptors, kTlsRequired, kHandshake };
+enum class RejectReason : uint8_t {
+  kTooManyConnections,  // limits.max_connections
+  kMaxClients,          // of the listener
+  kDescriptors,
+  kTlsRequired,
+  kHandshake,
+};
 enum class ReplayedState : uint8_t { kSchema, kVariables, kCharacterSet, kTransaction, kStatement };
 
 inline constexpr size_t kStatementTargets = 4;
 inline constexpr size_t kStatementKinds = 7;
 inline constexpr size_t kPinReasons = 8;
-inline constexpr size_t kRejectReasons = 4;
+inline constexpr size_t kRejectReasons = 5;
 inline constexpr size_t kReplayedStates = 5;
 inline constexpr size_t kTimeoutPolicies = consistency::kTimeoutPolicyNames.size();
 

@@ -17,10 +17,10 @@ enum class EndReason : uint8_t {
   kException,    // a bug, or no memory
 
   // While its client logs in.
-  kTooManyConnections,  // limits.max_connections
+  kTooManyConnections,  // limits.max_connections, or max_clients of the listener
   kNoProxyHeader,       // of a balancer that has to send the PROXY protocol's
   kTlsFailed,           // the handshake of TLS
-  kTlsMissing,          // tls.mode = "required"
+  kTlsMissing,          // tls.mode = "required", or the listener's tls
   kHandshake,           // packets of a login that are none
   kLoginRefused,        // a character set that is none for clients, or nobody who knows the accounts
   kLoginTimeout,        // timeouts.login

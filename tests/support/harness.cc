@@ -322,7 +322,7 @@ Books Harness::books() {
     books.nodes.push_back(
         {.connections = pool.size(),
          .in_use = pool.in_use(),
-         .budget_used = budget.used(),
+         .budget_used = budget.used() + services_.replication_budgets[i].used(),
          .waiters = budget.has_waiters() || !services_.lines[i].empty(),
          .gauge_connections = gauges.connections.value(),
          .gauge_leases_in_use = gauges.leases_in_use.value(),

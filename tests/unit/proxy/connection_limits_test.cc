@@ -95,6 +95,32 @@ TEST(ConnectionLimits, SetsTheBudgetsWithEachNewView) {
   EXPECT_EQ(services.budgets[1].limit(), 100);
 }
 
+// Those are not what a server that is short of connections is given back.
+TEST(ConnectionLimits, DoNotCountThoseOfListenersForReplication) {
+  Config config = two_nodes();
+  config.listeners = {{.purpose = ListenerPurpose::kReplication, .max_clients = 3},
+                      {.max_clients = 9},
+                      {.purpose = ListenerPurpose::kReplication, .max_clients = 4}};
+  const ClusterState cluster;
+  std::vector<std::string> lines;
+  Services services(config, logger_into(lines), cluster);
+  MetricsRegistry metrics(1, {"a", "b"}, [] { return std::vector<NodeGauges>(); });
+  services.metrics = &metrics;
+  EXPECT_EQ(services.replication_budgets[0].limit(), 7);
+  EXPECT_EQ(services.replication_budgets[1].limit(), 7);
+  services.budgets[0].set_limit(100);
+  while (services.budgets[0].used() < 20)
+    services.budgets[0].try_take();
+  while (services.replication_budgets[0].try_take()) {
+  }
+  metrics.worker(0).nodes[0].leases_in_use.add(7 + 18);
+  ConnectionLimits limits(services);
+  ClusterView view = view_of_both();
+  view.nodes[0].facts.connections = {.counted_at = std::chrono::steady_clock::now(), .open = 999};
+  limits.follow(view);
+  EXPECT_EQ(services.budgets[0].limit(), 18) << "what is in use is kept, and no more";
+}
+
 TEST(ConnectionLimits, GiveBackWhatIsIdleOnAServerThatIsShortAndSaySoOnce) {
   const Config config = two_nodes();
   const ClusterState cluster;

@@ -16,6 +16,10 @@ using testing::HasSubstr;
 TEST(ClientError, HasTheCodesStatesAndTextsOfServers) {
   const std::pair<ClientError, ClientError> table[] = {
       {too_many_connections(), {1040, "08004", "Too many connections"}},
+      {too_many_clients(2),
+       {1040, "08004",
+        "Too many connections: this address is for replication and dumps, and takes 2 clients at a time "
+        "(max_clients)"}},
       {writer_full(), {1040, "08004", "Not enough connections on writer to handle your request"}},
       {bad_handshake(), {1043, "08S01", "Bad handshake"}},
       {access_denied("app", "10.0.0.9", true),

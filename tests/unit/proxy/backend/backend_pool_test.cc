@@ -35,7 +35,7 @@ class BackendPoolTest : public testing::Test {
     servers_.push_back(sockets[1]);
     Socket socket(io_.get_executor());
     socket.assign(asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), sockets[0]);
-    EXPECT_TRUE(pool_.reserve());
+    EXPECT_TRUE(pool_.reserve(*of));
     auto connection = std::make_unique<BackendConnection>(std::move(socket), 0, of);
     connection->state.schema = schema;
     return hold(pool_.add(std::move(connection), lease));
@@ -55,6 +55,7 @@ class BackendPoolTest : public testing::Test {
   asio::io_context io_;
   std::vector<int> servers_;
   ConnectionBudget budget_;
+  ConnectionBudget replication_budget_;
   NodeMetrics metrics_;
   int freed_ = 0;
   std::vector<CloseReason> closed_;
@@ -63,7 +64,9 @@ class BackendPoolTest : public testing::Test {
   BackendLease yours_;
   BackendLease others_;
   std::vector<PooledConnection> held_;
-  BackendPool pool_{budget_, metrics_, [this] { ++freed_; },
+  BackendPool pool_{{budget_, replication_budget_},
+                    metrics_,
+                    [this] { ++freed_; },
                     [this](const BackendConnection&, CloseReason reason) { closed_.push_back(reason); }};
 };
 
@@ -126,14 +129,38 @@ TEST_F(BackendPoolTest, AnIdleConnectionOfAnotherKeyMakesRoom) {
   for (BackendLease* lease : {&mine_, &yours_, &others_})
     open(*lease, key("other"));
   EXPECT_EQ(budget_.used(), 3U);
-  EXPECT_FALSE(pool_.reserve());  // all are in use
+  EXPECT_FALSE(pool_.reserve(*key("app")));  // all are in use
   pool_.put_back(*yours_.connection);
-  EXPECT_TRUE(pool_.reserve());
+  EXPECT_TRUE(pool_.reserve(*key("app")));
   EXPECT_FALSE(yours_);
   EXPECT_EQ(pool_.size(), 2U);
   EXPECT_EQ(budget_.used(), 3U);
-  pool_.cancel_reservation();
+  pool_.cancel_reservation(*key("app"));
   EXPECT_EQ(budget_.used(), 2U);
+}
+
+// Whoever reads the binary log has a place, and a connection, that nobody else has.
+TEST_F(BackendPoolTest, OneForReplicationHasAPlaceOfItsOwn) {
+  replication_budget_.set_limit(1);
+  const auto replica = std::make_shared<const PoolKey>(PoolKey{.user = "app", .for_replication = true});
+  for (BackendLease* lease : {&yours_, &others_})
+    open(*lease);
+  BackendConnection* const connection = open(mine_, replica);
+  EXPECT_EQ(budget_.used(), 2U);
+  EXPECT_EQ(replication_budget_.used(), 1U);
+  EXPECT_FALSE(pool_.reserve(*replica));
+  pool_.put_back(*yours_.connection);
+  EXPECT_FALSE(pool_.reserve(*replica)) << "what is idle has another's place";
+  EXPECT_EQ(pool_.take_idle(*replica, "", SchemaUse::kAny, others_), nullptr);
+  pool_.put_back(*connection);
+  EXPECT_EQ(take(others_), yours_.connection) << "not the one that reads the log";
+  EXPECT_TRUE(pool_.reserve(*key("app")));
+  EXPECT_FALSE(pool_.reserve(*key("app"))) << "nor is that one closed for a place";
+  pool_.cancel_reservation(*key("app"));
+  EXPECT_EQ(take_own(mine_), connection);
+  pool_.abandon(mine_);
+  EXPECT_EQ(replication_budget_.used(), 0U);
+  EXPECT_EQ(closed_, std::vector{CloseReason::kSessionEnds});
 }
 
 TEST_F(BackendPoolTest, AConnectionWithSomethingOfItsSessionIsKept) {

@@ -27,8 +27,8 @@ class PooledConnectionTest : public testing::Test {
     servers_.push_back(sockets[1]);
     Socket socket(io_.get_executor());
     socket.assign(asio::generic::stream_protocol(AF_UNIX, SOCK_STREAM), sockets[0]);
-    EXPECT_TRUE(pool_->reserve());
     const auto key = std::make_shared<const PoolKey>(PoolKey{.user = "app"});
+    EXPECT_TRUE(pool_->reserve(*key));
     return pool_->add(std::make_unique<BackendConnection>(std::move(socket), 0, key), lease);
   }
 
@@ -43,11 +43,12 @@ class PooledConnectionTest : public testing::Test {
   asio::io_context io_;
   std::vector<int> servers_;
   ConnectionBudget budget_;
+  ConnectionBudget replication_budget_;
   NodeMetrics metrics_;
   BackendLease lease_;
   std::vector<CloseReason> closed_;
   std::unique_ptr<BackendPool> pool_ = std::make_unique<BackendPool>(
-      budget_, metrics_, [] {},
+      NodeBudgets{budget_, replication_budget_}, metrics_, [] {},
       [this](const BackendConnection&, CloseReason reason) { closed_.push_back(reason); });
 };
 
