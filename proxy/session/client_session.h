@@ -19,6 +19,7 @@
 #include "proxy/backend/account_login.h"
 #include "proxy/backend/backend_connection.h"
 #include "proxy/backend/in_flight.h"
+#include "proxy/base/byte_rate.h"
 #include "proxy/config/config.h"
 #include "proxy/metrics/gauge_share.h"
 #include "proxy/net/mysql_stream.h"
@@ -65,6 +66,7 @@ struct Backends {
   bool used_writer = false;
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
   bool streams_log = false;                // ... and it is the stream of the binary log
+  ByteRate log_rate = {};                  // at which that goes to the client
 
   routing::Target target_of(const BackendConnection& connection) const {
     return connection.lease == &writer ? routing::Target::kWriter : routing::Target::kReplica;
@@ -110,7 +112,9 @@ struct ClientSession : boost::intrusive::list_base_hook<> {
       : shard(owner),
         listener(listener_config),
         client{.stream = MysqlStream(std::move(socket))},
-        history(writer_epoch) {}
+        history(writer_epoch) {
+    backends.log_rate = ByteRate(listener.max_bytes_per_second);
+  }
   ClientSession(const ClientSession&) = delete;
   ClientSession& operator=(const ClientSession&) = delete;
 

@@ -7,6 +7,7 @@
 #include "protocol/packet_header.h"
 #include "proxy/cluster/server_errors.h"
 #include "proxy/statement/delivery.h"
+#include "proxy/statement/stream_pace.h"
 
 namespace causeway::proxy {
 
@@ -200,6 +201,7 @@ Awaitable<void> ExchangeRun::relay() {
         size_t written = 0;
         if (!flush_now(scan.pass_bytes, written)) co_await flush_rest(scan.pass_bytes, written);
         if (ended_) co_return;
+        if (session_.backends.streams_log) co_await pace_stream(session_, scan.pass_bytes);
         if (is_stream_to_end()) co_return server_lost(asio::error::operation_aborted);
         ErrorCode error;
         const size_t got = co_await read_some(error);

@@ -1,0 +1,98 @@
+#include "proxy/statement/stream_pace.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/session_test.h"
+
+namespace causeway::test {
+namespace {
+
+using protocol::Command;
+using std::chrono::milliseconds;
+
+// Of a client that has nothing.
+const std::string kDumpGtid =
+    std::string(2 + 4 + 4 + 8, '\0') + std::string("\10\0\0\0", 4) + std::string(8, '\0');
+
+constexpr size_t kEventBytes = 20'000;
+constexpr uint64_t kRate = 40'000;
+
+class StreamPace : public SessionTest {
+ protected:
+  StreamPace()
+      : SessionTest({.configure = [](proxy::Config& config) {
+          config.listeners.front().purpose = proxy::ListenerPurpose::kReplication;
+          config.listeners.front().max_bytes_per_second = kRate;
+        }}) {}
+
+  // Begins the stream, of so many events that all come at once.
+  void begin(int events) {
+    harness_.writer().on(Command::kBinlogDumpGtid, [events](Reply& reply) {
+      for (int i = 0; i < events; ++i)
+        reply.text(std::string(1, '\0').append(kEventBytes, 'x'));
+    });
+    client_->start(Command::kBinlogDumpGtid, kDumpGtid);
+    harness_.settle();
+  }
+
+  uint64_t sent() { return harness_.metrics().traffic.client_bytes_out.value(); }
+};
+
+TEST_F(StreamPace, IsTheListeners) {
+  const uint64_t before = sent();
+  begin(40);
+  const uint64_t at_once = sent() - before;
+  EXPECT_GE(at_once, kRate);
+  EXPECT_LE(at_once, kRate + (64 << 10)) << "a second's worth and what was read in one go";
+  for (int second = 1; second <= 10; ++second) {
+    harness_.advance(std::chrono::seconds(1));
+    EXPECT_GE(sent() - before, kRate * second);
+    EXPECT_LE(sent() - before, kRate * (second + 1) + (64 << 10));
+  }
+  harness_.advance(std::chrono::seconds(20));
+  EXPECT_GT(sent() - before, 40 * kEventBytes) << "and in the end it is all there";
+  EXPECT_EQ(client_->receive_answer(Command::kBinlogDump).text().size(), kEventBytes);
+}
+
+TEST_F(StreamPace, OfStatementsThereIsNone) {
+  const std::string large(200'000, 'x');
+  harness_.writer().on("SELECT big", [&large](Reply& reply) { reply.rows({"big"}, {{large}}); });
+  client_->start(Command::kQuery, "SELECT big FROM t");
+  harness_.settle();
+  EXPECT_EQ(client_->finish().text().size(), large.size() + 2);
+  EXPECT_FALSE(harness_.session().waiter.wake_up.waiting());
+}
+
+TEST_F(StreamPace, EndsAtOnceWithTheSession) {
+  begin(40);
+  EXPECT_TRUE(harness_.session().waiter.wake_up.waiting());
+  const uint64_t before = sent();
+  harness_.worker().drain();
+  harness_.settle();
+  EXPECT_EQ(harness_.books().sessions, 0U) << "without any time";
+  EXPECT_EQ(sent(), before);
+  EXPECT_EQ(harness_.ends(), Texts{"shutdown"});
+}
+
+TEST_F(StreamPace, EndsWithTheClient) {
+  begin(40);
+  client_->close();
+  harness_.advance(milliseconds(300));
+  EXPECT_EQ(harness_.books().sessions, 0U);
+  EXPECT_EQ(harness_.writer().connections_open(), 0U);
+}
+
+TEST_F(StreamPace, EndsWithTheWriter) {
+  begin(40);
+  harness_.view().writer = 1;
+  ++harness_.view().writer_epoch;
+  harness_.view().nodes[1].role = proxy::NodeRole::kWriter;
+  harness_.view().nodes[0].role = proxy::NodeRole::kReadOnly;
+  harness_.publish();
+  harness_.advance(milliseconds(50));
+  EXPECT_EQ(harness_.books().sessions, 0U);
+  EXPECT_EQ(harness_.ends(), Texts{"another server is the writer"});
+}
+
+}  // namespace
+}  // namespace causeway::test
