@@ -142,7 +142,9 @@ class Application {
   void reload();
   void begin_drain();
   void finish();
+  std::optional<Readiness> not_serving() const;
   Readiness readiness() const;
+  Readiness replication_readiness() const;
   AdminHandlers admin_handlers();
 
   const steady_clock::time_point started_ = steady_clock::now();
@@ -193,11 +195,24 @@ void Application::look_at_certificates() {
   certificates.tell(logger_, std::chrono::system_clock::now());
 }
 
+std::optional<Readiness> Application::not_serving() const {
+  if (services_.draining) return Readiness{.ready = false, .reason = "shutting down"};
+  if (!serving_) return Readiness{.ready = false, .reason = "starting"};
+  return std::nullopt;
+}
+
 Readiness Application::readiness() const {
-  if (services_.draining) return {.ready = false, .reason = "shutting down"};
-  if (!serving_) return {.ready = false, .reason = "starting"};
+  if (const auto not_now = not_serving()) return *not_now;
   const auto view = cluster_.current();
   return {.ready = can_serve(*view), .reason = describe_roles(*view)};
+}
+
+Readiness Application::replication_readiness() const {
+  if (const auto not_now = not_serving()) return *not_now;
+  const auto view = cluster_.current();
+  if (std::optional<std::string> missing = no_stream_reason(*view))
+    return {.ready = false, .reason = std::move(*missing)};
+  return {.ready = true, .reason = "writer " + view->writer_node()->name};
 }
 
 AdminHandlers Application::admin_handlers() {
@@ -209,6 +224,7 @@ AdminHandlers Application::admin_handlers() {
     return families;
   };
   handlers.readiness = [this] { return readiness(); };
+  handlers.replication_readiness = [this] { return replication_readiness(); };
   handlers.status = [this] {
     const Readiness now = readiness();
     return status_json(*cluster_.current(), metrics_, now.ready, now.reason, steady_clock::now() - started_);

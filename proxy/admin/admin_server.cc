@@ -54,8 +54,7 @@ Answer answer_metrics(const AdminHandlers& handlers) {
           .body = prometheus::TextSerializer().Serialize(handlers.metrics())};
 }
 
-Answer answer_readiness(const AdminHandlers& handlers) {
-  Readiness readiness = handlers.readiness();
+Answer answer_readiness(const Readiness& readiness) {
   const std::string body =
       (readiness.ready ? "ready" : "not ready") + (readiness.reason.empty() ? "" : ": " + readiness.reason);
   return {.status = readiness.ready ? http::status::ok : http::status::service_unavailable,
@@ -65,11 +64,12 @@ Answer answer_readiness(const AdminHandlers& handlers) {
 Answer answer_path(std::string_view path, const AdminHandlers& handlers) {
   if (path == "/metrics") return answer_metrics(handlers);
   if (path == "/healthz") return {.body = "ok\n"};
-  if (path == "/readyz") return answer_readiness(handlers);
+  if (path == "/readyz") return answer_readiness(handlers.readiness());
+  if (path == "/readyz/replication") return answer_readiness(handlers.replication_readiness());
   if (path == "/status") return {.content_type = "application/json", .body = handlers.status()};
   if (path == "/") return {.content_type = "text/html; charset=utf-8", .body = std::string(admin_page())};
   return {.status = http::status::not_found,
-          .body = "There is /, /metrics, /healthz, /readyz and /status here.\n"};
+          .body = "There is /, /metrics, /healthz, /readyz, /readyz/replication and /status here.\n"};
 }
 
 Answer answer(const Request& request, const AdminHandlers& handlers, const Logger& logger) {

@@ -1,4 +1,5 @@
-// The HTTP endpoint for operators: /metrics, /healthz, /readyz, /status and a page that draws it.
+// The HTTP endpoint for operators: /metrics, /healthz, /readyz, /readyz/replication, /status and a page that
+// draws it.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -23,7 +24,8 @@ struct Readiness {
 // Called on the server's own thread. One that throws gives the client a 500.
 struct AdminHandlers {
   std::function<std::vector<prometheus::MetricFamily>()> metrics;
-  std::function<Readiness()> readiness;
+  std::function<Readiness()> readiness;              // for statements
+  std::function<Readiness()> replication_readiness;  // for streams of the binary log
   // A JSON object. The page shows of it, all optional:
   // {"version", "uptime_seconds", "ready", "reason", "sessions", "forwarding_sessions",
   //  "nodes": [{"name", "role", "up", "monitor_refused", "last_error", "usable", "lag_seconds", "position",

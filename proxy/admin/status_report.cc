@@ -71,6 +71,16 @@ bool can_serve(const ClusterView& view) {
          });
 }
 
+std::optional<std::string> no_stream_reason(const ClusterView& view) {
+  const NodeView* writer = view.writer_node();
+  if (writer == nullptr) return "no writer (" + view.no_writer_reason + ")";
+  if (!writer->reachable)
+    return "writer " + writer->name + " does not answer" +
+           (writer->last_error.empty() ? "" : " (" + writer->last_error + ")");
+  if (!writer->facts.binary_log) return "writer " + writer->name + " writes no binary log";
+  return std::nullopt;
+}
+
 std::vector<NodeGauges> node_gauges(const ClusterView& view) {
   std::vector<NodeGauges> gauges;
   for (const NodeView& node : view.nodes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ std::string describe_roles(const ClusterView& view);
 
 // Whether a statement could be served: there is a writer, or a node that takes reads.
 bool can_serve(const ClusterView& view);
+
+// Why no stream of the binary log could be served now; nothing: one could, from the writer.
+std::optional<std::string> no_stream_reason(const ClusterView& view);
 
 // For the metrics.
 std::vector<NodeGauges> node_gauges(const ClusterView& view);

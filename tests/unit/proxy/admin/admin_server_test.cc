@@ -75,6 +75,11 @@ class AdminServerTest : public testing::Test {
                return ready_ ? Readiness{.ready = true, .reason = "1 writer, 2 replicas"}
                              : Readiness{.ready = false, .reason = "no writer"};
              },
+         .replication_readiness =
+             [this] {
+               return ready_ ? Readiness{.ready = true, .reason = "writer db1:3306"}
+                             : Readiness{.ready = false, .reason = "no writer (two claim it)"};
+             },
          .status =
              [this] {
                if (status_fails_) throw std::runtime_error("secret detail");
@@ -113,10 +118,16 @@ TEST_F(AdminServerTest, SaysWhetherItIsReadyAndWhy) {
   std::string response = get(server, "/readyz");
   EXPECT_THAT(response, StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(response, HasSubstr("ready: 1 writer, 2 replicas\n"));
+  response = get(server, "/readyz/replication");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(response, HasSubstr("ready: writer db1:3306\n"));
   ready_ = false;
   response = get(server, "/readyz");
   EXPECT_THAT(response, StartsWith("HTTP/1.1 503 "));
   EXPECT_THAT(response, HasSubstr("not ready: no writer\n"));
+  response = get(server, "/readyz/replication");
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(response, HasSubstr("not ready: no writer (two claim it)\n"));
 }
 
 TEST_F(AdminServerTest, ServesStatusAndThePage) {
