@@ -46,6 +46,8 @@ BinlogScanStep BinlogStreamScanner::scan_packets(Bytes input) {
       if (payload_left_ > 0) return {.pass_bytes = at};
     }
     if (is_passing_ && !continues_) finish_event();
+    if (std::exchange(ack_is_to_be_told_, false))
+      return {.event = BinlogScanEvent::kAckWanted, .pass_bytes = at};
     if (stop_at_boundaries_ && !boundary_told_ && !done_ && !error_ && at_boundary()) {
       boundary_told_ = true;
       return {.event = BinlogScanEvent::kBoundary, .pass_bytes = at};
@@ -82,7 +84,10 @@ std::optional<BinlogScanStep> BinlogStreamScanner::begin_packet(Bytes input, siz
 
 std::optional<BinlogScanStep> BinlogStreamScanner::begin_event(Bytes input, size_t& at) {
   const PacketHeader packet = read_packet_header(input.data() + at);
-  const size_t ahead_bytes = 1 + (semi_sync_ ? kSemiSyncHeaderBytes : 0);
+  // The first one is the ROTATE that sources make up, whose timestamp is 0.
+  if (!semi_sync_ && input.size() - at > kPacketHeaderBytes + 1)
+    semi_sync_ = input[at + kPacketHeaderBytes + 1] == kSemiSyncMagic;
+  const size_t ahead_bytes = 1 + (semi_sync_.value_or(false) ? kSemiSyncHeaderBytes : 0);
   if (packet.payload_bytes < ahead_bytes + kBinlogEventHeaderBytes)
     return broken(at, ProtocolError::kTruncated);
   const size_t in_packet = packet.payload_bytes - ahead_bytes;
@@ -95,7 +100,7 @@ std::optional<BinlogScanStep> BinlogStreamScanner::begin_event(Bytes input, size
   const bool is_split = packet.payload_bytes == kMaxPacketPayloadBytes;
   if (is_split ? header->event_bytes < in_packet : header->event_bytes != in_packet)
     return broken(at, ProtocolError::kMalformed);
-  if (semi_sync_) {
+  if (semi_sync_.value_or(false)) {
     const auto ack_wanted = parse_semi_sync_header(input.subspan(event_at - kSemiSyncHeaderBytes));
     if (!ack_wanted) return broken(at, ProtocolError::kMalformed);
     ack_wanted_ = *ack_wanted;
@@ -201,8 +206,10 @@ void BinlogStreamScanner::finish_event() {
   // A format description that is sent again is as old as its file.
   if (!state_.last_artificial && header_.log_pos != 0) state_.last_timestamp = header_.timestamp;
   ++state_.events;
+  if (!std::exchange(ack_wanted_, false)) return;
+  ack_is_to_be_told_ = true;
   // The source counts from 1 on again, or, if there are some that do not, goes on.
-  if (semi_sync_ && ack_wanted_) other_sequence_id_ = std::exchange(next_sequence_id_, uint8_t{1});
+  other_sequence_id_ = std::exchange(next_sequence_id_, uint8_t{1});
 }
 
 void BinlogStreamScanner::move_position() {

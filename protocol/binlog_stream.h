@@ -23,6 +23,8 @@ namespace causeway::protocol {
 enum class BinlogScanEvent : uint8_t {
   kNeedMore,   // no packet; everything but a tail that ends within the front of an event may pass
   kBoundary,   // no packet; no transaction is open behind the bytes that may pass, see stop_at_boundaries()
+  kAckWanted,  // no packet; the source wants the event acknowledged that ends with the bytes that may pass,
+               // and numbers its packets anew behind it
   kEof,        // packet: EOF (or 0xFE OK); the log has ended, for a dump that does not wait
   kErr,        // packet: ERR; ends the stream
   kMalformed,  // no packet; the server broke the protocol, the connection is of no use any more
@@ -70,9 +72,10 @@ inline constexpr size_t kMaxBinlogTailBytes = kPacketHeaderBytes + 1 + 2 + kMaxB
 //   kErr; go on behind it, with a tail that was left over at kNeedMore in front of what is read next.
 class BinlogStreamScanner {
  public:
-  // `semi_sync`: whether the source puts the header of semi_sync.h before its events. `first_sequence_id` is
-  // that of the server's first packet: one more than the last of the command.
-  explicit BinlogStreamScanner(bool semi_sync, uint8_t first_sequence_id = 1)
+  // `semi_sync`: whether the source puts the header of semi_sync.h before its events; nothing: the first
+  // event says so. What the client has asked for does not: a source without the plugin puts none.
+  // `first_sequence_id` is that of the server's first packet: one more than the last of the command.
+  explicit BinlogStreamScanner(std::optional<bool> semi_sync = std::nullopt, uint8_t first_sequence_id = 1)
       : semi_sync_(semi_sync), next_sequence_id_(first_sequence_id) {}
 
   // Looks at the front of what the server sent and has not yet been passed, and changes nothing in it.
@@ -115,7 +118,8 @@ class BinlogStreamScanner {
   void take_packet(const PacketHeader& header);
   BinlogScanStep broken(size_t pass_bytes, ProtocolError error);
 
-  bool semi_sync_;
+  std::optional<bool> semi_sync_;
+  bool ack_is_to_be_told_ = false;
   bool stop_at_boundaries_ = false;
   bool boundary_told_ = false;  // where the stream stands now
   bool done_ = false;

@@ -1,8 +1,7 @@
 // Semi-synchronous replication: what a source puts before each event, and what a replica answers to some of
 // them on the same connection. Negotiated by user variables: the replica sets @rpl_semi_sync_replica = 1
-// (MySQL) or
-// @rpl_semi_sync_slave = 1 (MariaDB, older MySQL) before it asks for the log, and the source has its plugin
-// on. https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_semisync.html
+// (MySQL) or @rpl_semi_sync_slave = 1 (MariaDB, older MySQL) before it asks for the log, and the source has
+// its plugin. https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_semisync.html
 // https://mariadb.com/kb/en/semisync-binlog-network-stream/
 #pragma once
 

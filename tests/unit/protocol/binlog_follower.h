@@ -19,6 +19,7 @@ struct FollowedStream {
   Buffer forwarded;  // all that passed, and the last packet
   BinlogStreamState state;
   bool at_boundary = false;
+  size_t acks_wanted = 0;
   size_t held_back = 0;     // bytes at the end that could not be forwarded
   size_t longest_tail = 0;  // that was left over when all of what had come had been looked at
 };
@@ -47,6 +48,9 @@ inline FollowedStream follow(BinlogStreamScanner scanner, Bytes wire, size_t pie
           seen.transactions.push_back((gtid.empty() ? "none" : gtid) + ' ' + scanner.state().file + ' ' +
                                       std::to_string(scanner.state().position));
         }
+        break;
+      case BinlogScanEvent::kAckWanted:
+        ++seen.acks_wanted;
         break;
       case BinlogScanEvent::kEof:
       case BinlogScanEvent::kErr:
