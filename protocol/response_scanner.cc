@@ -75,7 +75,6 @@ ResponseScanner::State ResponseScanner::initial_state(ResponseKind kind) {
       return State::kOkOnly;
     case ResponseKind::kFieldList:  // column definitions end as rows do
     case ResponseKind::kFetch:
-    case ResponseKind::kBinlogDump:
       return State::kRows;
     case ResponseKind::kStatistics:
       return State::kText;
@@ -191,10 +190,6 @@ size_t ResponseScanner::pass_rows(std::span<uint8_t> input, size_t at) {
 
 bool ResponseScanner::accept_sequence_id(uint8_t* header, uint8_t first_byte) {
   if (header[3] == next_sequence_id_) return true;
-  if (kind_ == ResponseKind::kBinlogDump) {
-    next_sequence_id_ = header[3];
-    return true;
-  }
   if (!first_ || first_byte != kErrHeader) return false;
   header[3] = next_sequence_id_;
   return true;

@@ -29,8 +29,6 @@ enum class ResponseKind : uint8_t {
   kFieldList,   // COM_FIELD_LIST: column definitions
   kStatistics,  // COM_STATISTICS: one text
   kFetch,       // COM_STMT_FETCH: rows
-  kBinlogDump,  // COM_BINLOG_DUMP, COM_BINLOG_DUMP_GTID: events, which pass as rows do, until EOF or ERR.
-                // Their sequence ids begin anew behind every one that a semi-synchronous replica acknowledges
 };
 
 enum class ScanEvent : uint8_t {

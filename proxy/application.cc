@@ -113,7 +113,9 @@ class Application {
   Application(const Config& config, const Logger& logger)
       : config_(config),
         logger_(logger),
-        metrics_(config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); }),
+        metrics_(
+            config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); },
+            [this] { return stream_gauges(streams()); }),
         services_(config, logger, cluster_),
         limits_(services_),
         monitor_account_(monitor_account(config.monitor)),
@@ -146,6 +148,9 @@ class Application {
   Readiness readiness() const;
   Readiness replication_readiness() const;
   AdminHandlers admin_handlers();
+  std::vector<StreamStatus> streams() const {
+    return services_.streams.list(Clock::now(), std::chrono::system_clock::now());
+  }
 
   const steady_clock::time_point started_ = steady_clock::now();
   const Config& config_;
@@ -227,7 +232,8 @@ AdminHandlers Application::admin_handlers() {
   handlers.replication_readiness = [this] { return replication_readiness(); };
   handlers.status = [this] {
     const Readiness now = readiness();
-    return status_json(*cluster_.current(), metrics_, now.ready, now.reason, steady_clock::now() - started_);
+    return status_json(*cluster_.current(), metrics_, streams(), now.ready, now.reason,
+                       steady_clock::now() - started_);
   };
   return handlers;
 }

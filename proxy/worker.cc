@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/commands/session_loop.h"
+#include "proxy/replication/attached_streams.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/session/session_leases.h"
 
@@ -16,6 +17,11 @@ namespace {
 
 // How exact deadlines are.
 constexpr std::chrono::milliseconds kTick{50};
+
+// How long streams of the binary log are given for the end of the transaction that they are in, at Causeway's
+// end, and where another server is the writer: what the former one has sent by then.
+constexpr std::chrono::seconds kStreamAtShutDown{1};
+constexpr std::chrono::milliseconds kStreamOfFormerWriter = kTick;
 
 // Statements that are younger are not worth a look whether their client is still there.
 constexpr std::chrono::milliseconds kUnwatchedStatement{200};
@@ -171,6 +177,7 @@ void Worker::on_tick(Clock::time_point now) {
     leave_former_writers();
     end_streams(EndReason::kSourceChanged);
   }
+  end_replaced_streams();
   look_for_lost_clients(now);
   probe_.on_tick(now);
   for (ClientSession& session : sessions_.list()) {
@@ -197,12 +204,25 @@ void Worker::leave_former_writers() {
 // Of the binary log. Whoever reads it comes again, and goes on by its GTIDs.
 void Worker::end_streams(EndReason reason) {
   const bool another_writer = shard_.cluster().view().has_writer();
+  const Clock::time_point latest =
+      Clock::now() + (reason == EndReason::kShutDown ? Clock::duration(kStreamAtShutDown)
+                                                     : Clock::duration(kStreamOfFormerWriter));
   for (ClientSession& session : sessions_.list()) {
-    const bool streams = session.backends.streams_log && session.backends.in_flight != nullptr;
-    if (!streams || session.waiter.closing) continue;
+    const LogStream& stream = session.backends.stream;
+    if (!stream.is_on || stream.ends || session.waiter.closing) continue;
     const bool goes_on = !another_writer || shard_.cluster().is_to_writer(*session.backends.in_flight);
     if (goes_on && reason == EndReason::kSourceChanged) continue;
     session.end.because(reason);
+    end_stream(session.backends, session.waiter, latest);
+  }
+}
+
+// Their client is gone, though nobody has noticed.
+void Worker::end_replaced_streams() {
+  for (ClientSession& session : sessions_.list()) {
+    const AttachedStream* record = session.backends.stream.record;
+    if (record == nullptr || !record->is_replaced() || session.waiter.closing) continue;
+    session.end.because(EndReason::kReplaced);
     session.waiter.closing = true;
     end_waits(session);
   }

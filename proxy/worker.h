@@ -78,6 +78,7 @@ class Worker {
   Awaitable<void> watch();
   void leave_former_writers();
   void end_streams(EndReason reason);
+  void end_replaced_streams();
   void look_for_lost_clients(Clock::time_point now);
 
   asio::io_context io_;

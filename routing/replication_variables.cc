@@ -32,6 +32,15 @@ bool is_plain_text(std::string_view value) {
   return value.size() >= 2 && value.front() == '\'' && value.find('\'', 1) == value.size() - 1;
 }
 
+// What stands between the quotes, if that may be a server's uuid.
+std::string_view uuid_of(std::string_view value) {
+  constexpr size_t kUuidBytes = 36;
+  if (!is_plain_text(value) || value.size() > kUuidBytes + 2) return {};
+  const std::string_view text = value.substr(1, value.size() - 2);
+  return text.find_first_not_of("0123456789abcdefABCDEF-") == std::string_view::npos ? text
+                                                                                     : std::string_view();
+}
+
 }  // namespace
 
 ReplicationVariables read_replication_variables(const Statement& statement, const LexMode& mode) {
@@ -47,6 +56,7 @@ ReplicationVariables read_replication_variables(const Statement& statement, cons
     const auto is_name = [&](std::string_view name) { return equals_ignoring_case(name, assignment->name); };
     if (!std::ranges::any_of(kReplicationVariables, is_name)) continue;
     read.any = true;
+    if (is_name("replica_uuid") || is_name("slave_uuid")) read.uuid = uuid_of(assignment->value);
     if (is_name(kConnectState)) read.connect_state = is_plain_text(assignment->value);
   }
   // Within a value, perhaps, where it is not looked for.

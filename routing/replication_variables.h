@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "routing/sql_lexer.h"
 #include "routing/statement.h"
@@ -15,6 +16,9 @@ struct ReplicationVariables {
   // COM_BINLOG_DUMP stands. False: to NULL, or to what may be NULL, or it may have been by
   // the way (SELECT ... INTO, :=, CALL), and then by file and position.
   std::optional<bool> connect_state;
+  // Of @replica_uuid or @slave_uuid, where it is set to a text that may be one: hexadecimal digits and
+  // dashes, at most 36. Points into the statement.
+  std::string_view uuid = {};
 
   friend bool operator==(const ReplicationVariables&, const ReplicationVariables&) = default;
 };

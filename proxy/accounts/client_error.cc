@@ -126,6 +126,17 @@ ClientError replication_by_position() {
       "mean another place in each server's log: use GTIDs (SOURCE_AUTO_POSITION = 1, MASTER_USE_GTID)");
 }
 
+ClientError server_id_attached(uint32_t server_id, std::string_view user, std::string_view address,
+                               std::string_view since) {
+  std::string text = "A replica with the server id " + std::to_string(server_id) +
+                     " reads the binary log through Causeway already";
+  if (!address.empty()) {
+    text.append(", as '").append(user).append("' from ").append(address);
+    text.append(" since ").append(since);
+  }
+  return make_error(1236, "HY000", text + ": each replica needs a server id of its own");
+}
+
 ClientError malformed_packet() {
   return make_error(1835, "HY000", "Malformed communication packet.");
 }

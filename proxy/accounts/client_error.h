@@ -52,6 +52,9 @@ ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 ClientError unknown_command();  // 1047 08S01
 // 1236 HY000, at which replicas stop and show the text; at others they try again and again.
 ClientError replication_by_position();
+// Likewise. Who has the server id that somebody else comes with, from where and since when; empty: not told.
+ClientError server_id_attached(uint32_t server_id, std::string_view user, std::string_view address,
+                               std::string_view since);
 ClientError command_not_supported(std::string_view command);  // 1235 42000; "COM_STMT_PREPARE"
 ClientError malformed_packet();                               // 1835 HY000
 ClientError packet_too_large(uint64_t max_packet_bytes);      // 1153 08S01

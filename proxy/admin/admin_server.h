@@ -31,7 +31,9 @@ struct AdminHandlers {
   //  "nodes": [{"name", "role", "up", "monitor_refused", "last_error", "usable", "lag_seconds", "position",
   //  "statements", "connections", "leases"}], "statements": {"writer": n, "replica": n, "local": n,
   //  "rejected": n}, "read_waits":
-  //  {"count", "seconds", "timeouts"}, "pins": {"REASON": n}}
+  //  {"count", "seconds", "timeouts"}, "pins": {"REASON": n},
+  //  "streams": [{"server_id", "uuid", "user", "client", "mode", "node", "since", "file", "position", "gtid",
+  //  "transactions", "bytes", "lag_seconds", "lag_bytes"}]}
   std::function<std::string()> status;
 };
 

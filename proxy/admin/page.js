@@ -92,6 +92,18 @@ function drawNumbers(status) {
     return tr;
   }));
 }
+function drawStreams(streams) {
+  byId("readers").hidden = streams.length === 0;
+  const shown = value => value === null || value === undefined || value === "" ? "-" : String(value);
+  const row = (tag, cells) => {
+    const tr = element("tr");
+    cells.forEach(cell => tr.append(element(tag, "", cell)));
+    return tr;
+  };
+  byId("streams").replaceChildren(row("th", ["server id", "client", "from", "at", "last transaction", "lag", "transactions", "since"]), ...streams.map(s => row("td", [
+    shown(s.server_id), s.user + " from " + s.client + (s.until_end ? ", until the end" : ""), shown(s.node), s.file ? s.file + ":" + s.position : "-", shown(s.gtid),
+    (s.lag_seconds === null ? "-" : s.lag_seconds + " s") + (s.lag_bytes === null ? "" : ", " + format(s.lag_bytes) + " bytes"), format(s.transactions), shown(s.since)])));
+}
 function draw(status) {
   const seconds = previous ? (status.received - previous.received) / 1000 : 0, nodes = status.nodes || [];
   byId("state").className = status.ready ? "good" : "bad";
@@ -101,6 +113,7 @@ function draw(status) {
   drawNodes(nodes, seconds);
   drawSplit(status.statements, seconds);
   drawNumbers(status);
+  drawStreams(status.streams || []);
   previous = status;
 }
 async function poll() {

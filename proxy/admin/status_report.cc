@@ -40,6 +40,33 @@ boost::json::object node_json(const NodeView& node, size_t index, const MetricsR
   return json;
 }
 
+boost::json::object stream_json(const StreamStatus& stream, const ClusterView& view) {
+  const StreamReader& reader = stream.reader;
+  boost::json::object json;
+  json["server_id"] = reader.server_id;
+  json["uuid"] = reader.uuid.empty() ? boost::json::value() : boost::json::value(reader.uuid);
+  json["user"] = reader.user;
+  json["client"] = address_of(reader);
+  json["session"] = reader.session;
+  json["mode"] = reader.mode == StreamMode::kGtid ? "gtid" : "position";
+  json["until_end"] = reader.until_end;
+  json["since"] = since_of(reader);
+  json["file"] = stream.file;
+  json["position"] = stream.position;
+  json["gtid"] = stream.last_gtid;
+  json["transactions"] = stream.transactions;
+  json["bytes"] = stream.bytes;
+  json["last_event"] = stream.last_event == 0 ? boost::json::value() : boost::json::value(stream.last_event);
+  json["lag_seconds"] = stream.lag ? boost::json::value(stream.lag->count()) : boost::json::value();
+  json["node"] = nullptr;
+  json["lag_bytes"] = nullptr;
+  if (!stream.node || *stream.node >= view.nodes.size()) return json;
+  const NodeView& source = view.nodes[*stream.node];
+  json["node"] = source.name;
+  if (const auto bytes = lag_bytes(stream, source.facts.end_of_log)) json["lag_bytes"] = *bytes;
+  return json;
+}
+
 }  // namespace
 
 std::string describe_roles(const ClusterView& view) {
@@ -99,8 +126,26 @@ std::vector<NodeGauges> node_gauges(const ClusterView& view) {
   return gauges;
 }
 
-std::string status_json(const ClusterView& view, const MetricsRegistry& metrics, bool ready,
-                        const std::string& reason, std::chrono::duration<double> uptime) {
+std::vector<StreamGauges> stream_gauges(const std::vector<StreamStatus>& streams) {
+  std::vector<StreamGauges> gauges;
+  for (const StreamStatus& stream : streams) {
+    if (!stream.lag) continue;
+    const std::string server_id = std::to_string(stream.reader.server_id);
+    const auto same = std::ranges::find_if(gauges, [&](const StreamGauges& gauge) {
+      return gauge.server_id == server_id && gauge.client == stream.reader.host;
+    });
+    if (same != gauges.end()) {
+      same->lag = std::max(same->lag, *stream.lag);
+    } else if (gauges.size() < kMaxStreamsShown) {
+      gauges.push_back({.server_id = server_id, .client = stream.reader.host, .lag = *stream.lag});
+    }
+  }
+  return gauges;
+}
+
+std::string status_json(const ClusterView& view, const MetricsRegistry& metrics,
+                        const std::vector<StreamStatus>& streams, bool ready, const std::string& reason,
+                        std::chrono::duration<double> uptime) {
   boost::json::object json;
   json["version"] = std::string(version());
   json["uptime_seconds"] = uptime.count();
@@ -139,6 +184,10 @@ std::string status_json(const ClusterView& view, const MetricsRegistry& metrics,
     return total;
   });
   json["read_waits"] = std::move(waits);
+  boost::json::array readers;
+  for (const StreamStatus& stream : streams)
+    readers.push_back(stream_json(stream, view));
+  json["streams"] = std::move(readers);
   return boost::json::serialize(json);
 }
 

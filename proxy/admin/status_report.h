@@ -8,6 +8,7 @@
 
 #include "proxy/cluster/cluster_view.h"
 #include "proxy/metrics/metrics_registry.h"
+#include "proxy/replication/attached_streams.h"
 
 namespace causeway::proxy {
 
@@ -23,8 +24,13 @@ std::optional<std::string> no_stream_reason(const ClusterView& view);
 // For the metrics.
 std::vector<NodeGauges> node_gauges(const ClusterView& view);
 
+// For the metrics: at most kMaxStreamsShown of the streams whose lag is known, the oldest first; of several
+// with the same server id and client the one that is most behind.
+std::vector<StreamGauges> stream_gauges(const std::vector<StreamStatus>& streams);
+
 // The JSON object of AdminHandlers::status.
-std::string status_json(const ClusterView& view, const MetricsRegistry& metrics, bool ready,
-                        const std::string& reason, std::chrono::duration<double> uptime);
+std::string status_json(const ClusterView& view, const MetricsRegistry& metrics,
+                        const std::vector<StreamStatus>& streams, bool ready, const std::string& reason,
+                        std::chrono::duration<double> uptime);
 
 }  // namespace causeway::proxy

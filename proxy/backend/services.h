@@ -18,6 +18,7 @@
 #include "proxy/cluster/monitor_account.h"
 #include "proxy/config/config.h"
 #include "proxy/net/tls_context.h"
+#include "proxy/replication/attached_streams.h"
 
 namespace causeway::proxy {
 
@@ -59,6 +60,7 @@ struct Services {
   std::vector<PlaceQueue> lines;  // by node: for a place of the budget
   std::vector<Shard*> shards;     // by worker
   SessionDirectory* sessions = nullptr;
+  AttachedStreams streams;  // of the binary log, on any worker
 
   std::atomic<uint32_t> open_sessions{0};
   std::vector<std::atomic<uint32_t>> listener_sessions;  // of these, by ListenerConfig::index

@@ -47,6 +47,8 @@ struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): order
   bool binary_log = false;
   uint64_t max_connections = 0;
   ConnectionCount connections;
+  // Of its own binary log, if it may be the writer and the monitor may ask; a lower bound.
+  std::optional<consistency::BinlogCoordinates> end_of_log;
   std::string sql_mode;       // the global one
   bool init_connect = false;  // there is one: logins run it, resets do not
   SessionDefaults defaults;   // by its global variables

@@ -33,7 +33,8 @@ class ProbeRun {
       auto status = ask(ProbeStatement::kBinlogStatus);
       if (!status && !forgivable(status.error())) return status.error();
       if (status) {
-        if (!probe_.gtid_mode) probe_.binlog_position = read_binlog_status(*status);
+        probe_.facts.end_of_log = read_binlog_status(*status);
+        if (!probe_.gtid_mode) probe_.binlog_position = probe_.facts.end_of_log;
         warn_of_binlog_filters(read_binlog_filters(*status));
       }
     }

@@ -88,6 +88,12 @@ std::string_view shown_command(Command command) {
       return "Fetch";
     case Command::kSetOption:
       return "Set option";
+    case Command::kRegisterSlave:
+      return "Register Slave";
+    case Command::kBinlogDump:
+      return "Binlog Dump";
+    case Command::kBinlogDumpGtid:
+      return "Binlog Dump GTID";
     case Command::kResetConnection:
       return "Reset Connection";
     case Command::kMariadbStmtBulkExecute:
@@ -107,7 +113,9 @@ std::string shown_state(const ClientSession& session) {
   if (session.activity.command == Command::kSleep) return {};
   if (session.backends.in_flight == nullptr) return "executing";
   const ClusterView& view = session.shard.cluster().view();
-  return "executing on " + view.nodes[session.backends.in_flight->node].name;
+  const bool streams = session.backends.stream.is_on;
+  return (streams ? "sending the binary log of " : "executing on ") +
+         view.nodes[session.backends.in_flight->node].name;
 }
 
 bool is_forwarded(const ClientSession& session) {

@@ -325,6 +325,7 @@ void note_replication_client(ClientSession& session, const Statement& statement)
   const auto variables = routing::read_replication_variables(statement, session.state.lex_mode);
   session.state.replication.is_one |= variables.any;
   if (variables.connect_state) session.state.replication.by_gtid = *variables.connect_state;
+  if (!variables.uuid.empty()) session.state.replication.uuid = variables.uuid;
 }
 
 bool reads_temporary_table(const ClientSession& session, const Statement& statement) {

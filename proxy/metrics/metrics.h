@@ -150,6 +150,15 @@ struct ConsistencyCounters {
   }
 };
 
+// Clients that read the binary log.
+struct ReplicationCounters {
+  Gauge streams;
+  Counter bytes;         // of the log, passed to clients
+  Counter transactions;  // that have passed as a whole
+  Counter refused;       // whose server id is another client's
+  Counter replaced;      // streams of clients that have come again
+};
+
 struct ClientCounters {
   Counter connections_accepted;
   std::array<Counter, kRejectReasons> connections_rejected;
@@ -175,6 +184,7 @@ struct alignas(64) WorkerMetrics {
   ForwardingCounters forwarding;
   ConsistencyCounters consistency;
   ClientCounters clients;
+  ReplicationCounters replication;
   TrafficCounters traffic;
   std::array<std::array<Counter, kStatementKinds>, kStatementTargets> statements;
   Counter mistaken_hints;    // routing hints that were not understood

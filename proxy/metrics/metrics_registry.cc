@@ -228,6 +228,31 @@ void collect_network(FamilyBuilder& builder, const MetricsRegistry& registry) {
                   total(registry, &WorkerMetrics::clients, &ClientCounters::auth_failures));
 }
 
+void collect_replication(FamilyBuilder& builder, const MetricsRegistry& registry,
+                         const std::vector<StreamGauges>& streams) {
+  const auto counter = [&](std::string name, std::string help, Counter ReplicationCounters::*number) {
+    builder.counter(std::move(name), std::move(help), total(registry, &WorkerMetrics::replication, number));
+  };
+  builder.gauge("causeway_binlog_streams", "Clients that read the binary log.",
+                total(registry, &WorkerMetrics::replication, &ReplicationCounters::streams));
+  counter("causeway_binlog_bytes_total", "Bytes of the binary log passed to clients.",
+          &ReplicationCounters::bytes);
+  counter("causeway_binlog_transactions_total", "Transactions of the binary log passed to clients.",
+          &ReplicationCounters::transactions);
+  counter("causeway_binlog_refused_total",
+          "Clients that were refused the binary log because another one has their server id.",
+          &ReplicationCounters::refused);
+  counter("causeway_binlog_replaced_total", "Streams that ended because their client had come again.",
+          &ReplicationCounters::replaced);
+  builder.begin("causeway_binlog_stream_lag_seconds",
+                "How far a client that reads the binary log is behind the server that it reads it from.",
+                MetricType::Gauge);
+  for (const StreamGauges& stream : streams) {
+    builder.value(static_cast<double>(stream.lag.count()),
+                  {label("server_id", stream.server_id), label("client", stream.client)});
+  }
+}
+
 template <class Number>
 void by_node(FamilyBuilder& builder, const MetricsRegistry& registry, const std::vector<std::string>& names,
              Number NodeMetrics::*number) {
@@ -317,11 +342,13 @@ void collect_cluster(FamilyBuilder& builder, const std::vector<NodeGauges>& node
 
 }  // namespace
 
-MetricsRegistry::MetricsRegistry(size_t workers, std::vector<std::string> node_names, ClusterGauges cluster)
+MetricsRegistry::MetricsRegistry(size_t workers, std::vector<std::string> node_names, ClusterGauges cluster,
+                                 LogStreamGauges streams)
     : worker_count_(workers),
       workers_(std::make_unique<WorkerMetrics[]>(workers + 1)),
       node_names_(std::move(node_names)),
-      cluster_(std::move(cluster)) {
+      cluster_(std::move(cluster)),
+      streams_(std::move(streams)) {
   assert(workers > 0 && node_names_.size() <= kMaxNodes);
 }
 
@@ -337,6 +364,7 @@ std::vector<MetricFamily> MetricsRegistry::Collect() const {
   collect_sessions(builder, *this);
   collect_network(builder, *this);
   collect_pools(builder, *this, node_names_);
+  collect_replication(builder, *this, streams_ ? streams_() : std::vector<StreamGauges>());
   if (cluster_) collect_cluster(builder, cluster_());
   std::vector<MetricFamily> process = process_metrics();
   std::ranges::move(process, std::back_inserter(families));

@@ -33,6 +33,19 @@ struct NodeGauges {
   std::optional<uint64_t> open_connections;      // of everybody; nothing: unknown
 };
 
+// One client that reads the binary log, for the gauges.
+struct StreamGauges {
+  std::string server_id;
+  std::string client;  // its address, without a port
+  std::chrono::seconds lag{0};
+};
+
+// Of how many streams the lag is shown.
+inline constexpr size_t kMaxStreamsShown = 100;
+
+// At most kMaxStreamsShown, no two with the same server id and client. As ClusterGauges.
+using LogStreamGauges = std::function<std::vector<StreamGauges>()>;
+
 // In the order of Config::nodes. Called on the thread that scrapes; must not wait for a lock of the data
 // path.
 using ClusterGauges = std::function<std::vector<NodeGauges>()>;
@@ -41,7 +54,8 @@ using ClusterGauges = std::function<std::vector<NodeGauges>()>;
 class MetricsRegistry final : public prometheus::Collectable {
  public:
   // `node_names` are the values of the label `node`, in the order of Config::nodes; at most kMaxNodes.
-  MetricsRegistry(size_t workers, std::vector<std::string> node_names, ClusterGauges cluster = {});
+  MetricsRegistry(size_t workers, std::vector<std::string> node_names, ClusterGauges cluster = {},
+                  LogStreamGauges streams = {});
 
   // The counters of one worker; only its thread may write them.
   WorkerMetrics& worker(size_t index) { return workers_[index]; }
@@ -70,6 +84,7 @@ class MetricsRegistry final : public prometheus::Collectable {
   std::unique_ptr<WorkerMetrics[]> workers_;  // and, as the last, the listeners
   std::vector<std::string> node_names_;
   ClusterGauges cluster_;
+  LogStreamGauges streams_;
 };
 
 // Resident memory, CPU seconds, open files and start time of this process (process_*), from /proc.

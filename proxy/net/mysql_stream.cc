@@ -73,6 +73,7 @@ void MysqlStream::start_compression(CompressionAlgorithm algorithm, int level) {
 void MysqlStream::begin_command() {
   if (!compression_) return;
   compression_->sequence_id = 0;
+  compression_->read_sequence_id.reset();
   compression_->compressor.release();
   compression_->decompressor.release();
   if (compression_->taken == compression_->received.size()) {
@@ -81,11 +82,24 @@ void MysqlStream::begin_command() {
   }
 }
 
+void MysqlStream::count_apart() {
+  if (compression_) compression_->read_sequence_id = 0;
+}
+
+void MysqlStream::begin_message() {
+  if (compression_ && compression_->read_sequence_id) compression_->read_sequence_id = 0;
+}
+
+void MysqlStream::count_anew(uint8_t sequence_id) {
+  if (compression_) compression_->sequence_id = sequence_id;
+}
+
 Awaitable<size_t> MysqlStream::read_compressed(std::span<uint8_t> buffer, ErrorCode& error) {
   Compression& compression = *compression_;
+  const bool apart = compression.read_sequence_id.has_value();
+  uint8_t& sequence_id = apart ? *compression.read_sequence_id : compression.sequence_id;
   for (;;) {
-    if (compression.decompressor.at_packet_end())
-      compression.decompressor.set_next_sequence_id(compression.sequence_id);
+    if (compression.decompressor.at_packet_end()) compression.decompressor.set_next_sequence_id(sequence_id);
     const protocol::Bytes wire = protocol::Bytes(compression.received).subspan(compression.taken);
     compression.content.clear();
     const auto taken = compression.decompressor.decompress(compression.content, wire, buffer.size());
@@ -94,7 +108,7 @@ Awaitable<size_t> MysqlStream::read_compressed(std::span<uint8_t> buffer, ErrorC
       co_return 0;
     }
     compression.taken += *taken;
-    compression.sequence_id = compression.decompressor.next_sequence_id();
+    sequence_id = compression.decompressor.next_sequence_id();
     if (!compression.content.empty()) {
       std::memcpy(buffer.data(), compression.content.data(), compression.content.size());
       co_return compression.content.size();

@@ -4,6 +4,7 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -48,6 +49,14 @@ class MysqlStream {
   void begin_command();
   bool is_compressed() const { return compression_ != nullptr; }
 
+  // From now on, until begin_command(), both sides send on their own (as in a stream of the binary log), and
+  // count their compressed packets apart: what is read begins with 0, here and behind every begin_message();
+  // what is written goes on, and with this one behind count_anew(). Nothing of it means anything without
+  // compression.
+  void count_apart();
+  void begin_message();
+  void count_anew(uint8_t sequence_id);
+
   // Whether the peer has closed, or has sent something unasked: for a connection that should be silent. Does
   // not wait.
   bool is_quiet();
@@ -71,7 +80,9 @@ class MysqlStream {
 
     Compressor compressor;
     Decompressor decompressor;
-    uint8_t sequence_id = 0;    // of the next compressed packet, whoever sends it
+    uint8_t sequence_id = 0;  // of the next compressed packet, whoever sends it
+    // ... but for what is read while both sides count apart.
+    std::optional<uint8_t> read_sequence_id;
     protocol::Buffer received;  // as it came, from `taken` on not yet looked at
     size_t taken = 0;
     protocol::Buffer content;  // for a moment

@@ -30,6 +30,7 @@
 
 namespace causeway::proxy {
 
+class AttachedStream;
 class Shard;
 
 // Where a client connects from.
@@ -58,6 +59,13 @@ struct Identity {
   std::optional<AccountRights> rights_on_servers;  // see the function of this name; nothing: not asked yet
 };
 
+// The stream of the binary log that a client reads.
+struct LogStream {
+  bool is_on = false;
+  AttachedStream* record = nullptr;  // null: the server has not begun with it
+  bool ends = false;                 // it was told to, see end_stream()
+};
+
 // What the session has on servers.
 struct Backends {
   BackendLease writer;
@@ -65,7 +73,7 @@ struct Backends {
   size_t former_writer = kNoNode;  // where it had something when another server became the writer
   bool used_writer = false;
   BackendConnection* in_flight = nullptr;  // on which an answer is awaited
-  bool streams_log = false;                // ... and it is the stream of the binary log
+  LogStream stream;                        // ... and that is one
   ByteRate log_rate = {};                  // at which that goes to the client
 
   routing::Target target_of(const BackendConnection& connection) const {
@@ -143,6 +151,16 @@ inline void end_waits(SessionParts session) {
   session.client.stream.cancel();
   if (session.backends.in_flight != nullptr) session.backends.in_flight->stream.cancel();
   session.waiter.wake_up.set();
+}
+
+// The stream of the binary log, which is on, ends where no transaction is open, and at this time wherever it
+// is.
+inline void end_stream(Backends& backends, Waiter& waiter, Clock::time_point latest) {
+  backends.stream.ends = true;
+  waiter.timed_out = false;
+  waiter.deadline = latest;
+  if (backends.in_flight != nullptr) backends.in_flight->stream.cancel();
+  waiter.wake_up.set();  // it may be pausing
 }
 
 // What the metrics' gauges are to say of a session that is logged in, or is not yet.

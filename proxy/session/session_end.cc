@@ -48,6 +48,10 @@ std::string_view to_string(EndReason reason) {
       return "end of the binary log's stream";
     case EndReason::kSourceChanged:
       return "another server is the writer";
+    case EndReason::kServerIdTaken:
+      return "another client has its server id";
+    case EndReason::kReplaced:
+      return "the same replica has come again";
     case EndReason::kStateLost:
       return "state lost with a server";
     case EndReason::kAnswerCut:
@@ -65,6 +69,7 @@ bool is_ordinary(EndReason reason) {
     case EndReason::kUserNotChanged:
     case EndReason::kKilled:
     case EndReason::kSourceChanged:
+    case EndReason::kReplaced:
     case EndReason::kStateLost:
     case EndReason::kAnswerCut:
     case EndReason::kPacketTooLarge:

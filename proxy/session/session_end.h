@@ -32,6 +32,8 @@ enum class EndReason : uint8_t {
   kKilled,            // KILL, by whomever
   kStreamEnded,       // of the binary log, by the server
   kSourceChanged,     // of that stream: another server is the writer now
+  kServerIdTaken,     // of that stream, before it began: by another client that reads the log
+  kReplaced,          // of that stream: the same replica has come again
   kStateLost,         // with a server, and what the session had there
   kAnswerCut,         // with a server, whose answer the client has in part
   kPacketTooLarge,    // limits.max_packet_bytes

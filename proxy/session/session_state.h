@@ -118,7 +118,9 @@ struct Carried {
 // one connection: what it sets there, and what it asks for, is about that server's log.
 struct ReplicationClient {
   bool is_one = false;
-  bool by_gtid = false;  // MariaDB's: it has said where to go on by @slave_connect_state
+  bool by_gtid = false;     // MariaDB's: it has said where to go on by @slave_connect_state
+  bool registered = false;  // a server has taken its COM_REGISTER_SLAVE
+  std::string uuid;         // MySQL's, of @replica_uuid; empty: not told
 };
 
 struct SessionState {

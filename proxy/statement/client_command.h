@@ -17,6 +17,8 @@
 
 namespace causeway::proxy {
 
+struct StreamReader;
+
 // Where a statement's answer stands in the answer to the client's packet.
 struct AnswerPlace {
   uint8_t sequence_id = 1;
@@ -48,6 +50,8 @@ struct ClientCommand {
   // prepares, `execute_text` the EXECUTE, which may name variables too.
   TextPrepared* text_execute = nullptr;
   std::string_view execute_text;
+  // It is COM_BINLOG_DUMP or its like, of this client: the answer is the stream of the binary log.
+  const StreamReader* reads_log = nullptr;
 
   bool as_it_is = false;  // PREPARE and its like: the server is to see to it
   // Not the execution of a statement but something about one (COM_STMT_PREPARE, _FETCH, _RESET): no

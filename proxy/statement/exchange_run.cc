@@ -201,8 +201,6 @@ Awaitable<void> ExchangeRun::relay() {
         size_t written = 0;
         if (!flush_now(scan.pass_bytes, written)) co_await flush_rest(scan.pass_bytes, written);
         if (ended_) co_return;
-        if (session_.backends.streams_log) co_await pace_stream(session_, scan.pass_bytes);
-        if (is_stream_to_end()) co_return server_lost(asio::error::operation_aborted);
         ErrorCode error;
         const size_t got = co_await read_some(error);
         if (!on_read(got, error)) co_return;
@@ -244,6 +242,8 @@ Awaitable<void> ExchangeRun::relay() {
 }
 
 Awaitable<void> ExchangeRun::discard() {
+  // It has no end.
+  if (command_.reads_log != nullptr) co_return server_lost(asio::error::operation_aborted);
   ResponseScanner scanner(command_.kind, connection_.capabilities, protocol::count_packets(command_.packets));
   size_t discarded = 0;
   for (;;) {
@@ -301,7 +301,7 @@ Awaitable<ExchangeResult> ExchangeRun::run() {
     if (ended_) co_return result_;
   }
   if (!failed) {
-    if (command_.kind == protocol::ResponseKind::kBinlogDump) {
+    if (command_.reads_log != nullptr) {
       co_await relay_binlog();
     } else {
       co_await relay();

@@ -1,5 +1,6 @@
 // The state of one exchange. Of no interest outside exchange_run.cc, which goes through the phases, and the
-// files that hold one each: prefix_answers.cc, prepared_exchange.cc, result_end.cc, local_file.cc.
+// files that hold one each: prefix_answers.cc, prepared_exchange.cc, result_end.cc, local_file.cc,
+// binlog_relay.cc.
 #pragma once
 
 #include <optional>
@@ -7,11 +8,13 @@
 #include <string_view>
 #include <utility>
 
+#include "protocol/binlog_stream.h"
 #include "protocol/response_scanner.h"
 #include "proxy/backend/shard.h"
 #include "proxy/net/response_buffer.h"
 #include "proxy/statement/exchange.h"
 #include "proxy/statement/exchange_prefix.h"
+#include "proxy/statement/log_attachment.h"
 
 namespace causeway::proxy {
 
@@ -42,6 +45,7 @@ class ExchangeRun {
   Awaitable<void> send_local_file(protocol::ResponseScanner& scanner);
   Awaitable<void> relay();
   Awaitable<void> relay_binlog();
+  Awaitable<void> relay_events();
   Awaitable<void> break_off(protocol::ResponseScanner& scanner, size_t ready);
   Awaitable<void> discard();
 
@@ -66,10 +70,14 @@ class ExchangeRun {
   void on_error(const protocol::ScanStep& scan, size_t& packet_bytes);
   bool is_overlong(size_t ready);
   void server_lost(ErrorCode error);
-  // Other answers have an end of their own. Whoever cancels a read finds none where something has just come.
-  bool is_stream_to_end() const {
-    return session_.backends.streams_log && (session_.waiter.closing || client_lost_);
-  }
+  bool attach();
+  Awaitable<void> refuse_stream();
+  void note_passed(const protocol::BinlogStreamState& now);
+  void on_stream_error(const protocol::BinlogScanStep& step, const protocol::BinlogStreamScanner& scanner,
+                       size_t& bytes);
+  void on_malformed_stream(const protocol::BinlogStreamScanner& scanner, protocol::ProtocolError error);
+  // Of a stream. Whoever cancels a read finds none where something has just come.
+  bool is_stream_over() const { return session_.waiter.closing || session_.waiter.timed_out || client_lost_; }
   bool on_writer() const { return session_.backends.target_of(connection_) == routing::Target::kWriter; }
   protocol::StatusFlags added_status() const {
     return static_cast<protocol::StatusFlags>(command_.add_status | placement_.add_status);
@@ -86,7 +94,12 @@ class ExchangeRun {
   ResponseBuffer buffer_;
   ExchangeResult result_;
   bool ended_ = false;
-  bool client_lost_ = false;  // of a stream: found by whoever reads from it
+  // Of a stream.
+  bool client_lost_ = false;  // found by whoever reads from it
+  std::optional<LogAttachment> attachment_;
+  ClientError stream_refusal_;
+  uint64_t counted_bytes_ = 0;
+  uint64_t counted_transactions_ = 0;
   std::optional<ClientError> refusal_;
   std::optional<ClientError> missing_schema_;  // why the session's schema was refused, and it goes without it
   bool wait_failed_ = false;

@@ -41,7 +41,7 @@ Awaitable<void> pace_stream(SessionParts session, uint64_t bytes) {
   const Clock::time_point now = Clock::now();
   const Clock::time_point until = session.backends.log_rate.take(bytes, now);
   Waiter& waiter = session.waiter;
-  if (until <= now || waiter.closing || waiter.query_killed) co_return;
+  if (until <= now || waiter.closing || waiter.query_killed || session.backends.stream.ends) co_return;
   // Of before, for which nobody has waited.
   waiter.wake_up.reset();
   const Alarm alarm(session.shard.io(), until, waiter.wake_up);

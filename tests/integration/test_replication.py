@@ -1,5 +1,7 @@
 """Clients that read the binary log through Causeway: replicas of both kinds and mysqlbinlog, by GTID."""
 
+import json
+import struct
 import subprocess
 import threading
 
@@ -47,6 +49,10 @@ def follow(own_cluster, start_proxy):
 def is_connected(cluster):
     status = cluster.replication_status(REPLICA)
     return "Yes" in [status.get(name) for name in WATCHED]
+
+
+def streams(proxy):
+    return json.loads(proxy.http("/status")[1])["streams"]
 
 
 def checksums(cluster, node):
@@ -127,12 +133,15 @@ def test_events_of_many_megabytes(follow):
     expect_same(cluster)
 
 
-def test_a_semi_synchronous_replica_acknowledges(follow, cluster_kind):
+@pytest.mark.parametrize("way", ["plain", "compressed"])
+def test_a_semi_synchronous_replica_acknowledges(follow, cluster_kind, way):
+    before = COMPRESSION[cluster_kind] if way == "compressed" else "DO 1"
     if cluster_kind == "mysql":
-        cluster, _ = follow(options=[f"--plugin-load-add=semisync_{role}.so" for role in ("source", "replica")])
+        plugins = [f"--plugin-load-add=semisync_{role}.so" for role in ("source", "replica")]
+        cluster, proxy = follow(before=before, options=plugins)
         source, replica, counted = "rpl_semi_sync_source", "rpl_semi_sync_replica", "Rpl_semi_sync_source_%s"
     else:
-        cluster, _ = follow()
+        cluster, proxy = follow(before=before)
         source, replica, counted = "rpl_semi_sync_master", "rpl_semi_sync_slave", "Rpl_semi_sync_master_%s"
     cluster.query(0, f"SET GLOBAL {source}_timeout = 20000")
     cluster.query(0, f"SET GLOBAL {source}_enabled = ON")
@@ -144,11 +153,13 @@ def test_a_semi_synchronous_replica_acknowledges(follow, cluster_kind):
         return cluster.query(0, f"SHOW GLOBAL STATUS LIKE '{counted % name}'")[0]["Value"]
 
     wait_until(lambda: status("clients") == "1", 30, "the replica is semi-synchronous")
+    (stream,) = streams(proxy)
     cluster.query(0, TABLE)
     write_rows(cluster, 10, 30)
     assert status("status") == "ON" and status("no_tx") == "0"
     assert int(status("yes_tx")) >= 30
     expect_same(cluster)
+    assert [one["session"] for one in streams(proxy)] == [stream["session"]], "it is one stream to the end"
 
 
 def test_file_and_position_are_refused_with_a_way_out(own_cluster, start_proxy):
@@ -211,3 +222,73 @@ def test_many_streams_side_by_side_with_statements(follow, connect):
             assert cursor.fetchone() == (1,)
     writer.join()
     expect_same(cluster)
+
+
+def ask_for_log(proxy, cluster_kind, server_id, host="127.0.0.1"):
+    """A connection from this address that has asked for all of the log; what comes is still to be read."""
+    account = accounts.REPLICATION
+    connection = pymysql.connect(host="127.0.0.1", port=proxy.port, user=account.name, password=account.password,
+                                 bind_address=host, autocommit=None, read_timeout=20)  # fmt: skip
+    cursor = connection.cursor()
+    cursor.execute("SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'")
+    if cluster_kind == "mysql":
+        no_gtids = struct.pack("<Q", 0)
+        dump = struct.pack("<HIIQI", 0, server_id, 0, 4, len(no_gtids)) + no_gtids
+        connection._execute_command(0x1E, dump)
+    else:
+        cursor.execute("SET @mariadb_slave_capability = 4")
+        cursor.execute("SET @slave_connect_state = ''")
+        connection._execute_command(0x12, struct.pack("<IHI", 4, 0, server_id))
+    return connection
+
+
+def test_who_is_attached_is_shown(follow, cluster_kind):
+    cluster, proxy = follow()
+    cluster.query(0, TABLE)
+    write_rows(cluster, 10, 30)
+    expect_same(cluster)
+    wait_until(lambda: [one["lag_seconds"] for one in streams(proxy)] == [0], 10, "the source has nothing more")
+    wait_until(lambda: streams(proxy)[0]["lag_bytes"] == 0, 10, "the monitor says the same")
+    (stream,) = streams(proxy)
+    end = cluster.query(0, "SHOW BINARY LOG STATUS" if cluster_kind == "mysql" else "SHOW MASTER STATUS")[0]
+    assert (stream["file"], stream["position"]) == (end["File"], int(end["Position"]))
+    assert (stream["server_id"], stream["user"], stream["mode"], stream["until_end"]) == (3, "repl", "gtid", False)
+    assert stream["node"].endswith(f":{cluster.servers[0].port}") and stream["client"].startswith("127.0.0.1:")
+    assert stream["transactions"] >= 31 and stream["bytes"] > 0
+    if cluster_kind == "mysql":
+        assert stream["uuid"] == cluster.query(REPLICA, "SELECT @@server_uuid AS uuid")[0]["uuid"]
+        uuid, numbers = cluster.query(0, "SELECT @@global.gtid_executed AS done")[0]["done"].rsplit(":", 1)
+        assert stream["gtid"] == f"{uuid}:{numbers.rsplit('-', 1)[-1]}"
+    else:
+        assert stream["gtid"] == cluster.query(0, "SELECT @@global.gtid_binlog_pos AS done")[0]["done"]
+    assert proxy.metric("causeway_binlog_streams") == 1
+    assert proxy.metric("causeway_binlog_transactions_total") == stream["transactions"]
+    assert proxy.metric("causeway_binlog_stream_lag_seconds", server_id="3", client="127.0.0.1") == 0
+    with proxy.connect(account=accounts.ADMIN) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SHOW PROCESSLIST")
+        assert "Binlog Dump" in [row[4].removesuffix(" GTID") for row in cursor.fetchall()]
+    cluster.query(REPLICA, "STOP REPLICA")
+    wait_until(lambda: streams(proxy) == [], 10, "it has gone")
+
+
+def test_a_server_id_reads_the_log_once(own_cluster, start_proxy, cluster_kind):
+    cluster = own_cluster(replicas=1)
+    proxy = start_proxy(cluster)
+    first = ask_for_log(proxy, cluster_kind, 77)
+    first._read_packet()
+    other = ask_for_log(proxy, cluster_kind, 77, host="127.0.0.2")
+    with pytest.raises(pymysql.err.MySQLError) as refused:
+        other._read_packet()
+    code, text = refused.value.args
+    assert code == 1236 and "server id 77" in text and "'repl' from 127.0.0.1:" in text
+    again = ask_for_log(proxy, cluster_kind, 77)
+    again._read_packet()
+    with pytest.raises(pymysql.err.OperationalError):
+        while first._read_packet():
+            pass
+    assert [one["client"] for one in streams(proxy)] == ["127.0.0.1:" + str(again._sock.getsockname()[1])]
+    ask_for_log(proxy, cluster_kind, 78, host="127.0.0.2")._read_packet()
+    for nobody in range(2):
+        ask_for_log(proxy, cluster_kind, 0, host=f"127.0.0.{nobody + 1}")._read_packet()
+    proxy.wait_for_log("was refused: another one has its server id")

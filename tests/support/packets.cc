@@ -5,6 +5,7 @@
 
 #include "protocol/byte_reader.h"
 #include "protocol/status_flags.h"
+#include "tests/support/binlog_events.h"
 
 namespace causeway::test {
 namespace {
@@ -80,7 +81,7 @@ class Reader {
       } else if (packet->payload[0] == kEnd) {
         answer_.told.emplace_back("end");
       } else {
-        answer_.told.emplace_back(protocol::as_text(packet->payload).substr(1));
+        answer_.told.push_back(describe_event_packet(packet->payload));
       }
     }
     return AnswerState::kComplete;

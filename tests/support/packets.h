@@ -54,7 +54,7 @@ struct Answer {
 };
 
 // Reads the answer to this command; the capabilities are those negotiated. Of kBinlogDump: the events that
-// are there, without their first byte; "end".
+// are there, see describe_event_packet(); "end".
 Answer read_answer(Bytes bytes, protocol::Command command, protocol::CapabilityFlags capabilities);
 
 // COM_STMT_CLOSE and COM_STMT_SEND_LONG_DATA have no answer; COM_QUIT has its end.

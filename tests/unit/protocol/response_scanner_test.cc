@@ -78,9 +78,6 @@ TEST(ResponseScanner, FollowsEveryKindOfResponse) {
        wire({{0, 0, 0, 2, 0x40, 0, 0, 0, 3, 2, 1, 0x31}}), "ok."},
       {"more results after ping", ResponseKind::kOk, kOld, wire({kOkMore}), "ok."},
       {"err", ResponseKind::kOk, kOld, wire({kErr}), "err."},
-      {"events", ResponseKind::kBinlogDump, kOld, wire({{0, 'e'}, {0, 'f'}, kEof}), "end."},
-      {"events, new", ResponseKind::kBinlogDump, kNew, wire({{0, 'e'}, kEndOk}), "end."},
-      {"events, then an error", ResponseKind::kBinlogDump, kOld, wire({{0, 'e'}, kErr}), "err."},
       {"fields", ResponseKind::kFieldList, kOld, wire({kColumn, kColumn, kEof}), "end."},
       {"statistics", ResponseKind::kStatistics, kOld, wire({{'U', 'p'}}), "done."},
       {"fetch", ResponseKind::kFetch, kOld, wire({{0, 0, 1}, {0, 0, 2}, kEof}), "end."},
@@ -139,23 +136,6 @@ TEST(ResponseScanner, SequenceIdsMustBeContinuous) {
     wrong[at + 3] ^= 0x40;
     EXPECT_EQ(events_of(ResponseKind::kQuery, kNew, wrong), "malformed") << at;
   }
-}
-
-// Behind an event that is to be acknowledged both sides count from 1 again (MySQL 9.7, MariaDB 10.11).
-TEST(ResponseScanner, OfABinlogDumpSequenceIdsMayBeginAnew) {
-  const Buffer event{0, 0xef, 1, 'e'};
-  Buffer bytes = wire({event, event});
-  for (const Buffer& more : {wire({event, event}), wire({event}, 7), wire({kEof}, 1)})
-    bytes.insert(bytes.end(), more.begin(), more.end());
-  EXPECT_EQ(events_of(ResponseKind::kBinlogDump, kOld, bytes), "end.");
-  EXPECT_EQ(feed_whole(ResponseScanner(ResponseKind::kBinlogDump, kOld), bytes).forwarded, bytes);
-  EXPECT_EQ(events_of(ResponseKind::kFetch, kOld, bytes), "malformed");
-}
-
-TEST(ResponseScanner, AnEventOfABinlogDumpMayTakeSeveralPackets) {
-  const Buffer bytes = wire({Buffer(kMaxPacketPayloadBytes + 1000, 0), {0, 'e'}});
-  EXPECT_EQ(events_of(ResponseKind::kBinlogDump, kOld, bytes), "");
-  EXPECT_EQ(feed_whole(ResponseScanner(ResponseKind::kBinlogDump, kOld), bytes).forwarded, bytes);
 }
 
 TEST(ResponseScanner, SequenceIdsWrapAround) {

@@ -64,5 +64,29 @@ TEST(ReplicationVariables, AreKnownByTheirNames) {
     EXPECT_EQ(read(one.sql), one.what) << one.sql;
 }
 
+TEST(ReplicationVariables, AUuidIsALiteralThatMayBeOne) {
+  struct Case {
+    std::string_view sql;
+    std::string_view uuid;
+  };
+  const Case cases[] = {
+      {"SET @slave_uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562', @replica_uuid = "
+       "'3e11fa47-71ca-11e1-9e33-c80aa9429562'",
+       "3e11fa47-71ca-11e1-9e33-c80aa9429562"},
+      {"SET @replica_uuid= 'ABC-1'", "ABC-1"},
+      {"SET @replica_uuid = ''", ""},
+      {"SET @replica_uuid = 'not one'", ""},
+      {"SET @replica_uuid = '3e11fa47-71ca-11e1-9e33-c80aa94295621'", ""},
+      {"SET @replica_uuid = UUID()", ""},
+      {"SET @replica_uuid = NULL", ""},
+      {"SET @source_heartbeat_period = '3e11'", ""},
+  };
+  for (const Case& one : cases) {
+    Classified classified;
+    classify(one.sql, {}, classified);
+    EXPECT_EQ(read_replication_variables(classified.statements[0], {}).uuid, one.uuid) << one.sql;
+  }
+}
+
 }  // namespace
 }  // namespace causeway::routing

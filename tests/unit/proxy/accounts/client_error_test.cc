@@ -44,6 +44,14 @@ TEST(ClientError, HasTheCodesStatesAndTextsOfServers) {
         "The MariaDB server is running with the --read-only option so it cannot execute this statement"}},
       {read_only_transaction(ServerFlavor::kMariadb),
        {1792, "25006", "Cannot execute statement in a READ ONLY transaction"}},
+      {server_id_attached(7, "", "", ""),
+       {1236, "HY000",
+        "A replica with the server id 7 reads the binary log through Causeway already: each replica needs a "
+        "server id of its own"}},
+      {server_id_attached(7, "repl", "10.0.0.9:4711", "2026-01-31T12:00:00Z"),
+       {1236, "HY000",
+        "A replica with the server id 7 reads the binary log through Causeway already, as 'repl' from "
+        "10.0.0.9:4711 since 2026-01-31T12:00:00Z: each replica needs a server id of its own"}},
       {malformed_packet(), {1835, "HY000", "Malformed communication packet."}},
       {access_denied_without_password("root", "localhost"),
        {1698, "28000", "Access denied for user 'root'@'localhost'"}},

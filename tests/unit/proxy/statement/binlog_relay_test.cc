@@ -1,6 +1,7 @@
 // The stream of the binary log: events one way, acknowledgements the other.
 #include <gtest/gtest.h>
 
+#include "tests/support/binlog_events.h"
 #include "tests/support/session_test.h"
 
 namespace causeway::test {
@@ -8,26 +9,29 @@ namespace {
 
 using protocol::Command;
 
+const std::string kBegun = "rotate; one";
+
 constexpr auto kAcknowledgement = static_cast<Command>(0xef);
 
 // Of a client that has nothing.
 const std::string kDumpGtid =
     std::string(2 + 4 + 4 + 8, '\0') + std::string("\10\0\0\0", 4) + std::string(8, '\0');
 
-std::string event(std::string_view text) {
-  return std::string(1, '\0').append(text);
-}
-
 class BinlogRelay : public SessionTest {
  protected:
   void SetUp() override {
     SessionTest::SetUp();
-    harness_.writer().on(Command::kBinlogDumpGtid, [](Reply& reply) { reply.text(event("one")); });
-    harness_.writer().on(kAcknowledgement, [](Reply& reply) { reply.text(event("acknowledged")); });
+    harness_.writer().on(Command::kBinlogDumpGtid, [](Reply& reply) {
+      reply.text(rotate_packet("binlog.000001", 4, SemiSync::kNoAck));
+      reply.text(query_packet("one", 100, SemiSync::kAck));
+    });
+    harness_.writer().on(kAcknowledgement,
+                         [](Reply& reply) { reply.text(query_packet("acknowledged", 200, SemiSync::kAck)); });
   }
 
   std::string next() { return client_->receive_answer(Command::kBinlogDump).text(); }
 
+  // "rotate; one", where nothing is said of another beginning.
   std::string begin() {
     client_->start(Command::kBinlogDumpGtid, kDumpGtid);
     return next();
@@ -42,7 +46,7 @@ class BinlogRelay : public SessionTest {
 };
 
 TEST_F(BinlogRelay, GoesOnUntilTheClientGoes) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   harness_.advance(std::chrono::minutes(10));
   EXPECT_TRUE(client_->is_open()) << "no deadline holds for it";
   EXPECT_EQ(harness_.books().nodes[0].gauge_leases_in_use, 1);
@@ -53,7 +57,7 @@ TEST_F(BinlogRelay, GoesOnUntilTheClientGoes) {
 }
 
 TEST_F(BinlogRelay, AcknowledgementsGoTheOtherWay) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   acknowledge();
   EXPECT_EQ(next(), "acknowledged");
   acknowledge("anotherpbinlog.000001");
@@ -62,7 +66,7 @@ TEST_F(BinlogRelay, AcknowledgementsGoTheOtherWay) {
 }
 
 TEST_F(BinlogRelay, OneThatComesInPiecesIsPassedOnWhole) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   Buffer payload(20, 'p');
   payload[0] = 0xef;
   for (const uint8_t byte : packet_of(payload, 0)) {
@@ -73,7 +77,7 @@ TEST_F(BinlogRelay, OneThatComesInPiecesIsPassedOnWhole) {
 }
 
 TEST_F(BinlogRelay, AnythingElseOfTheClientEndsIt) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   client_->send_raw(packet_of(protocol::as_bytes("\3DROP TABLE t"), 0));
   EXPECT_EQ(next(), "closed");
   EXPECT_EQ(harness_.writer().count("DROP"), 0U);
@@ -81,7 +85,7 @@ TEST_F(BinlogRelay, AnythingElseOfTheClientEndsIt) {
 }
 
 TEST_F(BinlogRelay, AnAcknowledgementHasItsLength) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   acknowledge(std::string(5000, 'x'));
   EXPECT_EQ(next(), "closed");
   EXPECT_TRUE(harness_.writer().last_payload(kAcknowledgement).empty());
@@ -89,7 +93,7 @@ TEST_F(BinlogRelay, AnAcknowledgementHasItsLength) {
 
 // Whoever ends it cancels what it waits for, and finds nothing where something has just come.
 TEST_F(BinlogRelay, ToldToEndItEndsBehindWhatHasJustCome) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   harness_.session().waiter.closing = true;
   acknowledge();
   EXPECT_EQ(next(), "acknowledged");
@@ -98,7 +102,7 @@ TEST_F(BinlogRelay, ToldToEndItEndsBehindWhatHasJustCome) {
 }
 
 TEST_F(BinlogRelay, EndsWithItsServer) {
-  EXPECT_EQ(begin(), "one");
+  EXPECT_EQ(begin(), kBegun);
   harness_.writer().close_all();
   harness_.settle();
   EXPECT_EQ(next(), "closed");
@@ -110,6 +114,95 @@ TEST_F(BinlogRelay, AnErrorOfTheServerIsTheClients) {
                        [](Reply& reply) { reply.error(1236, "HY000", "the log is gone"); });
   EXPECT_EQ(begin(), "1236 HY000 the log is gone");
   EXPECT_EQ(next(), "closed");
+}
+
+// Compressed packets count from the beginning again behind an event that is to be acknowledged.
+class CompressedBinlogRelay : public BinlogRelay {
+ protected:
+  CompressedBinlogRelay() { capabilities_ |= protocol::capability::kCompress; }
+};
+
+TEST_F(CompressedBinlogRelay, CountsItsPacketsAnewBehindEachAcknowledgement) {
+  ASSERT_TRUE(client_->is_compressed());
+  EXPECT_EQ(begin(), kBegun);
+  for (int i = 0; i < 3; ++i) {
+    client_->start(kAcknowledgement, "positionbinlog.000001");
+    EXPECT_EQ(next(), "acknowledged") << i;
+  }
+}
+
+// In a transaction, whose end comes with the next acknowledgement.
+class BinlogRelayEnds : public BinlogRelay {
+ protected:
+  void SetUp() override {
+    BinlogRelay::SetUp();
+    harness_.writer().on(Command::kBinlogDumpGtid, [](Reply& reply) {
+      reply.text(rotate_packet("binlog.000001", 4, SemiSync::kNoAck));
+      reply.text(gtid_packet(1, 100, SemiSync::kNoAck));
+      reply.text(query_packet("BEGIN", 150, SemiSync::kAck));
+    });
+    harness_.writer().on(kAcknowledgement, [](Reply& reply) {
+      reply.text(xid_packet(200, SemiSync::kNoAck));
+      reply.text(gtid_packet(2, 300, SemiSync::kNoAck));
+    });
+  }
+
+  void make_another_writer() {
+    harness_.view().writer = 1;
+    harness_.view().nodes[0].role = proxy::NodeRole::kReplica;
+    harness_.view().nodes[1].role = proxy::NodeRole::kWriter;
+    ++harness_.view().writer_epoch;
+    harness_.publish();
+  }
+};
+
+TEST_F(BinlogRelayEnds, WithCausewayBehindTheTransactionThatIsUnderWay) {
+  EXPECT_EQ(begin(), "rotate; gtid; BEGIN");
+  harness_.worker().drain();
+  harness_.advance(std::chrono::milliseconds(500));
+  EXPECT_TRUE(client_->is_open());
+  acknowledge();
+  EXPECT_EQ(next(), "xid") << "and nothing of the next one";
+  EXPECT_EQ(next(), "closed");
+  EXPECT_EQ(last(harness_.ends()), "shutdown");
+}
+
+TEST_F(BinlogRelayEnds, WithCausewayWhereNothingIsUnderWayAtOnce) {
+  harness_.writer().on(Command::kBinlogDumpGtid,
+                       [](Reply& reply) { reply.text(rotate_packet("binlog.000001", 4)); });
+  EXPECT_EQ(begin(), "rotate");
+  harness_.worker().drain();
+  harness_.settle();
+  EXPECT_EQ(last(harness_.ends()), "shutdown");
+  EXPECT_EQ(next(), "closed");
+}
+
+TEST_F(BinlogRelayEnds, WithCausewayInATransactionThatDoesNotEnd) {
+  EXPECT_EQ(begin(), "rotate; gtid; BEGIN");
+  harness_.worker().drain();
+  harness_.advance(std::chrono::milliseconds(900));
+  EXPECT_EQ(harness_.ends().size(), 0U);
+  harness_.advance(std::chrono::milliseconds(200));
+  EXPECT_EQ(last(harness_.ends()), "shutdown");
+  EXPECT_EQ(next(), "closed");
+}
+
+TEST_F(BinlogRelayEnds, ATickBehindTheWritersOwn) {
+  EXPECT_EQ(begin(), "rotate; gtid; BEGIN");
+  make_another_writer();
+  harness_.advance(std::chrono::milliseconds(150));
+  EXPECT_EQ(last(harness_.ends()), "another server is the writer");
+  EXPECT_EQ(next(), "closed");
+}
+
+TEST_F(BinlogRelayEnds, WithAnEventThatIsNone) {
+  harness_.writer().on(Command::kBinlogDumpGtid, [](Reply& reply) {
+    reply.text(rotate_packet("binlog.000001", 4));
+    reply.text(std::string(1, '\0') + "this is not the header of an event");
+  });
+  EXPECT_EQ(begin(), "rotate");
+  EXPECT_EQ(next(), "closed");
+  EXPECT_TRUE(harness_.log_has("a binary log that cannot be followed"));
 }
 
 }  // namespace
