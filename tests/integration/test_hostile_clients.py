@@ -484,3 +484,145 @@ def test_clients_that_vanish_at_any_time(cluster, proxy, connect, table, crowd):
     in_parallel(6, vanish)
     wait_until(lambda: proxy.metric("causeway_client_connections") <= before, 10, "their sessions are gone")
     assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 2
+
+
+# --- those who claim to be replicas ------------------------------------------------------------------------------------
+
+COM_REGISTER, COM_DUMP, COM_DUMP_GTID = b"\x15", b"\x12", b"\x1e"
+MALFORMED_PACKET, UNKNOWN_COMMAND = (1835, b"HY000"), (1047, b"08S01")
+DUMPS = 200
+
+
+def _registration(server_id):
+    return COM_REGISTER + struct.pack("<I", server_id) + b"\x00\x00\x00" + struct.pack("<HII", 0, 0, 0)
+
+
+def _dump_by_gtid(server_id, file=b"", gtids=struct.pack("<Q", 0)):
+    return COM_DUMP_GTID + struct.pack("<HII", 0, server_id, len(file)) + file + struct.pack("<QI", 4, len(gtids)) + gtids
+
+
+def _replica(proxy, account=accounts.REPLICATION):
+    wire = Wire(proxy.port)
+    wire.login(account, database="")
+    return wire
+
+
+def _say(wire, statement):
+    wire.send_packet(COM_QUERY + statement)
+    answer = wire.read_packet()[1]
+    assert answer[:1] == b"\x00", answer
+
+
+def _begin_dump(wire, kind, server_id, file=b""):
+    """From the first transaction on; whoever reads gets what is in the log."""
+    if kind == "mysql":
+        _say(wire, b"SET @source_binlog_checksum = 'NONE'")
+        wire.send_packet(_dump_by_gtid(server_id, file))
+    else:
+        _say(wire, b"SET @master_binlog_checksum = 'NONE', @mariadb_slave_capability = 4")
+        _say(wire, b"SET @slave_connect_state = ''")
+        wire.send_packet(COM_DUMP + struct.pack("<IHI", 4, 0, server_id) + file)
+
+
+def _dumps(cluster):
+    """How many the writer's users of tests have."""
+    others = {server.server_id for server in cluster.servers[1:]}
+    rows = cluster.query(0, "SHOW PROCESSLIST")
+    return sum(row["Command"].startswith("Binlog Dump") for row in rows) - len(others)
+
+
+def test_registrations_and_dumps_that_lie(cluster, proxy, crowd):
+    """What can be seen to lie is told, and the connection goes on; a set that lies is the server's to find, which then closes."""
+    malformed_set = (1773, b"HY000")
+    by_gtid = (MALFORMED_PACKET, malformed_set) if cluster.kind == "mysql" else (UNKNOWN_COMMAND,)
+    whole = [_registration(7001), _dump_by_gtid(7001), COM_DUMP + struct.pack("<IHI", 4, 0, 7001)]
+    lies = [COM_REGISTER + struct.pack("<I", 7001) + b"\xff" * 3, _registration(7001)[:7] + b"\xff" + b"x" * 20,
+            COM_DUMP_GTID + struct.pack("<HII", 0, 7001, 0xFFFFFFFF) + b"f" * 100, _dump_by_gtid(7001)[:-12] + b"\xff\xff\xff\xff",
+            _dump_by_gtid(7001, file=b"f" * 100_000), COM_DUMP + struct.pack("<IHI", 4, 0, 7001) + b"f" * 100_000]  # fmt: skip
+    without_a_set = len(_dump_by_gtid(7001)) - 12
+    lies += [command[:length] for command in whole for length in range(1, len(command))
+             if command[:1] != COM_DUMP_GTID or length != without_a_set]  # fmt: skip
+    with _replica(proxy) as wire:
+        _say(wire, b"SET @slave_connect_state = '0-1-1'")
+        for lie in lies:
+            wire.send_packet(lie)
+            assert _error(wire.read_packet()) == MALFORMED_PACKET, lie[:100]
+        assert _rows(wire, b"SELECT 5") == [b"\x015"]
+    for gtids in (struct.pack("<Q", 1 << 40), struct.pack("<Q", 1) + b"u" * 16 + b"\xff" * 8,
+                  struct.pack("<Q", 1) + b"u" * 16 + struct.pack("<QQQ", 1, 5, 5), None):  # fmt: skip
+        with _replica(proxy) as wire:
+            wire.send_packet(_dump_by_gtid(7001)[:without_a_set] if gtids is None else _dump_by_gtid(7001, gtids=gtids))
+            assert _error(wire.read_packet()) in by_gtid, gtids
+    for number in range(60):  # whatever comes of it, the end does
+        command = whole[number % 3]
+        with _replica(proxy) as wire:
+            at = number % len(command)
+            wire.send_packet(command[:1] + nonsense(number) if number < 30 else command[:at] + nonsense(1) + command[at + 1 :])
+            _half_close(wire)
+            assert wire.is_closed()
+    wait_until(lambda: _dumps(cluster) == 0, 10, "no stream is left")
+
+
+def test_dumps_without_rights_and_in_a_transaction(cluster, proxy, table, crowd):
+    with _logged_in(proxy) as wire:
+        wire.send_packet(_registration(7002))
+        assert _error(wire.read_packet()) == DENIED
+        assert _rows(wire, b"SELECT 5") == [b"\x015"]
+        if cluster.kind == "mysql":
+            wire.send_packet(_dump_by_gtid(7002))
+        else:
+            _say(wire, b"SET @slave_connect_state = ''")
+            wire.send_packet(COM_DUMP + struct.pack("<IHI", 4, 0, 7002))
+        number, state = _error(wire.read_packet())
+        assert number in (1227, 1045) and state in (b"42000", b"28000")
+        assert _is_closed(wire)
+    with _replica(proxy, accounts.ADMIN) as wire:  # what it has written is undone, as on the server itself
+        _say(wire, b"BEGIN")
+        _say(wire, f"INSERT INTO app.{table} VALUES (3, 'three')".encode())
+        wire.send_packet(_registration(7003))
+        assert wire.read_packet()[1][:1] == b"\x00"
+        _begin_dump(wire, cluster.kind, 7003)
+        assert wire.read_packet()[1][:1] == b"\x00"
+    wait_until(lambda: _dumps(cluster) == 0, 10, "the stream has ended")
+    assert len(cluster.query(0, f"SELECT * FROM app.{table}")) == 2
+
+
+def test_what_is_said_into_a_stream_ends_it(cluster, proxy, crowd):
+    for said in (nonsense(300), PING, b"\xff\xff\xff\x00", _framed(COM_QUERY + b"SELECT 1"), _framed(b"\xef" + b"\x00" * 600), b""):
+        with _replica(proxy) as wire:
+            _begin_dump(wire, cluster.kind, 7004)
+            assert wire.read_packet()[1][:1] == b"\x00"
+            wire.send(said) if said else _half_close(wire)
+            assert wire.is_closed()
+    for number in range(30):
+        with _replica(proxy) as wire:
+            _begin_dump(wire, cluster.kind, 7005 + number)
+            if number % 2:
+                _reset(wire.socket)
+    wait_until(lambda: _dumps(cluster) == 0, 10, "no stream is left")
+
+
+def test_two_hundred_dumps_that_read_nothing(own_cluster, start_proxy):
+    """Of each no more than a buffer is kept, and who writes or reads goes on."""
+    cluster = own_cluster(replicas=1, max_connections=300)
+    proxy = start_proxy(cluster, {"forwarding.aurora_fwd_writer_max_connections_pct": "80"})
+    cluster.query(0, "CREATE TABLE app.large (id INT AUTO_INCREMENT PRIMARY KEY, b LONGTEXT)")
+    for _ in range(10):
+        cluster.query(0, "INSERT INTO app.large (b) VALUES (REPEAT('x', 2000000))")
+    cluster.wait_synced()
+    before = proxy.metric("process_resident_memory_bytes")
+    wires = [_replica(proxy) for _ in range(DUMPS)]
+    try:
+        for number, wire in enumerate(wires):
+            wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            _begin_dump(wire, cluster.kind, 7100 + number)
+        wait_until(lambda: _dumps(cluster) == DUMPS, 30, "all have their stream")
+        with proxy.connect(database="app") as connection:
+            for number in range(50):
+                run(connection, "INSERT INTO large (b) VALUES ('short')")
+                assert run(connection, "SELECT COUNT(*) FROM large") == ((11 + number,),)
+        assert proxy.metric("process_resident_memory_bytes") - before < 100 << 20
+    finally:
+        for wire in wires:
+            wire.socket.close()
+    wait_until(lambda: _dumps(cluster) == 0, 30, "no stream is left")
