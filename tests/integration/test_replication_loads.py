@@ -1,5 +1,6 @@
 """Full loads through Causeway: dumps and snapshots while somebody writes, and replicas that begin with them (docs/replication.md)."""
 
+import contextlib
 import re
 import subprocess
 
@@ -117,27 +118,31 @@ def test_snapshots_of_several_connections_are_one(source, cluster_kind):
     """As MySQL Shell, Debezium and managed services begin: the lock in one connection, snapshots in others."""
     cluster, proxy = source
     base = number_of(cluster.query(0, POSITION[cluster_kind])[0].popitem()[1]) - ledger_rows(cluster)
-    connections = [proxy.connect(LOADER, database="app") for _ in range(4)]
-    holder, others = connections[0], connections[1:]
-    all_tables, some_tables = "FLUSH TABLES WITH READ LOCK", f"LOCK TABLES {TABLES.replace(',', ' READ,')} READ"
-    for lock in [all_tables, some_tables] * 3:
-        with writing(proxy, may_fail=lock == some_tables):  # in a deadlock, by the order of the tables
-            run(holder, lock)
-            for connection in others:
-                run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-                run(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
-            file, offset = run(holder, STATUS[cluster_kind])[0][:2]
-            position = one(holder, POSITION[cluster_kind])
-            run(holder, "UNLOCK TABLES")
-            for connection in others:
-                assert one(connection, "SELECT @@server_id") == 1
-                assert one(connection, "SELECT COUNT(*) FROM ledger") == number_of(position) - base
-                assert one(connection, "SELECT SUM(amount) FROM balances") == TOTAL
-                run(connection, "COMMIT")
-        if cluster_kind == "mariadb":
-            assert cluster.query(0, f"SELECT BINLOG_GTID_POS('{file}', {offset}) AS position")[0]["position"] == position
-    for connection in connections:
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        holder, *others = [stack.enter_context(proxy.connect(LOADER, database="app")) for _ in range(4)]
+        all_tables, some_tables = "FLUSH TABLES WITH READ LOCK", f"LOCK TABLES {TABLES.replace(',', ' READ,')} READ"
+        for lock in [all_tables, some_tables] * 3:
+            with writing(proxy, may_fail=lock == some_tables):  # in a deadlock, by the order of the tables
+                file, offset, position = begin_snapshots(holder, others, lock, cluster_kind)
+                for connection in others:
+                    assert one(connection, "SELECT @@server_id") == 1
+                    assert one(connection, "SELECT COUNT(*) FROM ledger") == number_of(position) - base
+                    assert one(connection, "SELECT SUM(amount) FROM balances") == TOTAL
+                    run(connection, "COMMIT")
+            if cluster_kind == "mariadb":
+                assert cluster.query(0, f"SELECT BINLOG_GTID_POS('{file}', {offset}) AS position")[0]["position"] == position
+
+
+def begin_snapshots(holder, others, lock, kind):
+    """(file, offset, GTIDs) of what all of them see."""
+    run(holder, lock)
+    for connection in others:
+        run(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        run(connection, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+    file, offset = run(holder, STATUS[kind])[0][:2]
+    position = one(holder, POSITION[kind])
+    run(holder, "UNLOCK TABLES")
+    return file, offset, position
 
 
 def number_of(position):
