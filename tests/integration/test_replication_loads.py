@@ -9,7 +9,7 @@ import pytest
 from cluster import LocalCluster, wait_until
 from conftest import run
 from log_tools import LOADER, TABLES, TOTAL, checksums, dump_command, ledger_rows, prepare, restore, writing
-from support import lagging, one
+from support import SqlError, attempt, lagging, one
 from test_replication import make_writer
 
 SETTINGS = {"statements.savepoint": "forward"}
@@ -191,6 +191,21 @@ def test_a_managed_replica_is_set_up_by_a_procedure(source_cluster, start_proxy,
         now = written()
         wait_until(lambda: written() > now + 10, 30, "the application goes on")
     expect_same(cluster, new_server)
+
+
+def test_a_load_does_not_go_on_with_another_server(source_cluster, start_proxy):
+    """It fails, and is begun again."""
+    cluster = source_cluster
+    proxy = start_proxy(cluster, SETTINGS)
+    with proxy.connect(LOADER, database="app") as load:
+        run(load, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        assert one(load, "SELECT SUM(amount) FROM balances") == TOTAL
+        make_writer(cluster, 1 - cluster.writer, old=cluster.writer)
+        wait_until(lambda: proxy.log().count('event="there is a writer"') == 2, 10, "another server is the writer")
+        assert isinstance(attempt(load, "SELECT SUM(amount) FROM balances"), SqlError)
+    with proxy.connect(LOADER, database="app") as load:
+        run(load, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        assert one(load, "SELECT @@server_id") == cluster.writer + 1
 
 
 def rows_of(server):
