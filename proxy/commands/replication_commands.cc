@@ -61,8 +61,12 @@ Awaitable<bool> register_replica(ClientSession& session, protocol::Bytes payload
 
 Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std::span<uint8_t> wire) {
   const auto dump = protocol::parse_binlog_dump(payload);
-  const bool by_gtid =
-      dump && (dump->kind == protocol::BinlogDump::Kind::kGtid || session.state.replication.by_gtid);
+  const bool of_mysql = dump && dump->kind == protocol::BinlogDump::Kind::kGtid;
+  if (of_mysql && session.state.lex_mode.mariadb) {
+    const ClientError error = unknown_command();
+    co_return co_await answer_error(session, 1, error);
+  }
+  const bool by_gtid = of_mysql || (dump && session.state.replication.by_gtid);
   if (!by_gtid) {
     const ClientError error = dump ? replication_by_position() : malformed_packet();
     co_return co_await answer_error(session, 1, error);

@@ -97,6 +97,15 @@ TEST_F(ReplicationCommands, WhatCannotBeReadReachesNoServer) {
   EXPECT_EQ(ask("SELECT 1 FROM t"), "[replica1]");
 }
 
+TEST_F(ReplicationCommands, MariadbHasNoDumpByAGtidSet) {
+  Harness harness({.flavor = Flavor::kMariadb, .replicas = 1});
+  const auto client = harness.connect_and_log_in();
+  EXPECT_EQ(client->command(Command::kBinlogDumpGtid, kDumpGtid).text(), "1047 08S01 Unknown command");
+  EXPECT_TRUE(harness.writer().last_payload(Command::kBinlogDumpGtid).empty());
+  EXPECT_EQ(client->query("SELECT 1 FROM t").text(), "[replica1]") << "and the session goes on";
+  client->quit();
+}
+
 TEST_F(ReplicationCommands, OfMariadbTheStateWithWhichItConnectsIsByGtid) {
   harness_.writer().on(Command::kBinlogDump,
                        [](Reply& reply) { reply.text(rotate_packet("binlog.000001", 4)); });
