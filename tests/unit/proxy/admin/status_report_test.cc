@@ -67,7 +67,7 @@ TEST(StatusReport, GaugesOfStreamsAreBoundedAndUnique) {
   EXPECT_EQ(stream_gauges(streams).size(), kMaxStreamsShown);
 }
 
-ClusterView one_writer() {
+ClusterView view_of_a_writer() {
   ClusterView view;
   view.writer = 0;
   view.nodes.resize(1);
@@ -79,23 +79,23 @@ ClusterView one_writer() {
 }
 
 TEST(StatusReport, AStreamNeedsAWriterThatIsThereAndHasALog) {
-  EXPECT_EQ(no_stream_reason(one_writer()), std::nullopt);
-  ClusterView none = one_writer();
+  EXPECT_EQ(no_stream_reason(view_of_a_writer()), std::nullopt);
+  ClusterView none = view_of_a_writer();
   none.writer = kNoNode;
   none.no_writer_reason = "all nodes are read-only";
   EXPECT_EQ(no_stream_reason(none), "no writer (all nodes are read-only)");
-  ClusterView down = one_writer();
+  ClusterView down = view_of_a_writer();
   down.nodes[0].reachable = false;
   EXPECT_EQ(no_stream_reason(down), "writer db1:3306 does not answer");
   down.nodes[0].last_error = "Connection refused";
   EXPECT_EQ(no_stream_reason(down), "writer db1:3306 does not answer (Connection refused)");
-  ClusterView without_log = one_writer();
+  ClusterView without_log = view_of_a_writer();
   without_log.nodes[0].facts.binary_log = false;
   EXPECT_EQ(no_stream_reason(without_log), "writer db1:3306 writes no binary log");
 }
 
 TEST(StatusReport, StatementsCanBeServedByAnyNodeThatTakesReads) {
-  ClusterView view = one_writer();
+  ClusterView view = view_of_a_writer();
   EXPECT_TRUE(can_serve(view));
   view.writer = kNoNode;
   EXPECT_FALSE(can_serve(view));

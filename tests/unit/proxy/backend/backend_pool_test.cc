@@ -143,19 +143,20 @@ TEST_F(BackendPoolTest, AnIdleConnectionOfAnotherKeyMakesRoom) {
 TEST_F(BackendPoolTest, OneForReplicationHasAPlaceOfItsOwn) {
   replication_budget_.set_limit(1);
   const auto replica = std::make_shared<const PoolKey>(PoolKey{.user = "app", .for_replication = true});
-  for (BackendLease* lease : {&yours_, &others_})
-    open(*lease);
+  BackendConnection* const idle = open(yours_);
   BackendConnection* const connection = open(mine_, replica);
-  EXPECT_EQ(budget_.used(), 2U);
+  EXPECT_EQ(budget_.used(), 1U);
   EXPECT_EQ(replication_budget_.used(), 1U);
   EXPECT_FALSE(pool_.reserve(*replica));
-  pool_.put_back(*yours_.connection);
+  pool_.put_back(*idle);
   EXPECT_FALSE(pool_.reserve(*replica)) << "what is idle has another's place";
   EXPECT_EQ(pool_.take_idle(*replica, "", SchemaUse::kAny, others_), nullptr);
   pool_.put_back(*connection);
-  EXPECT_EQ(take(others_), yours_.connection) << "not the one that reads the log";
+  EXPECT_EQ(take(others_), idle) << "not the one that reads the log";
+  EXPECT_TRUE(pool_.reserve(*key("app")));
   EXPECT_TRUE(pool_.reserve(*key("app")));
   EXPECT_FALSE(pool_.reserve(*key("app"))) << "nor is that one closed for a place";
+  pool_.cancel_reservation(*key("app"));
   pool_.cancel_reservation(*key("app"));
   EXPECT_EQ(take_own(mine_), connection);
   pool_.abandon(mine_);

@@ -10,10 +10,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-const Clock::time_point kStart{std::chrono::hours(1)};
+const Clock::time_point kFirstTake{std::chrono::hours(1)};
 
 // So many bytes at this time after the start: and how long the next ones have to wait.
-struct Take {
+struct TakeOfBytes {
   int64_t at_ms;
   uint64_t bytes;
   int64_t waits_ms;
@@ -23,7 +23,7 @@ TEST(ByteRate, LetsGoWhatTheBucketHoldsAndThenItsRate) {
   const struct {
     const char* name;
     uint64_t rate;
-    std::vector<Take> takes;
+    std::vector<TakeOfBytes> takes;
   } table[] = {
       {"no bound", 0, {{0, 1ull << 40, 0}, {0, 1ull << 40, 0}}},
       {"a second's worth goes at once", 1000, {{0, 600, 0}, {0, 400, 0}, {0, 100, 100}}},
@@ -41,8 +41,8 @@ TEST(ByteRate, LetsGoWhatTheBucketHoldsAndThenItsRate) {
   };
   for (const auto& row : table) {
     ByteRate rate(row.rate);
-    for (const Take& take : row.takes) {
-      const Clock::time_point now = kStart + milliseconds(take.at_ms);
+    for (const TakeOfBytes& take : row.takes) {
+      const Clock::time_point now = kFirstTake + milliseconds(take.at_ms);
       const auto wait = std::chrono::duration_cast<milliseconds>(rate.take(take.bytes, now) - now);
       EXPECT_EQ(wait.count(), take.waits_ms) << row.name << ", at " << take.at_ms;
     }
@@ -55,7 +55,7 @@ TEST(ByteRate, OverAnyTimeIsTheRateASecondAndAPiece) {
   ByteRate rate(kRate);
   uint64_t sent = 0;
   // Whoever sends is woken late, by up to 50 ms.
-  for (Clock::time_point now = kStart; now < kStart + std::chrono::minutes(10);
+  for (Clock::time_point now = kFirstTake; now < kFirstTake + std::chrono::minutes(10);
        now = rate.take(kPiece, now) + milliseconds(sent % 50))
     sent += kPiece;
   EXPECT_LE(sent, kRate * 601 + kPiece);
