@@ -95,8 +95,7 @@ void Worker::drain() {
   asio::post(io_, [this] {
     end_streams(EndReason::kShutDown);
     for (ClientSession& session : sessions_.list()) {
-      const bool idle = session.backends.in_flight == nullptr && !session.state.transaction.is_begun() &&
-                        !session.state.pins.whole_session();
+      const bool idle = session.backends.in_flight == nullptr && session.state.may_end();
       if (!idle) continue;
       session.end.because(EndReason::kShutDown);
       session.waiter.closing = true;

@@ -119,11 +119,6 @@ void give_up_idle_transaction(ClientSession& session) {
                          {{"session", std::to_string(session.id)}, {"user", session.identity.user}});
 }
 
-// Nothing is lost to the client if the session ends now.
-bool may_leave(const ClientSession& session) {
-  return !session.state.transaction.is_begun() && !session.state.pins.whole_session();
-}
-
 // What a client is told that breaks the rules of compressed packets; of these nothing can be read any more.
 std::optional<ClientError> refusal_of_frame(const ErrorCode& error) {
   if (error == protocol::ProtocolError::kSequence) return packets_out_of_order();
@@ -216,7 +211,7 @@ Awaitable<EndReason> answer_commands(ClientSession& session) {
     if (session.client.stream.is_compressed()) protocol::renumber_packets(buffer.bytes());
     const PacketStatus packet = protocol::peek_packet(buffer.bytes(), 0, max_payload);
     if (packet.state == PacketStatus::State::kNeedMore) {
-      if (buffer.empty() && session.shard.services().draining && may_leave(session)) {
+      if (buffer.empty() && session.shard.services().draining && session.state.may_end()) {
         const ClientError goodbye = shutting_down();
         co_await answer_error(session, 0, goodbye);
         co_return EndReason::kShutDown;

@@ -144,6 +144,10 @@ struct SessionState {
   PreparedStatements prepared;
   TextPreparedStatements text_prepared;
 
+  // Nothing is lost to the client if its session ends between two commands: whoever reads the binary log, or
+  // is about to, comes again.
+  bool may_end() const { return !transaction.is_begun() && (replication.is_one || !pins.whole_session()); }
+
   // Behind COM_RESET_CONNECTION, or a change of the user: as after a login in the character set of this
   // collation (0: the writer's default), but in the same schema, with ids of prepared statements that were
   // not given out before, and still what it was to replication.

@@ -79,6 +79,13 @@ TEST_F(ReplicationCommands, TheSessionEndsBehindTheStream) {
   EXPECT_EQ(harness_.writer().connections_open(), 0U);
 }
 
+TEST_F(ReplicationCommands, NobodyWaitsAtTheEndForAReplicaThatDoesNotRead) {
+  EXPECT_EQ(ask(Command::kRegisterSlave, kRegister), "OK");
+  harness_.worker().drain();
+  harness_.settle();
+  EXPECT_EQ(last(harness_.ends()), "shutdown");
+}
+
 TEST_F(ReplicationCommands, AFileAndAPositionAreOfOneServerOnly) {
   const std::string refused = ask(Command::kBinlogDump, kDump);
   EXPECT_EQ(refused.substr(0, 11), "1236 HY000 ") << refused;
