@@ -48,7 +48,7 @@ BinlogScanStep BinlogStreamScanner::scan_packets(Bytes input) {
     if (is_passing_ && !continues_) finish_event();
     if (std::exchange(ack_is_to_be_told_, false))
       return {.event = BinlogScanEvent::kAckWanted, .pass_bytes = at};
-    if (stop_at_boundaries_ && !boundary_told_ && !done_ && !error_ && at_boundary()) {
+    if (!boundary_told_ && !done_ && !error_ && stands_where_to_stop()) {
       boundary_told_ = true;
       return {.event = BinlogScanEvent::kBoundary, .pass_bytes = at};
     }
@@ -58,6 +58,18 @@ BinlogScanStep BinlogStreamScanner::scan_packets(Bytes input) {
     const std::optional<BinlogScanStep> step = begin_packet(input, at);
     if (step) return *step;
   }
+}
+
+bool BinlogStreamScanner::stands_where_to_stop() const {
+  switch (stop_at_) {
+    case BinlogStop::kNever:
+      return false;
+    case BinlogStop::kBoundaries:
+      return at_boundary();
+    case BinlogStop::kEvents:
+      return between_events();
+  }
+  return false;
 }
 
 // The packet at `at`. Nothing if it is passing: then `at` is behind its header.

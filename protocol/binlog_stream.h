@@ -22,7 +22,7 @@ namespace causeway::protocol {
 
 enum class BinlogScanEvent : uint8_t {
   kNeedMore,   // no packet; everything but a tail that ends within the front of an event may pass
-  kBoundary,   // no packet; no transaction is open behind the bytes that may pass, see stop_at_boundaries()
+  kBoundary,   // no packet; the stream stands where stop_at() says behind the bytes that may pass
   kAckWanted,  // no packet; the source wants the event acknowledged that ends with the bytes that may pass,
                // and numbers its packets anew behind it
   kEof,        // packet: EOF (or 0xFE OK); the log has ended, for a dump that does not wait
@@ -67,6 +67,13 @@ struct BinlogStreamState {
 // is whole.
 inline constexpr size_t kMaxBinlogTailBytes = kPacketHeaderBytes + 1 + 2 + kMaxBinlogEventFrontBytes;
 
+// Where scan() returns although there is more: wherever an event ends (or nothing has passed yet) ...
+enum class BinlogStop : uint8_t {
+  kNever,
+  kBoundaries,  // ... and no transaction is open
+  kEvents,
+};
+
 // One object per dump. The caller loops:
 //   step = scanner.scan(input);  forward step.pass_bytes;  forward, rewrite or drop the packet of kEof and
 //   kErr; go on behind it, with a tail that was left over at kNeedMore in front of what is read next.
@@ -81,10 +88,9 @@ class BinlogStreamScanner {
   // Looks at the front of what the server sent and has not yet been passed, and changes nothing in it.
   BinlogScanStep scan(Bytes input);
 
-  // From now on scan() returns with kBoundary wherever an event ends (or nothing has passed yet) and no
-  // transaction is open. The caller may end the stream there, by an ERR or EOF packet of its own with
-  // next_sequence_id().
-  void stop_at_boundaries(bool stop) { stop_at_boundaries_ = stop; }
+  // From now on scan() returns with kBoundary there. At a boundary of transactions the caller may end the
+  // stream, by an ERR or EOF packet of its own with next_sequence_id().
+  void stop_at(BinlogStop stop) { stop_at_ = stop; }
 
   // Whether no event is half passed, and whether no transaction is open either.
   bool between_events() const { return payload_left_ == 0 && !is_passing_; }
@@ -113,6 +119,7 @@ class BinlogStreamScanner {
   std::optional<ProtocolError> read_event(const BinlogEventHeader& header, Bytes front);
   std::optional<ProtocolError> read_place(const BinlogEventHeader& header, Bytes event);
   void finish_event();
+  bool stands_where_to_stop() const;
   void move_position();
   bool accept_sequence_id(uint8_t sequence_id) const;
   void take_packet(const PacketHeader& header);
@@ -120,7 +127,7 @@ class BinlogStreamScanner {
 
   std::optional<bool> semi_sync_;
   bool ack_is_to_be_told_ = false;
-  bool stop_at_boundaries_ = false;
+  BinlogStop stop_at_ = BinlogStop::kNever;
   bool boundary_told_ = false;  // where the stream stands now
   bool done_ = false;
   std::optional<ProtocolError> error_;

@@ -88,6 +88,7 @@ void ToldReadiness::tell(const ClusterView& view, const Logger& logger) {
 struct Told {
   ToldReadiness readiness;
   RefusalEpisode writer_full;
+  uint64_t writer_noted = 0;  // version of the view, which the ledger has been told of
 };
 
 // What the process does for itself, beside serving.
@@ -138,6 +139,7 @@ class Application {
   void wait_for_cluster();
   void start_serving();
   void tell_writer_full();
+  void note_writer();
   void on_tick();
   void schedule_tick();
   void wait_for_reload();
@@ -149,7 +151,7 @@ class Application {
   Readiness replication_readiness() const;
   AdminHandlers admin_handlers();
   std::vector<StreamStatus> streams() const {
-    return services_.streams.list(Clock::now(), std::chrono::system_clock::now());
+    return services_.log_readers.attached.list(Clock::now(), std::chrono::system_clock::now());
   }
 
   const steady_clock::time_point started_ = steady_clock::now();
@@ -243,6 +245,7 @@ void Application::wait_for_cluster() {
   // A server that does not answer has that long; with it down there is nothing to wait for.
   monitor_.wait_first_view(steady_clock::now() + config_.monitor.connect_timeout * 3);
   limits_.follow(*cluster_.current());
+  note_writer();
   if (accounts_ == nullptr) return;
   accounts_->start();
   accounts_->wait_first(steady_clock::now() + config_.monitor.connect_timeout * 2);
@@ -278,6 +281,16 @@ void Application::schedule_tick() {
   });
 }
 
+// For clients that replicate by file and position: from whose log theirs may be.
+void Application::note_writer() {
+  const ClusterState::ViewPtr view = cluster_.current();
+  const NodeView* writer = view->writer_node();
+  if (writer == nullptr || told_.writer_noted == view->version) return;
+  told_.writer_noted = view->version;
+  services_.log_readers.ledger.note_writer(binlog_owner(writer->identity.uuid, writer->identity.server_id),
+                                           writer->name);
+}
+
 // One line for all clients that get writer_full().
 void Application::tell_writer_full() {
   const uint64_t total = metrics_.sum(
@@ -302,6 +315,7 @@ void Application::tell_writer_full() {
 
 void Application::on_tick() {
   limits_.follow(*cluster_.current());
+  note_writer();
   tell_writer_full();
   told_.readiness.tell(*cluster_.current(), logger_);
   const steady_clock::time_point now = steady_clock::now();

@@ -119,11 +119,14 @@ ClientError command_not_supported(std::string_view command) {
   return make_error(1235, "42000", text("This version of Causeway doesn't yet support '", command, "'"));
 }
 
-ClientError replication_by_position() {
-  return make_error(
-      1236, "HY000",
-      "This version of Causeway doesn't yet support replication by binary log file and position, which "
-      "mean another place in each server's log: use GTIDs (SOURCE_AUTO_POSITION = 1, MASTER_USE_GTID)");
+ClientError no_source() {
+  return make_error(1105, "HY000", "Causeway has no server now whose binary log could be read");
+}
+
+ClientError position_too_far(uint64_t position) {
+  return make_error(1236, "HY000",
+                    text("The place in the writer's log is at ", std::to_string(position),
+                         ", further than a client without GTIDs can ask for"));
 }
 
 ClientError server_id_attached(uint32_t server_id, std::string_view user, std::string_view address,

@@ -50,8 +50,9 @@ ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 
 // Packets and commands
 ClientError unknown_command();  // 1047 08S01
-// 1236 HY000, at which replicas stop and show the text; at others they try again and again.
-ClientError replication_by_position();
+ClientError no_source();        // 1105 HY000, at which replicas try again
+// 1236 HY000, at which they stop and show the text.
+ClientError position_too_far(uint64_t position);
 // Likewise. Who has the server id that somebody else comes with, from where and since when; empty: not told.
 ClientError server_id_attached(uint32_t server_id, std::string_view user, std::string_view address,
                                std::string_view since);

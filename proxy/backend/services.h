@@ -18,7 +18,7 @@
 #include "proxy/cluster/monitor_account.h"
 #include "proxy/config/config.h"
 #include "proxy/net/tls_context.h"
-#include "proxy/replication/attached_streams.h"
+#include "proxy/replication/log_readers.h"
 
 namespace causeway::proxy {
 
@@ -34,6 +34,7 @@ struct Services {
         budgets(configuration.nodes.size()),
         replication_budgets(configuration.nodes.size()),
         lines(configuration.nodes.size()),
+        log_readers(configuration.replication.state_file, logger),
         listener_sessions(configuration.listeners.size()) {
     uint32_t clients = 0;
     for (const ListenerConfig& listener : configuration.listeners) {
@@ -60,7 +61,7 @@ struct Services {
   std::vector<PlaceQueue> lines;  // by node: for a place of the budget
   std::vector<Shard*> shards;     // by worker
   SessionDirectory* sessions = nullptr;
-  AttachedStreams streams;  // of the binary log, on any worker
+  LogReaders log_readers;
 
   std::atomic<uint32_t> open_sessions{0};
   std::vector<std::atomic<uint32_t>> listener_sessions;  // of these, by ListenerConfig::index

@@ -6,8 +6,11 @@
 #include "protocol/com_register_slave.h"
 #include "protocol/packet_header.h"
 #include "proxy/accounts/client_error.h"
+#include "proxy/commands/dump_coordinates.h"
+#include "proxy/replication/stream_recorder.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/session/session_end.h"
+#include "proxy/session/session_leases.h"
 #include "proxy/statement/log_attachment.h"
 #include "proxy/statement/statement_run.h"
 #include "routing/route_decision.h"
@@ -19,8 +22,8 @@ namespace {
 constexpr routing::Decision kOnWriter{
     .action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "replication"};
 
-Awaitable<RunOutcome> run_on_source(ClientSession& session, std::span<uint8_t> wire,
-                                    const StreamReader* reads_log) {
+Awaitable<RunOutcome> run_on_source(ClientSession& session, protocol::Bytes wire,
+                                    const StreamReader* reads_log, StreamRecorder* recorder = nullptr) {
   session.state.replication.is_one = true;
   routing::Statement statement;
   statement.cls = routing::StatementClass::kAdmin;
@@ -29,22 +32,80 @@ Awaitable<RunOutcome> run_on_source(ClientSession& session, std::span<uint8_t> w
                               .kind = protocol::ResponseKind::kOk,
                               .place = {.sequence_id = protocol::count_packets(wire)},
                               .reads_log = reads_log,
+                              .recorder = recorder,
                               .auxiliary = true};
   const RunOutcome outcome = co_await run_statement(session, command, kOnWriter);
   co_return outcome;
 }
 
 StreamReader reader_of(const ClientSession& session, const protocol::BinlogDump& dump) {
+  const bool by_gtid = dump.kind == protocol::BinlogDump::Kind::kGtid || session.state.replication.by_gtid;
   return {.server_id = dump.server_id,
           .uuid = session.state.replication.uuid,
           .user = session.identity.user,
           .host = session.client.host,
           .port = session.client.port,
           .session = session.id,
-          .mode = StreamMode::kGtid,
+          .mode = by_gtid ? StreamMode::kGtid : StreamMode::kPosition,
           .registered = session.state.replication.registered,
           .until_end = !dump.waits_for_more(),
           .since = std::chrono::system_clock::now()};
+}
+
+// The session's connection to the server whose log it is to read, kept for it. Nothing: there is none now.
+Awaitable<std::optional<size_t>> hold_source(ClientSession& session) {
+  session.state.replication.is_one = true;
+  BackendLease& lease = session.backends.writer;
+  if (lease && lease.connection->keep) {
+    const bool is_source = session.shard.cluster().is_to_writer(*lease.connection);
+    co_return is_source ? std::optional<size_t>(lease.connection->node) : std::nullopt;
+  }
+  // What it has said there of how it wants the log went with its connection.
+  if (session.state.pins.replication) co_return std::nullopt;
+  const NodeIndex writer = session.shard.cluster().view().writer;
+  if (writer == kNoNode) co_return std::nullopt;
+  const Clock::time_point deadline = Clock::now() + session.shard.config().forwarding.writer_queue_timeout;
+  AcquireResult acquired = co_await acquire(session, writer, lease, SchemaUse::kNone, deadline);
+  if (!acquired.connection) co_return std::nullopt;
+  acquired.connection->keep = true;
+  session.state.pins.replication = true;
+  session.state.pins.where = routing::Target::kWriter;
+  acquired.connection.put_back();
+  co_return writer;
+}
+
+// False: the session ends.
+Awaitable<bool> dump_from_position(ClientSession& session, protocol::BinlogDump dump,
+                                   const StreamReader& reader) {
+  const std::optional<size_t> source = co_await hold_source(session);
+  if (!source) {
+    const ClientError error = no_source();
+    co_return co_await answer_error(session, 1, error);
+  }
+  ResolvedDump resolved = co_await resolve_dump(session, *source, dump);
+  if (resolved.refusal) {
+    session.shard.logger().warning("a client that reads the log by file and position is refused",
+                                   {{"session", std::to_string(session.id)},
+                                    {"user", session.identity.user},
+                                    {"server_id", dump.server_id},
+                                    {"reason", resolved.refusal->message}});
+    co_return co_await answer_error(session, 1, *resolved.refusal);
+  }
+  dump.file = resolved.from.file;
+  dump.position = resolved.from.position;
+  protocol::Buffer payload;
+  if (!protocol::append_binlog_dump(payload, dump)) {
+    const ClientError error = position_too_far(dump.position);
+    co_return co_await answer_error(session, 1, error);
+  }
+  protocol::Buffer wire;
+  protocol::append_packets(wire, payload, 0);
+  StreamRecorder recorder(session.shard.services().log_readers.ledger,
+                          {.user = session.identity.user, .server_id = dump.server_id},
+                          std::move(resolved.stream));
+  co_await run_on_source(session, wire, &reader, &recorder);
+  session.end.because(EndReason::kStreamEnded);
+  co_return false;
 }
 
 }  // namespace
@@ -61,20 +122,22 @@ Awaitable<bool> register_replica(ClientSession& session, protocol::Bytes payload
 
 Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std::span<uint8_t> wire) {
   const auto dump = protocol::parse_binlog_dump(payload);
-  const bool of_mysql = dump && dump->kind == protocol::BinlogDump::Kind::kGtid;
-  if (of_mysql && session.state.lex_mode.mariadb) {
-    const ClientError error = unknown_command();
+  if (!dump) {
+    const ClientError error = malformed_packet();
     co_return co_await answer_error(session, 1, error);
   }
-  const bool by_gtid = of_mysql || (dump && session.state.replication.by_gtid);
-  if (!by_gtid) {
-    const ClientError error = dump ? replication_by_position() : malformed_packet();
+  if (dump->kind == protocol::BinlogDump::Kind::kGtid && session.state.lex_mode.mariadb) {
+    const ClientError error = unknown_command();
     co_return co_await answer_error(session, 1, error);
   }
   const StreamReader reader = reader_of(session, *dump);
   if (const auto refusal = refuse_reader(session.shard, reader)) {
     const ClientError error = *refusal;
     co_return co_await answer_error(session, 1, error);
+  }
+  if (reader.mode == StreamMode::kPosition) {
+    const bool goes_on = co_await dump_from_position(session, *dump, reader);
+    co_return goes_on;
   }
   co_await run_on_source(session, wire, &reader);
   session.end.because(EndReason::kStreamEnded);

@@ -197,6 +197,14 @@ struct UserConfig {
   friend bool operator==(const UserConfig&, const UserConfig&) = default;
 };
 
+// For clients that read the binary log by file and position.
+struct ReplicationConfig {
+  std::string state_file = {};
+  std::chrono::milliseconds search_timeout{30'000};
+
+  friend bool operator==(const ReplicationConfig&, const ReplicationConfig&) = default;
+};
+
 struct AdminConfig {
   std::optional<Address> listen = Address{.host = "127.0.0.1", .port = 9104};  // nothing: off
 
@@ -233,6 +241,7 @@ struct Config {
   TlsConfig tls;
   ServerTlsConfig server_tls;
   std::map<std::string, UserConfig> users = {};  // empty: accounts come from the database
+  ReplicationConfig replication;
   AdminConfig admin;
   LogConfig log;
   ShutdownConfig shutdown;

@@ -531,6 +531,21 @@ constexpr std::array kSettings = {
             .apply = add_user,
             .clear = [](Config& config) { config.users.clear(); }},
 
+    Setting{.name = "replication.state_file",
+            .kind = kText,
+            .value = "FILE",
+            .help = "Where it is kept which server's log a client that replicates by file and position was "
+                    "given last, "
+                    "over restarts. Without it such a client has to say whose coordinates it has "
+                    "(docs/replication.md).",
+            .apply = name<&Config::replication, &ReplicationConfig::state_file>},
+    Setting{.name = "replication.search_timeout",
+            .kind = kDuration,
+            .value = "DURATION",
+            .default_value = "30s",
+            .help = "How long the place for such a client is looked for in a server's log at most.",
+            .apply = duration<&Config::replication, &ReplicationConfig::search_timeout, 100, kHourMs>},
+
     Setting{.name = "admin.listen",
             .flag = "admin-listen",
             .kind = kText,

@@ -141,14 +141,27 @@ Awaitable<void> ExchangeRun::relay_binlog() {
 // it has no more patience.
 Awaitable<void> ExchangeRun::relay_events() {
   BinlogStreamScanner scanner(std::nullopt, protocol::count_packets(command_.packets));
+  size_t scanned = 0;  // at the front of the buffer, and not sent yet
+  size_t whole = 0;    // of these, up to where no transaction is open
   for (;;) {
-    scanner.stop_at_boundaries(session_.backends.stream.ends);
-    const BinlogScanStep step = scanner.scan(buffer_.unread());
+    const bool stops = session_.backends.stream.ends || command_.recorder != nullptr;
+    scanner.stop_at(stops ? protocol::BinlogStop::kBoundaries : protocol::BinlogStop::kNever);
+    BinlogScanStep step = scanner.scan(buffer_.unread().subspan(scanned));
+    step.pass_bytes += scanned;
+    if (step.event == BinlogScanEvent::kBoundary && command_.recorder != nullptr) {
+      command_.recorder->boundary(scanner.state(), session_.shard.cluster().tick());
+      scanned = whole = step.pass_bytes;
+      if (!session_.backends.stream.ends) continue;
+    }
     size_t bytes = step.pass_bytes + step.packet_bytes;
     if (step.event == BinlogScanEvent::kErr) {
       on_stream_error(step, scanner, bytes);
       if (ended_) co_return;
     }
+    const size_t held = step.pass_bytes - whole;
+    const bool holds_back =
+        step.event == BinlogScanEvent::kNeedMore && may_hold_back(scanner, whole, step.pass_bytes);
+    if (holds_back) bytes = step.pass_bytes = whole;
     if (!attachment_ && step.pass_bytes > 0 && !attach()) {
       co_await refuse_stream();
       co_return;
@@ -156,7 +169,9 @@ Awaitable<void> ExchangeRun::relay_events() {
     size_t written = 0;
     if (!flush_now(bytes, written)) co_await flush_rest(bytes, written);
     if (ended_) co_return;
-    note_passed(scanner.state());
+    scanned = holds_back ? held : 0;
+    whole = 0;
+    if (!holds_back) note_passed(scanner.state());
     co_await pace_stream(session_, bytes);
     switch (step.event) {
       case BinlogScanEvent::kNeedMore: {
@@ -183,6 +198,13 @@ Awaitable<void> ExchangeRun::relay_events() {
         co_return on_malformed_stream(scanner, *step.error);
     }
   }
+}
+
+// A client by file and position cannot go on within a transaction when another server is the writer: what is
+// sent to it ends with one, as long as all of the next one fits into the buffer.
+bool ExchangeRun::may_hold_back(const BinlogStreamScanner& scanner, size_t whole, size_t scanned) {
+  return command_.recorder != nullptr && !scanner.at_boundary() && whole < scanned &&
+         buffer_.unread().size() - whole < BufferPool::Lease::size();
 }
 
 // The server has begun. False: another client has this one's server id.

@@ -10,6 +10,7 @@
 #include "protocol/packet_header.h"
 #include "protocol/response_scanner.h"
 #include "protocol/status_flags.h"
+#include "proxy/replication/stream_recorder.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/session/prepared_statements.h"
 #include "proxy/session/text_prepared_statements.h"
@@ -52,6 +53,9 @@ struct ClientCommand {
   std::string_view execute_text;
   // It is COM_BINLOG_DUMP or its like, of this client: the answer is the stream of the binary log.
   const StreamReader* reads_log = nullptr;
+
+  // It asks for the binary log by file and position: what is sent is noted there.
+  StreamRecorder* recorder = nullptr;
 
   bool as_it_is = false;  // PREPARE and its like: the server is to see to it
   // Not the execution of a statement but something about one (COM_STMT_PREPARE, _FETCH, _RESET): no

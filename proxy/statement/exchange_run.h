@@ -46,6 +46,7 @@ class ExchangeRun {
   Awaitable<void> relay();
   Awaitable<void> relay_binlog();
   Awaitable<void> relay_events();
+  bool may_hold_back(const protocol::BinlogStreamScanner& scanner, size_t whole, size_t scanned);
   Awaitable<void> break_off(protocol::ResponseScanner& scanner, size_t ready);
   Awaitable<void> discard();
 

@@ -33,7 +33,7 @@ ClientError refusal_of(const StreamReader& reader, const StreamReader& other, bo
 }  // namespace
 
 std::optional<ClientError> refuse_reader(Shard& shard, const StreamReader& reader) {
-  const auto other = shard.services().streams.in_the_way_of(reader);
+  const auto other = shard.services().log_readers.attached.in_the_way_of(reader);
   if (!other) return std::nullopt;
   tell_of_other(shard, reader, *other, true);
   return refusal_of(reader, *other, reader.registered || reader.user == other->user);
@@ -41,7 +41,7 @@ std::optional<ClientError> refuse_reader(Shard& shard, const StreamReader& reade
 
 std::optional<LogAttachment> attach_to_log(Shard& shard, const StreamReader& reader, size_t node,
                                            ClientError& refusal) {
-  AttachedStreams::Attached attached = shard.services().streams.attach(reader);
+  AttachedStreams::Attached attached = shard.services().log_readers.attached.attach(reader);
   const bool refused = !attached.attachment;
   if (attached.other) tell_of_other(shard, reader, *attached.other, refused);
   if (refused) {

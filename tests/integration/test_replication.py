@@ -171,7 +171,7 @@ def test_file_and_position_are_refused_with_a_way_out(own_cluster, start_proxy):
         cluster.query(REPLICA, "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=0")
     cluster.query(REPLICA, cluster.flavor.change_source(proxy.port, False, coordinates))
     cluster.query(REPLICA, "START REPLICA")
-    wait_until(lambda: "use GTIDs" in cluster.replication_status(REPLICA)["Last_IO_Error"], 30, "it stops, and says why")
+    wait_until(lambda: "replication.state_file" in cluster.replication_status(REPLICA)["Last_IO_Error"], 30, "it stops, and says why")
     assert cluster.replication_status(REPLICA)["Last_IO_Errno"] in (1236, 13114)
 
 

@@ -27,7 +27,7 @@ struct FollowedStream {
 // Feeds the bytes in pieces of so many, to the end of the stream, or of the bytes.
 inline FollowedStream follow(BinlogStreamScanner scanner, Bytes wire, size_t piece_bytes) {
   FollowedStream seen;
-  scanner.stop_at_boundaries(true);
+  scanner.stop_at(BinlogStop::kBoundaries);
   size_t passed = 0;
   size_t come = 0;
   uint64_t told = 0;

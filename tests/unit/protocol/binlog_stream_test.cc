@@ -164,7 +164,7 @@ TEST(BinlogStream, StopsOnlyAtBoundariesAndOnlyIfAsked) {
   EXPECT_FALSE(scanner.at_boundary());
 
   scanner = BinlogStreamScanner(false);
-  scanner.stop_at_boundaries(true);
+  scanner.stop_at(BinlogStop::kBoundaries);
   Bytes left = wire.bytes;
   std::vector<uint64_t> positions;
   for (;;) {
@@ -177,6 +177,20 @@ TEST(BinlogStream, StopsOnlyAtBoundariesAndOnlyIfAsked) {
   EXPECT_THAT(positions, ElementsAre(0u, 4u, 300u));
   EXPECT_TRUE(left.empty());
 
+  // Of events: inside of transactions, too.
+  scanner = BinlogStreamScanner(false);
+  scanner.stop_at(BinlogStop::kEvents);
+  left = wire.bytes;
+  positions.clear();
+  for (;;) {
+    const BinlogScanStep step = scanner.scan(left);
+    left = left.subspan(step.pass_bytes);
+    if (step.event != BinlogScanEvent::kBoundary) break;
+    positions.push_back(scanner.state().position);
+    EXPECT_TRUE(scanner.between_events());
+  }
+  EXPECT_THAT(positions, ElementsAre(0u, 4u, 100u, 200u, 300u, 400u));
+
   // Asked in the middle of an event: where it ends.
   scanner = BinlogStreamScanner(false);
   constexpr size_t kFirstEvent = 4 + 1 + 19 + 8 + 3;
@@ -186,7 +200,7 @@ TEST(BinlogStream, StopsOnlyAtBoundariesAndOnlyIfAsked) {
   more.event(BinlogEventType::kStop, Buffer(100), 300);
   EXPECT_EQ(scanner.scan(Bytes(more.bytes).first(kFirstEvent + 50)).pass_bytes, kFirstEvent + 50);
   EXPECT_FALSE(scanner.between_events());
-  scanner.stop_at_boundaries(true);
+  scanner.stop_at(BinlogStop::kBoundaries);
   const BinlogScanStep step = scanner.scan(Bytes(more.bytes).subspan(kFirstEvent + 50));
   EXPECT_EQ(step.event, BinlogScanEvent::kBoundary);
   EXPECT_EQ(step.pass_bytes, more.bytes.size() - kFirstEvent - 50);

@@ -19,7 +19,7 @@ struct LoggedTransaction {
 inline std::vector<LoggedTransaction> logged_transactions(const std::string& capture) {
   const CapturedStream stream = captured_stream(capture);
   BinlogStreamScanner scanner(stream.semi_sync);
-  scanner.stop_at_boundaries(true);
+  scanner.stop_at(BinlogStop::kBoundaries);
   std::vector<LoggedTransaction> found;
   for (Bytes rest = stream.wire; !rest.empty();) {
     const BinlogScanStep step = scanner.scan(rest);

@@ -91,7 +91,8 @@ TEST_F(ReplicationCommands, AFileAndAPositionAreOfOneServerOnly) {
   EXPECT_EQ(refused.substr(0, 11), "1236 HY000 ") << refused;
   EXPECT_EQ(harness_.writer().count(""), harness_.writer().received().size());
   EXPECT_TRUE(harness_.writer().last_payload(Command::kBinlogDump).empty());
-  EXPECT_EQ(ask("SELECT 1 FROM t"), "[replica1]") << "and the session goes on";
+  EXPECT_EQ(ask("SELECT 1 FROM t"), "[writer]")
+      << "and the session goes on, as one of a client that reads the log";
 }
 
 TEST_F(ReplicationCommands, WhatCannotBeReadReachesNoServer) {
@@ -146,7 +147,8 @@ class AttachedReplicas : public SessionTest {
   }
 
   std::vector<proxy::StreamStatus> attached() {
-    return harness_.services().streams.list(proxy::Clock::now(), std::chrono::system_clock::now());
+    return harness_.services().log_readers.attached.list(proxy::Clock::now(),
+                                                         std::chrono::system_clock::now());
   }
 
   const std::string kBegun = "rotate; gtid; CREATE TABLE t (a INT)";
