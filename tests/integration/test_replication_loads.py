@@ -90,11 +90,15 @@ def test_a_replica_begins_with_a_dump(source, new_server, cluster_kind):
 
 
 def test_mydumper(source, new_server, cluster_kind, tmp_path):
-    """Several connections at a time. Debian's knows no coordinates of MySQL 9, nobody's that begin there."""
+    """Several connections at a time. Debian's knows no coordinates of MySQL 9, nobody's that begin there.
+
+    With --regex alone it looks through all databases, and mydumper 0.10.1 then hangs by itself now and then, before a
+    bare server too: a thread of its own waits for the lock of a queue that is freed by then.
+    """
     cluster, proxy = source
     login = ["--host=127.0.0.1", f"--user={LOADER.name}", f"--password={LOADER.password}"]
     with writing(proxy):
-        dumped = subprocess.run(["mydumper", *login, f"--port={proxy.port}", "--threads=3", r"--regex=^app\.", f"--outputdir={tmp_path}/dump"],
+        dumped = subprocess.run(["mydumper", *login, f"--port={proxy.port}", "--threads=3", "--database=app", f"--outputdir={tmp_path}/dump"],
                                 capture_output=True, text=True, timeout=120)  # fmt: skip
         assert dumped.returncode == 0, dumped.stderr
         new_server.query("DROP DATABASE app")
