@@ -1,6 +1,7 @@
 """The programs of the servers that make dumps and read binary logs, and what they read: a cluster that is written to."""
 
 import contextlib
+import re
 import subprocess
 import threading
 
@@ -89,8 +90,23 @@ def ledger_rows(cluster):
     return cluster.query(cluster.writer, "SELECT COUNT(*) AS n FROM app.ledger")[0]["n"]
 
 
-def checksums(server):
-    return [tuple(row.values()) for row in server.query(f"CHECKSUM TABLE {TABLES}")]
+def checksums(server, tables=TABLES):
+    return [tuple(row.values()) for row in server.query(f"CHECKSUM TABLE {tables}", timeout=300)]
+
+
+def expect_same(cluster, server, tables=TABLES, by_gtid=True, timeout=30):
+    """A replica outside of the cluster comes to have everything, and that is the same."""
+    with cluster.connect(cluster.writer, cursorclass=pymysql.cursors.DictCursor) as connection:
+        statement = cluster.flavor.caught_up_statement(connection.cursor(), by_gtid)
+
+    def is_there():
+        status = server.query("SHOW REPLICA STATUS")[0]
+        assert not status["Last_SQL_Error"], status["Last_SQL_Error"]
+        assert "1236" not in status["Last_IO_Error"], status["Last_IO_Error"]
+        return server.query(statement, (1,))[0]["answer"] in (0, 1)
+
+    wait_until(is_there, timeout, "the new replica has everything")
+    assert checksums(server, tables) == checksums(cluster.servers[cluster.writer], tables)
 
 
 def _of_mysql(program):
@@ -101,9 +117,9 @@ def _login(account, port):
     return ["--protocol=tcp", "--host=127.0.0.1", f"--port={port}", f"--user={account.name}", f"--password={account.password}"]
 
 
-def dump_command(kind, port, *options, account=LOADER):
-    """A dump of everything, with coordinates."""
-    everything = ["--single-transaction", "--all-databases", "--routines", "--events", "--triggers"]
+def dump_command(kind, port, *options, account=LOADER, databases=("--all-databases",)):
+    """A dump of everything, or of less, with coordinates."""
+    everything = ["--single-transaction", *databases, "--routines", "--events", "--triggers"]
     if kind == "mysql":
         return [*_of_mysql("mysqldump"), *_login(account, port), "--get-server-public-key", "--source-data=2", *everything, *options]
     return ["mariadb-dump", "--no-defaults", *_login(account, port), "--master-data=2", "--gtid", *everything, *options]
@@ -133,11 +149,40 @@ def behind(kind, position):
     return f"--exclude-gtids={position}" if kind == "mysql" else f"--start-position={position}"
 
 
+def dump_of_app(kind, port, *options, account=LOADER):
+    """The text of a dump of the schema `app`; bytes that are no text are in hexadecimal."""
+    command = dump_command(kind, port, "--hex-blob", *options, account=account, databases=["--databases", "app"])
+    done = subprocess.run(command, capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def position_of_dump(text):
+    """What mariadb-dump --gtid says."""
+    return re.search(rb"SET GLOBAL gtid_slave_pos='([^']+)'", text)[1].decode()
+
+
+def coordinates_of_dump(text):
+    """(file, position)."""
+    file, position = re.search(rb"_LOG_FILE='([^']+)', \w+_LOG_POS=(\d+)", text).groups()
+    return file.decode(), int(position)
+
+
+def begin_with_dump(server, text):
+    """The server, whatever it was before, has what is in the dump and an empty log; by GTID it goes on from there."""
+    is_mysql = server.flavor.kind == "mysql"
+    for statement in ("STOP REPLICA", "RESET REPLICA ALL", "RESET BINARY LOGS AND GTIDS" if is_mysql else "RESET MASTER"):
+        server.query(statement)
+    restore(server, b"SET SESSION sql_log_bin = 0;\n" + text)
+    if not is_mysql:
+        server.query(f"SET GLOBAL gtid_slave_pos = '{position_of_dump(text)}'")
+
+
 def restore(server, text):
     """Feeds a dump to a server, as root."""
     kind = server.flavor.kind
     program = _of_mysql("mysql") if kind == "mysql" else ["mariadb", "--no-defaults"]
     command = [*program, f"--socket={server.flavor.inside(server.socket)}", "--user=root"]
-    done = subprocess.run(command, input=text, capture_output=True, timeout=120)
+    done = subprocess.run(command, input=text, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr.decode()
-    server.query("FLUSH PRIVILEGES")
+    server.query("FLUSH NO_WRITE_TO_BINLOG PRIVILEGES")

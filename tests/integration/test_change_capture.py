@@ -12,9 +12,9 @@ from cluster import wait_until
 from cluster.paths import cache_dir
 from conftest import run
 from log_tools import LOADER, behind, binlog_command, ledger_rows, own_server_id, position_now, prepare, writing
+from replica_tools import make_writer
 from support import in_parallel, one
 from test_drivers import HERE, node_modules  # noqa: F401  (a fixture)
-from test_replication import make_writer
 
 POSITION = {"mysql": "SELECT REPLACE(@@gtid_executed, '\n', '')", "mariadb": "SELECT @@gtid_binlog_pos"}
 

@@ -9,10 +9,8 @@ import pymysql
 import pytest
 from cluster import accounts, wait_until
 from cluster.paths import cache_dir
+from replica_tools import REPLICA, attach_by_gtid, is_connected, make_writer
 
-WATCHED = ("Replica_IO_Running", "Slave_IO_Running")
-# A replica in the cluster, but its source is Causeway: node 2.
-REPLICA = 2
 TLS = {"mysql": "SOURCE_SSL=1", "mariadb": "MASTER_SSL=1"}
 COMPRESSION = {"mysql": "SET GLOBAL replica_compressed_protocol = ON", "mariadb": "SET GLOBAL slave_compressed_protocol = ON"}
 ROWS = 300
@@ -35,20 +33,11 @@ def follow(own_cluster, start_proxy):
     def start(extra=None, settings=None, before="DO 1", **options):
         cluster = own_cluster(**options)
         proxy = start_proxy(cluster, settings)
-        cluster.query(REPLICA, "STOP REPLICA")
-        cluster.query(REPLICA, before)
-        statement = cluster.flavor.change_source(proxy.port, True, None)
-        cluster.query(REPLICA, statement + (f", {extra}" if extra else ""))
-        cluster.query(REPLICA, "START REPLICA")
+        attach_by_gtid(cluster, proxy.port, extra=f", {extra}" if extra else "", before=before)
         wait_until(lambda: is_connected(cluster), 30, "the replica reads the log")
         return cluster, proxy
 
     return start
-
-
-def is_connected(cluster):
-    status = cluster.replication_status(REPLICA)
-    return "Yes" in [status.get(name) for name in WATCHED]
 
 
 def streams(proxy):
@@ -73,22 +62,6 @@ def write_rows(cluster, first, count=ROWS):
 def expect_same(cluster):
     cluster.wait_synced(REPLICA)
     assert checksums(cluster, REPLICA) == checksums(cluster, cluster.writer)
-
-
-def make_writer(cluster, node, old):
-    """Node `node` becomes the writer; the old one, if it lives, follows it. Nobody tells the replica behind Causeway."""
-    if cluster.servers[old].is_alive():
-        cluster.set_read_only(old, True)
-        cluster.wait_synced(node)
-    cluster.query(node, "STOP REPLICA")
-    cluster.query(node, "RESET REPLICA ALL")
-    cluster.set_read_only(node, False)
-    cluster.writer = node
-    if cluster.servers[old].is_alive():
-        for statement in cluster.flavor.before_change_source():
-            cluster.query(old, statement)
-        cluster.query(old, cluster.flavor.change_source(cluster.servers[node].port, True, None))
-        cluster.query(old, "START REPLICA")
 
 
 @pytest.mark.parametrize("way", ["plain", "tls", "compressed"])

@@ -1,51 +1,19 @@
 """Clients that read the binary log by file and position: Causeway knows whose coordinates theirs are, and finds the same
 place in the log of another writer, or says why it does not."""
 
-import contextlib
-import json
 import random
-import re
 import struct
-import threading
 
-import pymysql.cursors
 import pytest
 import wire_client
 from cluster import accounts, wait_until
+from replica_tools import REPLICA, attach, coordinates_of, is_connected, make_writer, owner_of
+from support import scaled
 from wire_client import BASIC, WireClient
 
-# A replica in the cluster, but its source is Causeway: node 2.
-REPLICA = 2
 BINLOG_DUMP, NON_BLOCKING = 0x12, 1
 WRITE_ROWS = {23, 30}
-
-
-def owner_of(cluster, node):
-    if cluster.kind == "mysql":
-        return cluster.query(node, "SELECT @@server_uuid AS id")[0]["id"]
-    return str(cluster.query(node, "SELECT @@server_id AS id")[0]["id"])
-
-
-def coordinates_of(cluster, node):
-    with cluster.connect(node, cursorclass=pymysql.cursors.DictCursor) as connection:
-        return cluster.flavor.binlog_coordinates(connection.cursor())
-
-
-def attach(cluster, port, coordinates):
-    cluster.query(REPLICA, "STOP REPLICA")
-    if cluster.kind == "mysql" and cluster.gtid:
-        cluster.query(REPLICA, "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=0")
-    cluster.query(REPLICA, cluster.flavor.change_source(port, False, coordinates))
-    cluster.query(REPLICA, "START REPLICA")
-
-
-def io_error(cluster):
-    return cluster.replication_status(REPLICA).get("Last_IO_Error", "")
-
-
-def is_connected(cluster):
-    status = cluster.replication_status(REPLICA)
-    return "Yes" in (status.get("Replica_IO_Running"), status.get("Slave_IO_Running"))
+WRONG_COORDINATES = scaled("CAUSEWAY_TEST_WRONG_COORDINATES", 30, 1000)
 
 
 @pytest.fixture
@@ -83,24 +51,6 @@ def expect_same(cluster):
     assert rows(cluster, REPLICA) == rows(cluster, cluster.writer)
 
 
-def make_writer(cluster, node, old, proxy=None):
-    """Node `node` becomes the writer; the old one, if it lives, stands aside. Nobody tells the replica behind Causeway. With
-    `proxy` it is waited for until that has seen it."""
-    if cluster.servers[old].is_alive():
-        cluster.set_read_only(old, True)
-        cluster.wait_synced(node)
-    cluster.query(node, "STOP REPLICA")
-    cluster.query(node, "RESET REPLICA ALL")
-    cluster.set_read_only(node, False)
-    cluster.writer = node
-    if proxy is not None:
-        wait_until(lambda: role_of(proxy, node) == "writer", 30, "Causeway sees the new writer")
-
-
-def role_of(proxy, node):
-    return json.loads(proxy.http("/status")[1])["nodes"][node]["role"]
-
-
 # MySQL with gtid_mode=OFF has anonymous transactions, which are known by their time of commit and their shape.
 @pytest.mark.parametrize("gtid", [False, True])
 def test_coordinates_are_translated_when_the_writer_changes(follow, gtid):
@@ -109,7 +59,7 @@ def test_coordinates_are_translated_when_the_writer_changes(follow, gtid):
     expect_same(cluster)
     # Other places than in the old writer's log.
     cluster.query(1, "FLUSH BINARY LOGS")
-    make_writer(cluster, 1, old=0)
+    make_writer(cluster, 1, old=0, rejoin=False)
     write_rows(cluster, 1000)
     expect_same(cluster)
     assert is_connected(cluster)
@@ -120,64 +70,11 @@ def test_what_was_sent_outlives_causeway(follow):
     write_rows(cluster, 1)
     expect_same(cluster)
     proxy.stop()
-    make_writer(cluster, 1, old=0)
+    make_writer(cluster, 1, old=0, rejoin=False)
     write_rows(cluster, 1000)
     cluster.kill_node(0)  # there is nobody to ask
     proxy.start()
     expect_same(cluster)
-
-
-def test_a_killed_writer(follow):
-    cluster, _ = follow()
-    write_rows(cluster, 1, 30)
-    expect_same(cluster)
-    writing = threading.Thread(target=write_until_killed, args=(cluster,))
-    writing.start()
-    wait_until(lambda: cluster.query(REPLICA, "SELECT COUNT(*) AS n FROM app.t")[0]["n"] > 60, 30, "rows arrive")
-    cluster.kill_node(0)
-    writing.join()
-    wait_until(lambda: applied_all(cluster, 1), 30, "what was received is applied")
-    make_writer(cluster, 1, old=0)
-    write_rows(cluster, 100_000)
-    outcome = settle(cluster)
-    print("outcome:", outcome)
-    if outcome == "ahead":  # it has what the new writer never had, and was told
-        more = {row["id"] for row in rows(cluster, REPLICA)} - {row["id"] for row in rows(cluster, 1)}
-        assert more or cluster.kind
-        return
-    expect_same(cluster)
-
-
-def write_until_killed(cluster):
-    with contextlib.suppress(Exception):
-        for first in range(1000, 100_000, 10):
-            write_rows(cluster, first, 10)
-
-
-def applied_all(cluster, node):
-    status = cluster.replication_status(node)
-    read = status.get("Read_Source_Log_Pos", status.get("Read_Master_Log_Pos"))
-    done = status.get("Exec_Source_Log_Pos", status.get("Exec_Master_Log_Pos"))
-    return read == done
-
-
-def settle(cluster):
-    """The replica goes on by itself ("translated"), or with what the error says ("advised"), or has more than the writer
-    ("ahead")."""
-    wait_until(lambda: is_connected(cluster) or "1236" in io_error(cluster), 60, "it goes on or stops")
-    if "1236" not in io_error(cluster):
-        return "translated"
-    error = io_error(cluster)
-    print(error)
-    if "are missing" in error or "is there" in error:
-        return "ahead"
-    advised = re.search(r"_LOG_FILE='+([^']*)'+, \w+_LOG_POS=(\d+)", error)
-    assert advised, error
-    host = cluster.replication_status(REPLICA)
-    port = host.get("Source_Port", host.get("Master_Port"))
-    attach(cluster, port, (advised[1], int(advised[2])))
-    wait_until(lambda: is_connected(cluster), 30, "it goes on")
-    return "advised"
 
 
 def dump(port, server_id, file, position):
@@ -209,48 +106,56 @@ def places(cluster, node):
     return found
 
 
-def test_wrong_coordinates_give_no_wrong_events(follow, cluster_kind):
-    """A client that was sent the first writer's log asks for places in it, and for anything else."""
+def test_wrong_coordinates_give_no_wrong_events(follow, cluster_kind, record_property):
+    """Clients that were sent the first writer's log, or say that it is that, ask for places in it, and for anything else."""
     cluster, proxy = follow()
+    cluster.query(0, "FLUSH BINARY LOGS")
     with cluster.connect(0, database="app", autocommit=True) as connection:
         for number in range(200):
             connection.cursor().execute("INSERT INTO t VALUES (%s, 0, REPEAT('x', %s))", (number, number % 50))
+            if number == 70:  # two files have one name, and other contents
+                cluster.wait_synced(1)
+                cluster.query(1, "FLUSH BINARY LOGS")
     expect_same(cluster)
-    server_id = cluster.query(REPLICA, "SELECT @@server_id AS id")[0]["id"]
-    first = places(cluster, 0)
-    end = coordinates_of(cluster, 0)
-    cluster.query(REPLICA, "STOP REPLICA")
-    cluster.query(1, "FLUSH BINARY LOGS")
-    make_writer(cluster, 1, old=0, proxy=proxy)
-    second = places(cluster, 1)
-    last_rows = max(second.values())
+    first, (file, end), owner = places(cluster, 0), coordinates_of(cluster, 0), owner_of(cluster, 0)
+    # Server ids of clients that are remembered, until they are sent the second writer's log.
+    remembered = list(range(1000, 1000 + min(WRONG_COORDINATES // 2, 200)))
+    for server_id in remembered:
+        assert len(dump(proxy.port, server_id, file, 4)[2]) > 800
+    make_writer(cluster, 1, old=0, proxy=proxy, rejoin=False)
+    assert file in {there for there, _ in places(cluster, 1)}
+    last_rows = max(first.values())
     outcomes = {"translated": 0, "refused": 0}
     draw = random.Random(7)
-    known = sorted(position for file, position in first if file == end[0])
+    known = sorted(position for there, position in first if there == file)
+    events = cluster.query(0, f"SHOW BINLOG EVENTS IN '{file}'")
+    begins = [event["Pos"] for event in events if event["Event_type"] in ("Gtid", "Anonymous_Gtid")]
     for _ in range(WRONG_COORDINATES):
-        position = draw.choice([draw.randrange(4, end[1] + 100), draw.choice(known)])
-        what, error, events = dump(proxy.port, server_id, end[0], position)
+        position = draw.choice([draw.randrange(4, end + 100), draw.choice(known), draw.choice(begins)])
+        is_remembered = bool(remembered) and draw.random() < 0.7
+        server_id, name = (remembered[-1], file) if is_remembered else (999, f"{owner}:{file}")
+        what, error, events = dump(proxy.port, server_id, name, position)
         if what == "error":
             assert error.split()[0] in ("1236",), error
             outcomes["refused"] += 1
             continue
         # All that comes is what comes behind that place in the first writer's log.
         written = sum(1 for kind, _, _ in events if kind in WRITE_ROWS)
-        assert (end[0], position) in first, f"{position} is no place of the first writer's"
-        assert last_rows - written == first[end[0], position], (position, written)
+        assert (file, position) in first, f"{position} is no place of the first writer's"
+        assert last_rows - written == first[file, position], (name, position, written)
         outcomes["translated"] += 1
-    print(outcomes)
+        if is_remembered:
+            remembered.pop()
+    print(f"{cluster_kind}, {WRONG_COORDINATES} wrong coordinates: {outcomes}")
+    record_property("outcomes", str(outcomes))
     assert outcomes["translated"] > 0 and outcomes["refused"] > 0
-
-
-WRONG_COORDINATES = 30
 
 
 def test_a_client_that_nobody_knows_has_to_say_whose_coordinates_it_has(follow):
     cluster, proxy = follow()
     write_rows(cluster, 1, 20)
     expect_same(cluster)
-    make_writer(cluster, 1, old=0, proxy=proxy)
+    make_writer(cluster, 1, old=0, proxy=proxy, rejoin=False)
     write_rows(cluster, 100, 5)
     file, position = coordinates_of(cluster, 1)
     wait_until(lambda: is_connected(cluster), 30, "the replica goes on")

@@ -8,9 +8,9 @@ import pymysql
 import pytest
 from cluster import LocalCluster, wait_until
 from conftest import run
-from log_tools import LOADER, TABLES, TOTAL, checksums, dump_command, ledger_rows, prepare, restore, writing
+from log_tools import LOADER, TABLES, TOTAL, dump_command, expect_same, ledger_rows, position_of_dump, prepare, restore, writing
+from replica_tools import make_writer
 from support import SqlError, attempt, lagging, one
-from test_replication import make_writer
 
 SETTINGS = {"statements.savepoint": "forward"}
 STATUS = {"mysql": "SHOW BINARY LOG STATUS", "mariadb": "SHOW MASTER STATUS"}
@@ -47,24 +47,6 @@ def attach(server, port, *before, more=""):
     server.query("START REPLICA")
 
 
-def expect_same(cluster, server):
-    with cluster.connect(cluster.writer, cursorclass=pymysql.cursors.DictCursor) as connection:
-        statement = cluster.flavor.caught_up_statement(connection.cursor(), True)
-
-    def is_there():
-        status = server.query("SHOW REPLICA STATUS")[0]
-        assert not status["Last_SQL_Error"], status["Last_SQL_Error"]
-        return server.query(statement, (1,))[0]["answer"] in (0, 1)
-
-    wait_until(is_there, 30, "the new replica has everything")
-    assert checksums(server) == checksums(cluster.servers[cluster.writer])
-
-
-def slave_position(text):
-    """What a dump of mariadb-dump --gtid says."""
-    return re.search(rb"SET GLOBAL gtid_slave_pos='([^']+)'", text)[1].decode()
-
-
 # --- programs ---------------------------------------------------------------------------------------------------------
 
 
@@ -77,7 +59,7 @@ def test_a_replica_begins_with_a_dump(source, new_server, cluster_kind):
         restore(new_server, done.stdout)
         assert new_server.query("SELECT SUM(amount) AS n FROM app.balances")[0]["n"] == TOTAL
         assert new_server.query("SELECT COUNT(*) AS n FROM app.ledger")[0]["n"] >= before
-        begin = [] if cluster_kind == "mysql" else [f"SET GLOBAL gtid_slave_pos = '{slave_position(done.stdout)}'"]
+        begin = [] if cluster_kind == "mysql" else [f"SET GLOBAL gtid_slave_pos = '{position_of_dump(done.stdout)}'"]
         attach(new_server, proxy.port, *begin)
         now = written()
         wait_until(lambda: written() > now + 10, 30, "the application goes on")
