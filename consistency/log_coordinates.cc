@@ -43,7 +43,7 @@ size_t SentLog::count_ahead(std::string_view file, uint64_t position) const {
     const size_t half = (left - 1) / 2;
     const Entry& middle = entry(count + half);
     const auto order = compare_log_files(file_of(middle), file);
-    const bool is_ahead = order < 0 || (order == 0 && middle.end <= position);
+    const bool is_ahead = std::is_lt(order) || (std::is_eq(order) && middle.end <= position);
     if (is_ahead) count += half + 1;
     left = is_ahead ? left - half - 1 : half;
   }
@@ -73,8 +73,8 @@ void SentLog::record(std::string_view file, uint64_t begin, uint64_t end,
 void SentLog::reached(std::string_view file, uint64_t position) {
   if (empty()) return;
   const auto order = compare_log_files(files_.back(), file);
-  if (order == 0) reached_position_ = std::max(reached_position_, position);
-  if (!(order < 0)) return;
+  if (std::is_eq(order)) reached_position_ = std::max(reached_position_, position);
+  if (!std::is_lt(order)) return;
   if (files_.size() > 1 && entry(size() - 1).file + 1 < first_file_ + files_.size())
     files_.back() = file;  // nothing was in that one
   else
@@ -111,7 +111,8 @@ SentPlace SentLog::where(std::string_view file, uint64_t position) const {
   if (order == std::partial_ordering::unordered) return {};
   const size_t ahead = count_ahead(file, position);
   if (ahead == size()) {
-    if (order < 0 || (order == 0 && position > reached_position_)) return {.kind = SentPlace::Kind::kNewer};
+    if (std::is_lt(order) || (std::is_eq(order) && position > reached_position_))
+      return {.kind = SentPlace::Kind::kNewer};
     return {.kind = SentPlace::Kind::kBehind, .index = ahead - 1};
   }
   const Entry& next = entry(ahead);

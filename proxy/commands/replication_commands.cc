@@ -132,8 +132,7 @@ Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std
   }
   const StreamReader reader = reader_of(session, *dump);
   if (const auto refusal = refuse_reader(session.shard, reader)) {
-    const ClientError error = *refusal;
-    co_return co_await answer_error(session, 1, error);
+    co_return co_await answer_error(session, 1, *refusal);
   }
   if (reader.mode == StreamMode::kPosition) {
     const bool goes_on = co_await dump_from_position(session, *dump, reader);

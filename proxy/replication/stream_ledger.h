@@ -24,7 +24,7 @@ struct ReplicaKey {
   std::string user;
   uint32_t server_id = 0;
 
-  friend auto operator<=>(const ReplicaKey&, const ReplicaKey&) = default;
+  friend auto operator<=>(const ReplicaKey&, const ReplicaKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // What was sent to a client.
