@@ -51,6 +51,11 @@ def full_load(proxy):
     return tables, position
 
 
+def sources(proxy):
+    """The nodes whose log is read through Causeway."""
+    return [stream["node"] for stream in json.loads(proxy.http("/status")[1])["streams"]]
+
+
 # --- a full load, and then the changes -------------------------------------------------------------------------------------
 
 
@@ -88,6 +93,8 @@ def test_every_change_is_captured_once_and_in_order(source, node_modules, tmp_pa
                        "NODE_PATH": str(node_modules)}  # fmt: skip
         with running(["node", str(HERE / "node/capture.mjs")], output, environment):
             for writer in (1, 0, 1):
+                # What it has written out may be of the stream before; only who is attached loses one.
+                wait_until(lambda: sources(proxy) == [cluster.addresses()[cluster.writer]], 30, "the writer's log is read")
                 now = len(captured())
                 wait_until(lambda: len(captured()) > now + 20, 30, "changes are captured")
                 make_writer(cluster, writer, old=1 - writer)

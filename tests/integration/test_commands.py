@@ -268,11 +268,12 @@ def test_unknown_commands(proxy):
 
 
 # COM_BINLOG_DUMP: a file and a position that are of any server's log.
-@pytest.mark.parametrize("command, error", [(0x07, 1235), (0x08, 1235), (0x12, 1236)], ids=["refresh", "shutdown", "dump"])
-def test_commands_of_operators_and_replicas_are_refused(proxy, command, error):
+@pytest.mark.parametrize("command, end, error", [(0x07, b"", 1235), (0x08, b"", 1235), (0x12, b"binlog.000001", 1236)],
+                         ids=["refresh", "shutdown", "dump"])  # fmt: skip
+def test_commands_of_operators_and_replicas_are_refused(proxy, command, end, error):
     with Wire(proxy.port) as wire:
         wire.login(accounts.ADMIN)
-        wire.send_packet(bytes([command]) + bytes(10))
+        wire.send_packet(bytes([command]) + bytes(10) + end)
         assert wire.read_packet()[1][1:3] == error.to_bytes(2, "little")
         wire.send_packet(COM_PING)
         assert wire.read_packet()[1][:1] == b"\x00"
