@@ -16,10 +16,13 @@ ReadStep after_miss(ReadMiss miss, const ReadFacts& facts) {
     case ReadMiss::kWrite:
       return facts.forwards ? ReadStep::kWriter : ReadStep::kFail;
     case ReadMiss::kLost:
+    case ReadMiss::kGivenUp:
     case ReadMiss::kShutdown:
       break;
   }
-  if (facts.still_answers || facts.sent_again) return ReadStep::kFail;
+  // Whoever was given up may be back by now.
+  const bool was_killed = facts.still_answers && miss != ReadMiss::kGivenUp;
+  if (was_killed || facts.sent_again) return ReadStep::kFail;
   if (facts.another_replica) return ReadStep::kElsewhere;
   const bool innocent = miss == ReadMiss::kShutdown || facts.harmless;
   return writer && innocent ? ReadStep::kWriter : ReadStep::kFail;

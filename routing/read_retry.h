@@ -14,6 +14,7 @@ enum class ReadMiss : uint8_t {
                   // has
   kWrite,         // ... the statement, for it writes
   kLost,          // the connection ended when the replica had the read
+  kGivenUp,       // Causeway ended it: the replica had the read, and was out of service for too long
   kShutdown,      // the replica says that it shuts down
 };
 
@@ -23,7 +24,7 @@ struct ReadFacts {
   bool another_replica = false;    // there is a usable one that was not tried
   bool sent_again = false;         // this was the second replica that had it
   bool still_answers = false;      // kLost, kShutdown: the replica takes logins, so it was a KILL
-  bool harmless = false;           // kLost: it was answered before, so it is not what the replica died of
+  bool harmless = false;  // kLost, kGivenUp: it was answered before, so it is not what the replica died of
 };
 
 enum class ReadStep : uint8_t {

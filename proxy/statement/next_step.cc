@@ -39,7 +39,11 @@ NextStep after_lost_replica(const ExchangeResult& result, const AfterReadFacts& 
   }
   // A server that does not even end a wait has not come to the read behind it. A login must not fail for the
   // USE that goes with it.
-  if (facts.timed_out || !result.command_taken || facts.is_use) next.miss = ReadMiss::kNotTaken;
+  if (facts.timed_out || !result.command_taken || facts.is_use) {
+    next.miss = ReadMiss::kNotTaken;
+  } else if (result.error == asio::error::operation_aborted) {
+    next.miss = ReadMiss::kGivenUp;
+  }
   return next;
 }
 

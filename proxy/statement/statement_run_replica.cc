@@ -236,12 +236,12 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::on_miss(size_t node, Read
   facts.another_replica = session_.shard.pick_replica(max_lag(), tried_, trusts()) != kNoNode;
   facts.sent_again = sent_again_;
   facts.harmless = is_repetition();
-  const bool had_it = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
-  if (had_it && !sent_again_) {
+  const bool was_ended = miss == ReadMiss::kLost || miss == ReadMiss::kShutdown;
+  if (was_ended && !sent_again_) {
     const bool answers = co_await still_answers(session_, node);
     facts.still_answers = answers;
-    sent_again_ = true;
   }
+  sent_again_ |= was_ended || miss == ReadMiss::kGivenUp;
   const routing::ReadStep step = routing::after_miss(miss, facts);
   if (step == routing::ReadStep::kElsewhere) {
     session_.shard.metrics().read_retries.add();

@@ -28,6 +28,8 @@ std::string miss_name(ReadMiss miss) {
       return "write";
     case ReadMiss::kLost:
       return "lost";
+    case ReadMiss::kGivenUp:
+      return "given up";
     case ReadMiss::kShutdown:
       return "shutdown";
   }
@@ -126,6 +128,12 @@ TEST(NextStep, OfAReadOnAReplica) {
       {{.outcome = Outcome::kServerLost, .command_sent = true, .command_taken = true},
        {},
        "missed: lost, close, suspect"},
+      {{.outcome = Outcome::kServerLost,
+        .command_sent = true,
+        .command_taken = true,
+        .error = asio::error::operation_aborted},
+       {},
+       "missed: given up, close, suspect"},
       {{.outcome = Outcome::kServerLost, .command_sent = true}, {}, "missed: not taken, close, suspect"},
       {{.outcome = Outcome::kServerLost}, {}, "missed: not taken, close, suspect"},
       {{.outcome = Outcome::kServerLost, .command_sent = true, .command_taken = true},
