@@ -200,18 +200,26 @@ void Worker::leave_former_writers() {
   }
 }
 
+// Of the writer, or of a replica that is as good as any other one.
+bool Worker::stream_goes_on(const ClientSession& session) {
+  const BackendConnection& source = *session.backends.in_flight;
+  ClusterKnowledge& cluster = shard_.cluster();
+  if (!session.state.replication.from_replica) return cluster.is_to_writer(source);
+  if (cluster.is_current(source) && cluster.is_log_source(source.node)) return true;
+  return shard_.pick_log_source({}) == kNoNode;
+}
+
 // Of the binary log. Whoever reads it comes again, and goes on by its GTIDs.
 void Worker::end_streams(EndReason reason) {
-  const bool another_writer = shard_.cluster().view().has_writer();
   const Clock::time_point latest =
       Clock::now() + (reason == EndReason::kShutDown ? Clock::duration(kStreamAtShutDown)
                                                      : Clock::duration(kStreamOfFormerWriter));
   for (ClientSession& session : sessions_.list()) {
     const LogStream& stream = session.backends.stream;
     if (!stream.is_on || stream.ends || session.waiter.closing) continue;
-    const bool goes_on = !another_writer || shard_.cluster().is_to_writer(*session.backends.in_flight);
-    if (goes_on && reason == EndReason::kSourceChanged) continue;
-    session.end.because(reason);
+    if (reason == EndReason::kSourceChanged && stream_goes_on(session)) continue;
+    const bool of_replica = reason == EndReason::kSourceChanged && session.state.replication.from_replica;
+    session.end.because(of_replica ? EndReason::kSourceUnfit : reason);
     end_stream(session.backends, session.waiter, latest);
   }
 }

@@ -77,6 +77,7 @@ class Worker {
                                              uint32_t of_listener);
   Awaitable<void> watch();
   void leave_former_writers();
+  bool stream_goes_on(const ClientSession& session);
   void end_streams(EndReason reason);
   void end_replaced_streams();
   void look_for_lost_clients(Clock::time_point now);

@@ -30,11 +30,13 @@ bool writes(StatementClass cls) {
 // replica: an account that may bypass read_only would otherwise write to it. Temporary tables are its own
 // affair.
 Decision decide_without_forwarding(const Statement& statement, const SessionView& session) {
-  const bool own_affair = session.pinned_to_replica && statement.cls != StatementClass::kAdmin &&
-                          statement.cls != StatementClass::kPlugin;
+  const bool own_affair = session.pinned_to_replica && !session.reads_replicas_log &&
+                          statement.cls != StatementClass::kAdmin && statement.cls != StatementClass::kPlugin;
+  // mysqldump has it ahead of its lock.
+  const bool is_of_dump = session.reads_replicas_log && statement.flushes_here;
   // Read-only servers refuse START TRANSACTION READ WRITE, too.
   const bool begins_to_write = statement.cls == StatementClass::kBegin && statement.transaction.read_write;
-  if ((writes(statement.cls) && !own_affair) || begins_to_write) {
+  if ((writes(statement.cls) && !own_affair && !is_of_dump) || begins_to_write) {
     return {.action = Action::kReadOnlyError, .reason = "write in a session that does not forward"};
   }
   const bool for_next = statement.cls == StatementClass::kSetTransaction && statement.transaction.next_only;

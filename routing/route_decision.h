@@ -34,6 +34,7 @@ struct SessionView {
   bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
   bool moves_to_writer = false;             // what has run on its replica will be run there again
   bool pinned_to_replica = false;           // the same of a session that does not forward
+  bool reads_replicas_log = false;          // or takes a dump there; it does not forward
   bool has_user_variables = false;          // they live on the writer lease
   bool may_have_user_variables = false;     // triggers or functions may have set some
   bool has_last_insert_id = false;          // so does this, once something was inserted

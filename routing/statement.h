@@ -158,6 +158,7 @@ struct Statement {
   bool shows_processlist = false;    // SHOW [FULL] PROCESSLIST and nothing behind it
   bool is_full = false;              // ... with FULL
   LockKind locks = LockKind::kNone;  // kLockTables, kUnlockTables
+  bool flushes_here = false;         // kAdmin: FLUSH LOCAL TABLES, which no binary log has
   bool uses_handler = false;         // HANDLER: an open one belongs to its connection, and locks its table
   bool only_evaluates = false;       // DO, SIGNAL, RESIGNAL
   bool calls_procedure = false;      // CALL, EXECUTE IMMEDIATE: what it does is not in its text

@@ -325,7 +325,7 @@ Class classify_backup(StatementScanner& scanner, Statement& statement) {
 
 // FLUSH TABLES [t, ...] WITH READ LOCK | FOR EXPORT hold locks.
 Class classify_flush(StatementScanner& scanner, Statement& statement) {
-  if (!scanner.accept("NO_WRITE_TO_BINLOG"_kw)) scanner.accept("LOCAL"_kw);
+  const bool here = scanner.accept("NO_WRITE_TO_BINLOG"_kw) || scanner.accept("LOCAL"_kw);
   if (scanner.keyword() != "TABLE"_kw && scanner.keyword() != "TABLES"_kw) {
     // The session's own counters begin anew: it wants to read those of what it runs next.
     for (; !scanner.at_end(); scanner.advance())
@@ -347,6 +347,7 @@ Class classify_flush(StatementScanner& scanner, Statement& statement) {
     }
     second_last = scanner.previous_keyword();
   }
+  statement.flushes_here = here;
   return Class::kAdmin;
 }
 

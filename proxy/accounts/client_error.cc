@@ -123,6 +123,12 @@ ClientError no_source() {
   return make_error(1105, "HY000", "Causeway has no server now whose binary log could be read");
 }
 
+ClientError source_behind(std::string_view node) {
+  return make_error(1105, "HY000",
+                    text("The replica ", node,
+                         ", whose binary log is to be read, has not got in time all that the writer has"));
+}
+
 ClientError position_too_far(uint64_t position) {
   return make_error(1236, "HY000",
                     text("The place in the writer's log is at ", std::to_string(position),

@@ -108,4 +108,10 @@ bool ClusterKnowledge::replica_usable(size_t node, std::optional<std::chrono::mi
   return of.lag && *of.lag + overdue <= *max_lag;
 }
 
+bool ClusterKnowledge::is_log_source(size_t node) {
+  const NodeView& of = view().nodes[node];
+  return of.reachable && of.usable_for_reads && of.role == NodeRole::kReplica && of.consistent &&
+         of.facts.binary_log && of.facts.logs_updates;
+}
+
 }  // namespace causeway::proxy

@@ -74,6 +74,10 @@ class ClusterKnowledge {
   // (NodeView::consistent). Where routing.reads_on_writer is "always" the writer is as good as a replica.
   bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts);
 
+  // A replica whose binary log has all that the writer's has, as far as it has come: it logs what it applies,
+  // and can be trusted (NodeView::consistent). Whatever its weight: that is its share of the reads.
+  bool is_log_source(size_t node);
+
  private:
   struct KnownPosition {
     uint64_t view_version = 0;

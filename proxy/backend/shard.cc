@@ -204,6 +204,19 @@ size_t Shard::pick_replica(std::optional<std::chrono::milliseconds> max_lag, con
   return load(first) <= load(second) ? first : second;
 }
 
+size_t Shard::pick_log_source(const NodeSet& except) {
+  size_t best = kNoNode;
+  std::pair<size_t, size_t> least;
+  for (size_t node = 0; node < std::min(cluster_.view().nodes.size(), kMaxNodes); ++node) {
+    if (except[node] || !cluster_.is_log_source(node)) continue;
+    const std::pair load(services_.log_readers.attached.reading(node), pools_[node]->size());
+    if (best != kNoNode && load >= least) continue;
+    best = node;
+    least = load;
+  }
+  return best;
+}
+
 const ClientError* Shard::refusal(size_t node, const PoolKey& key) {
   if (node == cluster_.view().writer) return nullptr;
   return refusals_[node].find(key.user, key.credentials_version, Clock::now());

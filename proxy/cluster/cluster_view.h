@@ -45,6 +45,7 @@ struct ServerFacts {  // NOLINT(clang-analyzer-optin.performance.Padding): order
   uint8_t default_collation = 0;               // of its handshake
   bool read_only = false;                      // read_only, super_read_only or innodb_read_only
   bool binary_log = false;
+  bool logs_updates = false;  // what it applies as a replica is in its binary log, too
   uint64_t max_connections = 0;
   ConnectionCount connections;
   // Of its own binary log, if it may be the writer and the monitor may ask; a lower bound.

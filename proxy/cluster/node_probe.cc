@@ -57,8 +57,9 @@ std::optional<BinlogCoordinates> coordinates(const RowView& row, Names file, Nam
   return *made;
 }
 
-constexpr uint32_t kMysqlReplicaWords = 80022;     // SHOW REPLICA STATUS
-constexpr uint32_t kMysqlBinaryLogStatus = 80200;  // SHOW BINARY LOG STATUS
+constexpr uint32_t kMysqlReplicaWords = 80022;       // SHOW REPLICA STATUS
+constexpr uint32_t kMysqlLogReplicaUpdates = 80026;  // log_replica_updates
+constexpr uint32_t kMysqlBinaryLogStatus = 80200;    // SHOW BINARY LOG STATUS
 constexpr uint32_t kMysqlMemberRole = 80002;
 constexpr uint32_t kMariadbMonitorRights =
     100502;  // BINLOG MONITOR, SLAVE MONITOR (10.5.8 requires the latter)
@@ -135,39 +136,58 @@ bool read_position(const RowView& row, std::string_view column, PositionKind kin
   return parsed.has_value();
 }
 
+constexpr std::string_view kMariadbVariables =
+    "SELECT @@global.server_id AS server_id, "
+    "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
+    "@@global.read_only AS read_only, "
+    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
+    "@@global.log_slave_updates AS logs_updates, "
+    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+    "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
+    "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
+    "@@global.tx_read_only AS transaction_read_only, "
+    "@@global.session_track_transaction_info AS track_transactions, "
+    "@@global.session_track_state_change AS track_state_change, "
+    "@@global.gtid_current_pos AS gtid_current_pos, "
+    "@@global.gtid_slave_pos AS gtid_slave_pos";
+
+constexpr std::string_view kMysqlVariables =
+    "SELECT @@global.server_id AS server_id, @@global.server_uuid AS server_uuid, "
+    "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
+    "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
+    "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
+    "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
+    "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
+    "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
+    "@@global.transaction_read_only AS transaction_read_only, "
+    "@@global.session_track_transaction_info AS track_transactions, "
+    "@@global.session_track_state_change AS track_state_change, "
+    "@@global.gtid_mode AS gtid_mode, "
+    "@@global.gtid_executed AS gtid_executed, "
+    "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
+    "AND PLUGIN_STATUS = 'ACTIVE') AS group_replication";
+
+// It has another name by now, and the former one is deprecated.
+const std::string& mysql_variables() {
+  static const std::string text =
+      std::string(kMysqlVariables) + ", @@global.log_replica_updates AS logs_updates";
+  return text;
+}
+
+const std::string& older_mysql_variables() {
+  static const std::string text =
+      std::string(kMysqlVariables) + ", @@global.log_slave_updates AS logs_updates";
+  return text;
+}
+
 }  // namespace
 
 std::string_view probe_statement(ProbeStatement statement, ServerFlavor flavor, uint32_t version_number) {
   const bool mysql = flavor == ServerFlavor::kMysql;
   switch (statement) {
     case ProbeStatement::kVariables:
-      return mysql
-                 ? "SELECT @@global.server_id AS server_id, @@global.server_uuid AS server_uuid, "
-                   "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
-                   "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
-                   "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
-                   "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
-                   "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
-                   "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
-                   "@@global.transaction_read_only AS transaction_read_only, "
-                   "@@global.session_track_transaction_info AS track_transactions, "
-                   "@@global.session_track_state_change AS track_state_change, "
-                   "@@global.gtid_mode AS gtid_mode, "
-                   "@@global.gtid_executed AS gtid_executed, "
-                   "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
-                   "AND PLUGIN_STATUS = 'ACTIVE') AS group_replication"
-                 : "SELECT @@global.server_id AS server_id, "
-                   "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
-                   "@@global.read_only AS read_only, "
-                   "@@global.innodb_read_only AS innodb_read_only, @@global.log_bin AS log_bin, "
-                   "@@global.max_connections AS max_connections, @@global.sql_mode AS sql_mode, "
-                   "@@global.init_connect <> '' AS init_connect, @@global.autocommit AS autocommit, "
-                   "@@global.sql_auto_is_null AS auto_is_null, @@global.completion_type AS completion_type, "
-                   "@@global.tx_read_only AS transaction_read_only, "
-                   "@@global.session_track_transaction_info AS track_transactions, "
-                   "@@global.session_track_state_change AS track_state_change, "
-                   "@@global.gtid_current_pos AS gtid_current_pos, "
-                   "@@global.gtid_slave_pos AS gtid_slave_pos";
+      if (!mysql) return kMariadbVariables;
+      return version_number >= kMysqlLogReplicaUpdates ? mysql_variables() : older_mysql_variables();
     case ProbeStatement::kReplicaStatus:
       if (!mysql) return "SHOW ALL SLAVES STATUS";
       return version_number >= kMysqlReplicaWords ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS";
@@ -198,6 +218,7 @@ OrProblem<> read_variables(const NativeRows& rows, NodeProbe& probe) {
   probe.facts.read_only =
       row.flag({"read_only"}) || row.flag({"super_read_only"}) || row.flag({"innodb_read_only"});
   probe.facts.binary_log = row.flag({"log_bin"});
+  probe.facts.logs_updates = probe.facts.binary_log && row.flag({"logs_updates"});
   probe.facts.max_connections = row.number({"max_connections"}).value_or(0);
   probe.facts.sql_mode = row.text({"sql_mode"});
   probe.facts.init_connect = row.flag({"init_connect"});

@@ -177,7 +177,9 @@ std::optional<ClientError> check(const ClientSession& session, const CausewayAss
   }
   const auto level =
       is_default ? session.listener.read_consistency : consistency::parse_read_consistency(assignment.text);
-  if (!level) return wrong_value_for_variable(name, assignment.text);
+  // Whoever reads a replica's log has no other server.
+  const bool stays_off = session.state.replication.from_replica && level != ReadConsistency::kOff;
+  if (!level || stays_off) return wrong_value_for_variable(name, assignment.text);
   const bool switches = (*level == ReadConsistency::kOff) != (session.state.level == ReadConsistency::kOff);
   if (switches && session.state.transaction.is_begun()) return read_consistency_in_transaction();
   changes.level = level;

@@ -16,15 +16,17 @@ using routing::Target;
 
 routing::SessionView session_view(const ClientSession& session) {
   routing::SessionView view;
-  view.forwarding =
-      session.state.level != consistency::ReadConsistency::kOff || session.state.replication.is_one;
+  const ReplicationClient& replication = session.state.replication;
+  const bool reads_writers_log = replication.is_one && !replication.from_replica;
+  view.forwarding = session.state.level != consistency::ReadConsistency::kOff || reads_writers_log;
+  view.reads_replicas_log = replication.from_replica;
   session.state.transaction.fill(view);
   // What functions have left on the replica cannot be collected without end: the next statement takes it to
   // the writer.
   const bool is_full = session.state.carried.functions_left_state && view.transaction == Target::kNone &&
                        !session.state.carried.has_room_to_replay();
   view.pinned_to_writer =
-      session.state.replication.is_one ||
+      reads_writers_log ||
       (view.forwarding && (session.state.pins.whole_session_on(Target::kWriter) || is_full));
   view.moves_to_writer =
       view.forwarding && session.state.carried.functions_left_state && session.state.pins.moves_to_writer;

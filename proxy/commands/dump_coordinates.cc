@@ -155,10 +155,22 @@ class DumpResolver {
   std::optional<std::string> owner_of_asked(const LogOwner& mine) const {
     if (!named_.empty()) return std::string(named_);
     if (goes_on()) return remembered_->owner;
-    if (!ledger_.is_lasting()) return std::nullopt;
+    if (!ledger_.is_lasting() || may_be_a_replicas()) return std::nullopt;
     for (const KnownWriter& writer : ledger_.writers())
       if (!protocol::same_owner(writer.owner, mine.owner)) return std::nullopt;
     return mine.owner;
+  }
+
+  // Some listener gives out coordinates of replicas, and there is another server that may have been asked.
+  bool may_be_a_replicas() const {
+    const Config& config = session_.shard.config();
+    const auto reads_replicas = [](const ListenerConfig& listener) {
+      return listener.purpose == ListenerPurpose::kReplication && listener.source == LogSource::kReplica;
+    };
+    if (std::ranges::none_of(config.listeners, reads_replicas)) return false;
+    for (size_t node = 0; node < view().nodes.size(); ++node)
+      if (node != source_ && view().nodes[node].facts.logs_updates) return true;
+    return false;
   }
 
   bool goes_on() const {

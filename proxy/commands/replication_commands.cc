@@ -6,21 +6,18 @@
 #include "protocol/com_register_slave.h"
 #include "protocol/packet_header.h"
 #include "proxy/accounts/client_error.h"
+#include "proxy/backend/shard.h"
 #include "proxy/commands/dump_coordinates.h"
+#include "proxy/commands/log_source.h"
 #include "proxy/replication/stream_recorder.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/session/session_end.h"
-#include "proxy/session/session_leases.h"
 #include "proxy/statement/log_attachment.h"
 #include "proxy/statement/statement_run.h"
-#include "routing/route_decision.h"
 #include "routing/statement.h"
 
 namespace causeway::proxy {
 namespace {
-
-constexpr routing::Decision kOnWriter{
-    .action = routing::Action::kRun, .target = routing::Target::kWriter, .reason = "replication"};
 
 Awaitable<RunOutcome> run_on_source(ClientSession& session, protocol::Bytes wire,
                                     const StreamReader* reads_log, StreamRecorder* recorder = nullptr) {
@@ -34,7 +31,8 @@ Awaitable<RunOutcome> run_on_source(ClientSession& session, protocol::Bytes wire
                               .reads_log = reads_log,
                               .recorder = recorder,
                               .auxiliary = true};
-  const RunOutcome outcome = co_await run_statement(session, command, kOnWriter);
+  const routing::Decision on_source = on_log_source(session);
+  const RunOutcome outcome = co_await run_statement(session, command, on_source);
   co_return outcome;
 }
 
@@ -52,37 +50,12 @@ StreamReader reader_of(const ClientSession& session, const protocol::BinlogDump&
           .since = std::chrono::system_clock::now()};
 }
 
-// The session's connection to the server whose log it is to read, kept for it. Nothing: there is none now.
-Awaitable<std::optional<size_t>> hold_source(ClientSession& session) {
-  session.state.replication.is_one = true;
-  BackendLease& lease = session.backends.writer;
-  if (lease && lease.connection->keep) {
-    const bool is_source = session.shard.cluster().is_to_writer(*lease.connection);
-    co_return is_source ? std::optional<size_t>(lease.connection->node) : std::nullopt;
-  }
-  // What it has said there of how it wants the log went with its connection.
-  if (session.state.pins.replication) co_return std::nullopt;
-  const NodeIndex writer = session.shard.cluster().view().writer;
-  if (writer == kNoNode) co_return std::nullopt;
-  const Clock::time_point deadline = Clock::now() + session.shard.config().forwarding.writer_queue_timeout;
-  AcquireResult acquired = co_await acquire(session, writer, lease, SchemaUse::kNone, deadline);
-  if (!acquired.connection) co_return std::nullopt;
-  acquired.connection->keep = true;
-  session.state.pins.replication = true;
-  session.state.pins.where = routing::Target::kWriter;
-  acquired.connection.put_back();
-  co_return writer;
-}
-
 // False: the session ends.
 Awaitable<bool> dump_from_position(ClientSession& session, protocol::BinlogDump dump,
                                    const StreamReader& reader) {
-  const std::optional<size_t> source = co_await hold_source(session);
-  if (!source) {
-    const ClientError error = no_source();
-    co_return co_await answer_error(session, 1, error);
-  }
-  ResolvedDump resolved = co_await resolve_dump(session, *source, dump);
+  const HeldSource source = co_await hold_source(session);
+  if (source.refusal) co_return co_await answer_error(session, 1, *source.refusal);
+  ResolvedDump resolved = co_await resolve_dump(session, source.node, dump);
   if (resolved.refusal) {
     session.shard.logger().warning("a client that reads the log by file and position is refused",
                                    {{"session", std::to_string(session.id)},
@@ -137,6 +110,10 @@ Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std
   if (reader.mode == StreamMode::kPosition) {
     const bool goes_on = co_await dump_from_position(session, *dump, reader);
     co_return goes_on;
+  }
+  if (session.state.replication.from_replica) {
+    const HeldSource source = co_await hold_source(session);
+    if (source.refusal) co_return co_await answer_error(session, 1, *source.refusal);
   }
   co_await run_on_source(session, wire, &reader);
   session.end.because(EndReason::kStreamEnded);

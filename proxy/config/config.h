@@ -49,7 +49,13 @@ enum class ClientCertificate : uint8_t { kOptional, kRequired };
 // Whom a listener is for.
 enum class ListenerPurpose : uint8_t {
   kStatements,   // applications
-  kReplication,  // who reads the binary log, or takes a dump to begin with: all of it on the writer
+  kReplication,  // who reads the binary log, or takes a dump to begin with: all of it on one server
+};
+
+// Whose binary log is read.
+enum class LogSource : uint8_t {
+  kWriter,
+  kReplica,  // of one that logs what it applies; the writer's while there is none
 };
 
 std::string_view to_string(StatementPolicy value);
@@ -95,6 +101,7 @@ struct ListenerConfig {
   StatementsConfig statements = {};  // after complete_listeners() all that hold for its sessions
 
   // Of kReplication.
+  LogSource source = LogSource::kWriter;
   uint32_t max_clients = 64;          // at a time
   uint64_t max_bytes_per_second = 0;  // of the log, to one client; 0: no bound
 

@@ -180,7 +180,7 @@ void check_ports(ConfigBuilder& builder) {
 void check_purposes(ConfigBuilder& builder) {
   constexpr std::string_view kOfStatements[] = {"read_consistency", "read_wait_timeout",
                                                 "on_read_wait_timeout"};
-  constexpr std::string_view kOfReplication[] = {"max_clients", "max_bytes_per_second"};
+  constexpr std::string_view kOfReplication[] = {"source", "max_clients", "max_bytes_per_second"};
   for (size_t i = 0; i < builder.config().listeners.size(); ++i) {
     const bool replicates = builder.config().listeners[i].purpose == ListenerPurpose::kReplication;
     const std::span<const std::string_view> others = replicates

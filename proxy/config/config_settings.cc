@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kMaxDuration = std::chrono::milliseconds(24h * 365);
 
-constexpr std::array<std::string_view, 16> kListenerKeys = {"address",
+constexpr std::array<std::string_view, 17> kListenerKeys = {"address",
                                                             "purpose",
                                                             "read_consistency",
                                                             "read_wait_timeout",
@@ -22,6 +22,7 @@ constexpr std::array<std::string_view, 16> kListenerKeys = {"address",
                                                             "proxy_protocol_from",
                                                             "socket_mode",
                                                             "tls",
+                                                            "source",
                                                             "max_clients",
                                                             "max_bytes_per_second",
                                                             "statements.savepoint",
@@ -89,6 +90,7 @@ OrProblem<> set_listener_key(Config& config, std::string_view key, std::string_v
   ListenerConfig& listener = config.listeners.back();
   if (key.starts_with("statements.")) return add_own_policy(listener, key, text);
   if (key == "purpose") return set_choice(listener.purpose, text);
+  if (key == "source") return set_choice(listener.source, text);
   if (key == "max_clients") return set_number(listener.max_clients, text, 1, kMaxServerConnections);
   if (key == "max_bytes_per_second") return set_bytes_per_second(listener.max_bytes_per_second, text);
   if (key == "tls") {
@@ -210,22 +212,24 @@ constexpr uint64_t kYearMs = 24 * kHourMs * 365;
 using enum SettingKind;
 
 constexpr std::array kSettings = {
-    Setting{.name = "listeners",
-            .flag = "listen",
-            .kind = kList,
-            .value = "HOST:PORT|unix:/PATH",
-            .default_value = "127.0.0.1:6446",
-            .help =
-                "Where clients connect. Repeated for several. A listener may have its own read_consistency, "
-                "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others. "
-                "proxy_protocol_from: networks of load balancers that send the PROXY protocol. socket_mode: "
-                "the mode of a Unix socket, whatever the umask; 0777, as the servers', if not said. tls and "
-                "statements.savepoint (statements.xa, ...): its own tls.mode and policies. purpose = "
-                "\"replication\": for who reads the binary log and for dumps, all of it on the writer; "
-                "max_clients (64 if not said) at a time, each of which gets max_bytes_per_second of the log "
-                "(0, no bound, if not said).",
-            .list = &kListenerList,
-            .clear = [](Config& config) { config.listeners.clear(); }},
+    Setting{
+        .name = "listeners",
+        .flag = "listen",
+        .kind = kList,
+        .value = "HOST:PORT|unix:/PATH",
+        .default_value = "127.0.0.1:6446",
+        .help =
+            "Where clients connect. Repeated for several. A listener may have its own read_consistency, "
+            "read_wait_timeout and on_read_wait_timeout; those of `forwarding` are for the others. "
+            "proxy_protocol_from: networks of load balancers that send the PROXY protocol. socket_mode: "
+            "the mode of a Unix socket, whatever the umask; 0777, as the servers', if not said. tls and "
+            "statements.savepoint (statements.xa, ...): its own tls.mode and policies. purpose = "
+            "\"replication\": for who reads the binary log and for dumps, all of it on the writer, or with "
+            "source = \"replica\" on a replica that logs what it applies; "
+            "max_clients (64 if not said) at a time, each of which gets max_bytes_per_second of the log "
+            "(0, no bound, if not said).",
+        .list = &kListenerList,
+        .clear = [](Config& config) { config.listeners.clear(); }},
     Setting{
         .name = "nodes",
         .flag = "node",

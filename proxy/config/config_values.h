@@ -55,6 +55,10 @@ struct ChoiceNames<ListenerPurpose> {
   static constexpr std::array<std::string_view, 2> kNames = {"statements", "replication"};
 };
 template <>
+struct ChoiceNames<LogSource> {
+  static constexpr std::array<std::string_view, 2> kNames = {"writer", "replica"};
+};
+template <>
 struct ChoiceNames<LogLevel> {
   static constexpr auto kNames = kLogLevelNames;
 };

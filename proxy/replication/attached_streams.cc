@@ -112,6 +112,12 @@ AttachedStreams::Attached AttachedStreams::attach(StreamReader reader) {
   return attached;
 }
 
+size_t AttachedStreams::reading(size_t node) const {
+  const std::lock_guard lock(lock_);
+  return static_cast<size_t>(std::ranges::count_if(
+      streams_, [node](const auto& stream) { return !stream->is_replaced() && stream->is_of(node); }));
+}
+
 std::vector<StreamStatus> AttachedStreams::list(Clock::time_point now,
                                                 std::chrono::system_clock::time_point utc) const {
   std::vector<std::shared_ptr<AttachedStream>> streams;

@@ -63,6 +63,9 @@ class AttachedStream {
   void awaits_source(Clock::time_point now);
   void source_has_sent() { awaited_since_.store(kNotAwaited, std::memory_order_relaxed); }
 
+  // Any thread. A server streams, and it is this one.
+  bool is_of(size_t node) const { return node_.load(std::memory_order_relaxed) == node; }
+
   // Any thread. The same replica has come again: the worker that has the session ends it.
   void replace() { is_replaced_.store(true, std::memory_order_relaxed); }
   bool is_replaced() const { return is_replaced_.load(std::memory_order_relaxed); }
@@ -121,6 +124,9 @@ class AttachedStreams {
   Attached attach(StreamReader reader);
   // Because of whom it would be refused now; nothing: it would not.
   std::optional<StreamReader> in_the_way_of(const StreamReader& reader) const;
+
+  // How many read the log of this node.
+  size_t reading(size_t node) const;
 
   // Oldest first.
   std::vector<StreamStatus> list(Clock::time_point now, std::chrono::system_clock::time_point utc) const;

@@ -48,6 +48,8 @@ std::string_view to_string(EndReason reason) {
       return "end of the binary log's stream";
     case EndReason::kSourceChanged:
       return "another server is the writer";
+    case EndReason::kSourceUnfit:
+      return "there is a better replica to read the binary log from";
     case EndReason::kServerIdTaken:
       return "another client has its server id";
     case EndReason::kReplaced:
@@ -69,6 +71,7 @@ bool is_ordinary(EndReason reason) {
     case EndReason::kUserNotChanged:
     case EndReason::kKilled:
     case EndReason::kSourceChanged:
+    case EndReason::kSourceUnfit:
     case EndReason::kReplaced:
     case EndReason::kStateLost:
     case EndReason::kAnswerCut:

@@ -16,7 +16,7 @@ SessionState SessionState::fresh(const SessionState& before, const ClusterView& 
   state.level = level;
   state.schema = before.schema;
   state.was_reset = true;
-  state.replication.is_one = before.replication.is_one;
+  if (before.replication.is_one) state.reads_log(before.replication.from_replica);
   state.prepared = PreparedStatements(before.prepared.next_id());
   state.start(view, collation);
   return state;

@@ -118,9 +118,10 @@ struct Carried {
 // one connection: what it sets there, and what it asks for, is about that server's log.
 struct ReplicationClient {
   bool is_one = false;
-  bool by_gtid = false;     // MariaDB's: it has said where to go on by @slave_connect_state
-  bool registered = false;  // a server has taken its COM_REGISTER_SLAVE
-  std::string uuid;         // MySQL's, of @replica_uuid; empty: not told
+  bool from_replica = false;  // its server is a replica, and not the writer; nothing is forwarded then
+  bool by_gtid = false;       // MariaDB's: it has said where to go on by @slave_connect_state
+  bool registered = false;    // a server has taken its COM_REGISTER_SLAVE
+  std::string uuid;           // MySQL's, of @replica_uuid; empty: not told
 };
 
 struct SessionState {
@@ -147,6 +148,13 @@ struct SessionState {
   // Nothing is lost to the client if its session ends between two commands: whoever reads the binary log, or
   // is about to, comes again.
   bool may_end() const { return !transaction.is_begun() && (replication.is_one || !pins.whole_session()); }
+
+  // It reads the binary log, of a replica if there is one: see ReplicationClient. Before its first statement.
+  void reads_log(bool from_replica) {
+    replication.is_one = true;
+    replication.from_replica = from_replica;
+    if (from_replica) level = consistency::ReadConsistency::kOff;
+  }
 
   // Behind COM_RESET_CONNECTION, or a change of the user: as after a login in the character set of this
   // collation (0: the writer's default), but in the same schema, with ids of prepared statements that were

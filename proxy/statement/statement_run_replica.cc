@@ -73,6 +73,11 @@ bool RunningStatement::read_only_by_causeway() const {
 
 // The session stays where it is while it can.
 size_t RunningStatement::choose_replica() {
+  if (session_.state.replication.from_replica) {
+    const size_t source = session_.shard.pick_log_source(tried_);
+    if (source != kNoNode) move_to(source);
+    return source;
+  }
   const size_t current = session_.history.replica();
   const bool stays = current != kNoNode && !tried_[current] &&
                      session_.shard.cluster().replica_usable(current, max_lag(), trusts());

@@ -282,7 +282,8 @@ bool RunningStatement::bound_to(Target target) const {
 void RunningStatement::after_either(BackendConnection& connection, const ExchangeResult& result,
                                     Target target) {
   // From its first command on, whatever that is, a replica has this connection to itself.
-  if (session_.state.replication.is_one && target == Target::kWriter) {
+  const ReplicationClient& replication = session_.state.replication;
+  if (replication.is_one && target == (replication.from_replica ? Target::kReplica : Target::kWriter)) {
     session_.state.pins.replication = true;
     session_.state.pins.where = target;
   }

@@ -174,6 +174,8 @@ void Harness::describe_cluster() {
     node.role = i == 0 ? proxy::NodeRole::kWriter : proxy::NodeRole::kReplica;
     node.usable_for_reads = true;
     node.facts.read_only = i > 0;
+    node.facts.binary_log = true;
+    node.facts.logs_updates = true;
     node.replication_running = i > 0;
     node.has_source = i > 0;
     node.lag = milliseconds{0};

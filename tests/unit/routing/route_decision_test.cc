@@ -288,6 +288,21 @@ TEST(RouteDecision, ASessionThatDoesNotForwardStaysOnItsReplica) {
   EXPECT_EQ(where("INSERT INTO tmp VALUES (1)", {.forwarding = false, .pinned_to_replica = true}), "replica");
 }
 
+// A dump's: they are what mysqldump needs, and a replica's binary log has nothing of them.
+TEST(RouteDecision, WhoReadsAReplicasLogWritesNothingThere) {
+  const SessionView reader{.forwarding = false, .pinned_to_replica = true, .reads_replicas_log = true};
+  for (const char* sql :
+       {"SELECT 1", "LOCK TABLES t READ", "UNLOCK TABLES", "FLUSH TABLES WITH READ LOCK",
+        "FLUSH LOCAL TABLES", "FLUSH NO_WRITE_TO_BINLOG TABLES t", "SAVEPOINT a", "SET @a = 1"}) {
+    EXPECT_EQ(where(sql, reader), "replica") << sql;
+  }
+  for (const char* sql :
+       {"INSERT INTO t VALUES (1)", "CREATE TEMPORARY TABLE t (a INT)", "FLUSH TABLES", "FLUSH LOCAL LOGS",
+        "RESET MASTER", "STOP REPLICA", "START TRANSACTION READ WRITE"}) {
+    EXPECT_EQ(decide_sql(sql, reader).action, Action::kReadOnlyError) << sql;
+  }
+}
+
 TEST(RouteDecision, AHintOverridesTheClass) {
   EXPECT_EQ(where("/* causeway: route=writer */ SELECT 1"), "writer");
   EXPECT_EQ(where("/* causeway: route=replica */ SELECT * FROM t FOR UPDATE"), "replica, wait");

@@ -66,6 +66,24 @@ TEST(NodeProbe, ReadsTheVariablesOfMariadb) {
   EXPECT_EQ(probe.gtid_applied.to_string(), "mariadb:0-2-15");
 }
 
+TEST(NodeProbe, WhatIsAppliedIsInTheLogWhereThereIsOne) {
+  const struct {
+    const char* log_bin;
+    const char* logs_updates;
+    bool expected;
+  } cases[] = {{"1", "1", true}, {"1", "0", false}, {"0", "1", false}};
+  for (const auto& c : cases) {
+    NativeRows rows = captured("mariadb_10_11_variables");
+    set(rows, "log_bin", c.log_bin);
+    rows.columns.emplace_back("logs_updates");
+    rows.rows[0].emplace_back(c.logs_updates);
+    NodeProbe probe;
+    probe.facts.flavor = ServerFlavor::kMariadb;
+    ASSERT_TRUE(read_variables(rows, probe));
+    EXPECT_EQ(probe.facts.logs_updates, c.expected) << c.log_bin << " " << c.logs_updates;
+  }
+}
+
 TEST(NodeProbe, EveryWayOfBeingReadOnlyCounts) {
   const struct {
     const char* column;
@@ -196,6 +214,9 @@ TEST(NodeProbe, SpeaksEachVersionsWords) {
   EXPECT_EQ(statement(kBinlogStatus, ServerFlavor::kMysql, 80400), "SHOW BINARY LOG STATUS");
   EXPECT_EQ(statement(kBinlogStatus, ServerFlavor::kMariadb, 120000), "SHOW MASTER STATUS");
   EXPECT_THAT(statement(kGroupMembers, ServerFlavor::kMysql, 50744), HasSubstr("primary_member"));
+  EXPECT_THAT(statement(kVariables, ServerFlavor::kMysql, 80025), HasSubstr("@@global.log_slave_updates"));
+  EXPECT_THAT(statement(kVariables, ServerFlavor::kMysql, 80026), HasSubstr("@@global.log_replica_updates"));
+  EXPECT_THAT(statement(kVariables, ServerFlavor::kMariadb, 101119), HasSubstr("@@global.log_slave_updates"));
 }
 
 TEST(NodeProbe, NamesTheRightThatIsMissing) {

@@ -316,6 +316,7 @@ address = "127.0.0.1:6447"
 max_bytes_per_second = "10MiB"
 max_clients = 8
 purpose = "replication"
+source = "replica"
 tls = "required"
 [listeners.statements]
 xa = "forward"
@@ -325,9 +326,10 @@ load_data = "forward"
 )";
   const Inputs file{.args = {"--config=c.toml"}, .environment = {}, .files = {{"c.toml", toml}}};
   const Inputs flags{
-      .args = {"--node=a:1", "--listen=127.0.0.1:6446", "--statements.load_data=forward", "--listen",
-               "127.0.0.1:6447?max_bytes_per_second=10485760&max_clients=8&purpose=replication&"
-               "tls=required&statements.ddl=reject&statements.xa=forward"},
+      .args =
+          {"--node=a:1", "--listen=127.0.0.1:6446", "--statements.load_data=forward", "--listen",
+           "127.0.0.1:6447?max_bytes_per_second=10485760&max_clients=8&purpose=replication&source=replica&"
+           "tls=required&statements.ddl=reject&statements.xa=forward"},
       .environment = {},
       .files = {}};
   const Config config = file.config();
@@ -341,6 +343,7 @@ load_data = "forward"
   EXPECT_EQ(replication.index, 1u);
   EXPECT_EQ(replication.purpose, ListenerPurpose::kReplication);
   EXPECT_EQ(replication.tls, TlsMode::kRequired);
+  EXPECT_EQ(replication.source, LogSource::kReplica);
   EXPECT_EQ(replication.max_clients, 8u);
   EXPECT_EQ(replication.max_bytes_per_second, 10u << 20);
   const StatementsConfig expected{.savepoint = StatementPolicy::kForward,
@@ -356,6 +359,7 @@ TEST(Config, OfAListenerForReplicationHasItsDefaults) {
   const ListenerConfig& listener = config.listeners[0];
   EXPECT_EQ(listener.read_consistency, ReadConsistency::kSession)
       << "of its sessions none reads from a replica";
+  EXPECT_EQ(listener.source, LogSource::kWriter);
   EXPECT_EQ(listener.max_clients, 64u);
   EXPECT_EQ(listener.max_bytes_per_second, 0u);
   EXPECT_EQ(listener.statements.savepoint, StatementPolicy::kForward) << "mysqldump needs it";
@@ -434,6 +438,8 @@ TEST(ConfigErrors, OfTheCommandLineNameTheOption) {
        "--listen: listeners.max_bytes_per_second is for listeners of purpose = \"replication\""},
       {"--listen=h:1?read_consistency=GLOBAL&purpose=replication",
        "--listen: listeners.read_consistency is for listeners of purpose = \"statements\""},
+      {"--listen=h:1?source=replica",
+       "--listen: listeners.source is for listeners of purpose = \"replication\""},
       {"--listen=h:1?purpose=replication&max_clients=0",
        "--listen: listeners.max_clients must be a whole number between 1 and 100000, not \"0\""},
       {"--listen=h:1?purpose=replication&max_bytes_per_second=1KiB",

@@ -108,6 +108,17 @@ TEST(AttachedStreams, ListsThoseThatLive) {
   EXPECT_EQ(streams.list(kNow, kUtc)[0].reader.server_id, 7U);
 }
 
+TEST(AttachedStreams, AreCountedByWhoseLogTheyAre) {
+  AttachedStreams streams;
+  const auto first = streams.attach(reader(7));
+  EXPECT_EQ(streams.reading(1), 0U) << "no server has begun";
+  first.attachment->stream().begins(1);
+  EXPECT_EQ(streams.reading(1), 1U);
+  EXPECT_EQ(streams.reading(0), 0U);
+  const auto again = streams.attach(reader(7));
+  EXPECT_EQ(streams.reading(1), 0U) << "another one has taken its place";
+}
+
 TEST(AttachedStreams, TheSameReplicaTakesItsPlaceAndAnotherOneDoesNot) {
   AttachedStreams streams;
   const auto first = streams.attach(reader(7));
