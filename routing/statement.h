@@ -156,6 +156,7 @@ struct Statement {
   uint32_t placeholders = 0;         // how many ? there are
   bool shows_variables = false;      // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
   bool shows_processlist = false;    // SHOW [FULL] PROCESSLIST and nothing behind it
+  bool shows_log = false;            // SHOW BINARY LOG STATUS, BINARY LOGS, BINLOG EVENTS, REPLICAS
   bool is_full = false;              // ... with FULL
   LockKind locks = LockKind::kNone;  // kLockTables, kUnlockTables
   bool flushes_here = false;         // kAdmin: FLUSH LOCAL TABLES, which no binary log has

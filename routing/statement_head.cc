@@ -118,13 +118,16 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
     case "MASTER"_kw:  // STATUS, LOGS
     case "BINARY"_kw:  // LOG STATUS, LOGS
     case "BINLOG"_kw:  // EVENTS, STATUS
+      statement.shows_log = true;
       return Class::kWriterRead;
     case "REPLICAS"_kw:
+      statement.shows_log = !all;
       return all ? Class::kRead : Class::kWriterRead;
     case "SLAVE"_kw:
     case "REPLICA"_kw:
       scanner.advance();
-      return scanner.keyword() == "HOSTS"_kw ? Class::kWriterRead : Class::kRead;
+      statement.shows_log = scanner.keyword() == "HOSTS"_kw;
+      return statement.shows_log ? Class::kWriterRead : Class::kRead;
     case "VARIABLES"_kw:
       statement.shows_variables = true;
       return Class::kRead;

@@ -94,7 +94,7 @@ std::string text_at(const NativeRows::Row& row, size_t column) {
   return column < row.size() ? row[column].value_or("") : "";
 }
 
-constexpr size_t kFixedColumns = 12;
+constexpr size_t kFixedColumns = 13;
 constexpr size_t kMaxAlternatives = 4;  // MariaDB: methods read from auth_or
 
 RequiredTls read_required_tls(std::string_view ssl_type) {
@@ -112,6 +112,7 @@ std::string is_too_old(const std::string& changed, const std::string& lifetime) 
 
 // Bits of `access` in mysql.global_priv (sql/privilege.h of MariaDB 10.11).
 constexpr uint64_t kMariadbProcess = uint64_t{1} << 8;
+constexpr uint64_t kMariadbReplicationSlave = uint64_t{1} << 19;
 constexpr uint64_t kMariadbSuper = uint64_t{1} << 15;
 constexpr uint64_t kMariadbConnectionAdmin = uint64_t{1} << 32;
 
@@ -132,7 +133,9 @@ Account read_account(const NativeRows::Row& row) {
   account.tls_cipher = text_at(row, 7);
   account.tls_issuer = text_at(row, 8);
   account.tls_subject = text_at(row, 9);
-  account.rights = {.see_all = text_at(row, 10) == "Y", .kill_any = text_at(row, 11) == "Y"};
+  account.rights = {.see_all = text_at(row, 10) == "Y",
+                    .kill_any = text_at(row, 11) == "Y",
+                    .reads_log = text_at(row, 12) == "Y"};
   for (size_t column = kFixedColumns; column + 1 < row.size(); column += 2)
     if (row[column]) account.alternatives.push_back({*row[column], text_at(row, column + 1)});
   return account;
@@ -174,13 +177,14 @@ std::string account_query(ServerFlavor flavor, uint32_t version_number) {
     return "SELECT User, Host, plugin, authentication_string, account_locked, "
            "IF(@@global.disconnect_on_expired_password AND (password_expired = 'Y' OR " +
            is_too_old("password_last_changed", "password_lifetime") +
-           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv" +
+           "), 'Y', 'N'), ssl_type, ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv, "
+           "Repl_slave_priv" +
            (has_second ? ", IF(" + second + " <> '', plugin, NULL), " + second : "") + " FROM mysql.user";
   }
   if (version_number < kMariadbGlobalPriv)
     return "SELECT User, Host, IF(plugin = '', 'mysql_native_password', plugin), "
            "IF(authentication_string = '', Password, authentication_string), 'N', 'N', ssl_type, "
-           "ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv FROM mysql.user "
+           "ssl_cipher, x509_issuer, x509_subject, Process_priv, Super_priv, Repl_slave_priv FROM mysql.user "
            "WHERE is_role <> 'Y'";
   // In auth_or the empty object stands for the method at the top, which is the last one that was given.
   std::string sql =
@@ -193,7 +197,8 @@ std::string account_query(ServerFlavor flavor, uint32_t version_number) {
       "), 'Y', 'N'), IFNULL(ELT(JSON_VALUE(Priv, '$.ssl_type'), 'ANY', 'X509', 'SPECIFIED'), ''), "
       "IFNULL(JSON_VALUE(Priv, '$.ssl_cipher'), ''), IFNULL(JSON_VALUE(Priv, '$.x509_issuer'), ''), "
       "IFNULL(JSON_VALUE(Priv, '$.x509_subject'), ''), " +
-      has_right(kMariadbProcess) + ", " + has_right(kMariadbSuper | kMariadbConnectionAdmin);
+      has_right(kMariadbProcess) + ", " + has_right(kMariadbSuper | kMariadbConnectionAdmin) + ", " +
+      has_right(kMariadbReplicationSlave);
   for (size_t i = 0; i < kMaxAlternatives; ++i) {
     const std::string path = "JSON_VALUE(Priv, '$.auth_or[" + std::to_string(i) + "].";
     sql.append(", ").append(path).append("plugin'), ").append(path).append("authentication_string')");

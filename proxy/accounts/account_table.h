@@ -35,6 +35,7 @@ struct AccountRights {
   bool kill_any = false;  // SUPER or CONNECTION ADMIN: KILL of the sessions of others
   // MySQL's SYSTEM_USER, or all rights: only who has it as well may KILL such an account's sessions.
   bool protects = false;
+  bool reads_log = false;  // REPLICATION SLAVE; as the table has it, and not asked of servers
 
   friend bool operator==(const AccountRights&, const AccountRights&) = default;
 };
@@ -94,8 +95,8 @@ class AccountTable {
 // The statement that reads the table. Rights: MySQL SELECT on mysql.user, MariaDB SELECT on
 // mysql.global_priv.
 // Its columns: user, host, plugin, auth_string, locked, expired (Y or N), ssl_type (ANY, X509, SPECIFIED or
-// empty), cipher, issuer, subject, the right to see all sessions, to kill them (Y or N), then plugin and
-// auth_string of alternatives.
+// empty), cipher, issuer, subject, the right to see all sessions, to kill them, to read the binary log (Y or
+// N), then plugin and auth_string of alternatives.
 std::string account_query(ServerFlavor flavor, uint32_t version_number);
 
 // Reads its rows, which are the same for every server. Accounts that cannot log in by a password are in, with

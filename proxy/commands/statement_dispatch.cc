@@ -11,6 +11,7 @@
 #include "proxy/backend/shard.h"
 #include "proxy/commands/kill.h"
 #include "proxy/commands/processlist.h"
+#include "proxy/commands/session_rights.h"
 #include "proxy/commands/text_prepared.h"
 #include "proxy/session/local_answers.h"
 #include "proxy/statement/carried_variables.h"
@@ -320,10 +321,19 @@ Awaitable<RunOutcome> answer_here(ClientSession& session, const Statement& state
   return nothing_open(session, statement, place);
 }
 
+// Who may read the log and asks about it, before anything was written in the session: a program for change
+// data capture, which has not said yet what it is. Whoever writes asks for the position of what it has
+// written.
+bool is_about_to_read_log(const ClientSession& session, const Statement& statement) {
+  return statement.shows_log && !session.backends.used_writer && !session.state.transaction.is_begun() &&
+         rights_in_table(session).reads_log;
+}
+
 // A replica says by the variables that it sets what it is.
 void note_replication_client(ClientSession& session, const Statement& statement) {
   const auto variables = routing::read_replication_variables(statement, session.state.lex_mode);
-  session.state.replication.is_one |= variables.any;
+  if (!session.state.replication.is_one)
+    session.state.replication.is_one = variables.any || is_about_to_read_log(session, statement);
   if (variables.connect_state) session.state.replication.by_gtid = *variables.connect_state;
   if (!variables.uuid.empty()) session.state.replication.uuid = variables.uuid;
 }

@@ -29,7 +29,7 @@ std::vector<std::vector<std::string>> rows_of(const std::vector<StoredAccount>& 
   std::vector<std::vector<std::string>> rows;
   for (const StoredAccount& one : accounts) {
     rows.push_back({one.user, one.host, one.plugin, one.auth_string, "N", "N", "", "", "", "",
-                    one.see_all ? "Y" : "N", "N", "NULL", "NULL"});
+                    one.see_all ? "Y" : "N", "N", one.reads_log ? "Y" : "N", "NULL", "NULL"});
   }
   return rows;
 }

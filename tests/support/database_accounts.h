@@ -20,7 +20,8 @@ struct StoredAccount {
   std::string plugin;
   std::string auth_string;
   std::string host = "%";
-  bool see_all = false;  // Process_priv
+  bool see_all = false;    // Process_priv
+  bool reads_log = false;  // Repl_slave_priv
 };
 
 // The store reads in a thread of its own, from a server that is served while change() waits for it.

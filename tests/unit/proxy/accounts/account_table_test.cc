@@ -154,14 +154,15 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
   // As account_query() got them from MySQL 9.7.4 and from MariaDB 10.11.19.
   const NativeRows mysql{
       .columns = {"User", "Host", "plugin", "authentication_string", "account_locked", "password_expired",
-                  "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject", "Process_priv", "Super_priv"},
-      .rows = {
-          {"tls", "10.1.0.0/255.255.0.0", "caching_sha2_password", "$A$005$q\f(Vb", "N", "N", "ANY", "", "",
-           "", "Y", "N"},
-          {"exp", "%", "caching_sha2_password", "$A$005$&\x12", "N", "Y", "", "", "", "", "N", "N"},
-          {"lock1", "localhost", "caching_sha2_password", "$A$005$", "Y", "N", "X509", "", "", "", "Y", "Y"},
-          {"spec", "%", "caching_sha2_password", "$A$005$", "N", "N", "SPECIFIED", "AES", "/CN=ca",
-           "/CN=client", "N", "Y"}}};
+                  "ssl_type", "ssl_cipher", "x509_issuer", "x509_subject", "Process_priv", "Super_priv",
+                  "Repl_slave_priv"},
+      .rows = {{"tls", "10.1.0.0/255.255.0.0", "caching_sha2_password", "$A$005$q\f(Vb", "N", "N", "ANY", "",
+                "", "", "Y", "N", "Y"},
+               {"exp", "%", "caching_sha2_password", "$A$005$&\x12", "N", "Y", "", "", "", "", "N", "N", "N"},
+               {"lock1", "localhost", "caching_sha2_password", "$A$005$", "Y", "N", "X509", "", "", "", "Y",
+                "Y", "N"},
+               {"spec", "%", "caching_sha2_password", "$A$005$", "N", "N", "SPECIFIED", "AES", "/CN=ca",
+                "/CN=client", "N", "Y", "N"}}};
   std::vector<Account> accounts = read_accounts(mysql);
   ASSERT_EQ(accounts.size(), 4u);
   EXPECT_EQ(accounts[0].required_tls, RequiredTls::kEncrypted);
@@ -176,7 +177,7 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
   EXPECT_TRUE(accounts[1].expired);
   EXPECT_EQ(accounts[1].auth_string, "$A$005$&\x12");
   EXPECT_TRUE(accounts[2].locked);
-  EXPECT_EQ(accounts[0].rights, (AccountRights{.see_all = true, .kill_any = false}));
+  EXPECT_EQ(accounts[0].rights, (AccountRights{.see_all = true, .reads_log = true}));
   EXPECT_EQ(accounts[1].rights, AccountRights{});
   EXPECT_EQ(accounts[2].rights, (AccountRights{.see_all = true, .kill_any = true}));
 
@@ -193,6 +194,7 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
                    "",
                    "N",
                    "Y",
+                   "Y",
                    "ed25519",
                    "ZtJ6wxKSBZ1sybxZSBnBgPpsbsmNz12Zxcj6GR1mPOY",
                    std::nullopt,
@@ -205,7 +207,7 @@ TEST(AccountTable, ReadsTheRowsOfTheQuery) {
   accounts = read_accounts(mariadb);
   ASSERT_EQ(accounts.size(), 1u);
   EXPECT_EQ(accounts[0].plugin, "mysql_native_password");
-  EXPECT_EQ(accounts[0].rights, (AccountRights{.see_all = false, .kill_any = true}));
+  EXPECT_EQ(accounts[0].rights, (AccountRights{.kill_any = true, .reads_log = true}));
   ASSERT_EQ(accounts[0].alternatives.size(), 1u);
   EXPECT_EQ(accounts[0].alternatives[0].plugin, "ed25519");
 }

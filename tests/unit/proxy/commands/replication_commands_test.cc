@@ -9,6 +9,7 @@
 
 #include "protocol/handshake.h"
 #include "tests/support/binlog_events.h"
+#include "tests/support/database_accounts.h"
 #include "tests/support/session_test.h"
 
 namespace causeway::test {
@@ -40,6 +41,36 @@ TEST_F(ReplicationCommands, ItsVariablesSayWhoReadsTheLog) {
   ask("SET @source_heartbeat_period = 1, @master_heartbeat_period = 1");
   EXPECT_EQ(ask("SELECT @@server_id"), "[writer]") << "of the server whose log it is to be";
   EXPECT_EQ(ask("SHOW TABLES"), "[writer]");
+}
+
+// It has not said yet what it is, as programs for change data capture that begin with a snapshot.
+TEST(ReplicationByRight, WhoMayReadTheLogAndAsksAboutItIsToHaveIt) {
+  DatabaseAccounts accounts(
+      {{.user = "app", .plugin = "caching_sha2_password", .auth_string = "", .reads_log = true},
+       {.user = "other", .plugin = "caching_sha2_password", .auth_string = ""}});
+  Harness harness;
+  harness.services().accounts = &accounts.store();
+  for (size_t node = 0; node < harness.nodes(); ++node)
+    harness.server(node).passwords["app"] = harness.server(node).passwords["other"] = "";
+  const auto log_in = [&harness](std::string_view user) {
+    auto client = harness.connect();
+    EXPECT_EQ(client->log_in(user, "").text(), "OK");
+    return client;
+  };
+  for (const char* question : {"SHOW BINARY LOG STATUS", "SHOW MASTER STATUS", "SHOW BINARY LOGS",
+                               "SHOW BINLOG EVENTS LIMIT 1", "SHOW REPLICAS", "SHOW SLAVE HOSTS"}) {
+    const auto capture = log_in("app");
+    EXPECT_EQ(capture->query("SELECT 1 FROM t").text(), "[replica1]");
+    EXPECT_EQ(capture->query(question).text(), "[writer]");
+    EXPECT_EQ(capture->query("SELECT @@server_uuid").text(), "[writer]") << question;
+    const auto without_right = log_in("other");
+    EXPECT_EQ(without_right->query(question).text(), "[writer]");
+    EXPECT_EQ(without_right->query("SELECT @@server_uuid").text(), "[replica1]");
+    const auto application = log_in("app");
+    EXPECT_EQ(application->query("INSERT INTO t VALUES (1)").text(), "OK");
+    EXPECT_EQ(application->query(question).text(), "[writer]");
+    EXPECT_EQ(application->query("SELECT 1 FROM t").text(), "[replica1]") << "it asked where its write is";
+  }
 }
 
 TEST_F(ReplicationCommands, SoDoItsAttributes) {
