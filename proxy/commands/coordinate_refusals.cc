@@ -59,8 +59,11 @@ ClientError no_such_place(const LogCoordinates& asked, const LogOwner& source,
 }
 
 ClientError another_log(const LogCoordinates& asked, const LogOwner& source) {
-  return refusal("The log of " + name_of(source) + " has something else ahead of " + to_string(asked) +
-                 " than was sent to this client: it was begun anew. Load the data again");
+  return refusal(
+      "The log of " + name_of(source) + " has something else ahead of " + to_string(asked) +
+      " than was sent to this client: it was begun anew. Load the data again, and set its coordinates "
+      "with whose they are: " +
+      to_set(source, {.file = "FILE", .position = 4}));
 }
 
 ClientError owner_not_there(const LogCoordinates& asked, const LogOwner& owner, const LogOwner& source,

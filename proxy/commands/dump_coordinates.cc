@@ -205,6 +205,21 @@ class DumpResolver {
         from = {.file = std::string(sent.at(at.index).file), .position = sent.at(at.index).begin};
       if (at.kind == SentPlace::Kind::kNewer) from = *sent.reached();
     }
+    Answer<Reading> reading = co_await read_up_to_asked_from(node, from, std::move(sent));
+    const bool is_told = reading && reading->arrived;
+    if (is_told || !is_remembered(owner)) co_return reading;
+    // In a log that was begun anew no event need begin where one did.
+    reading = co_await read_file_up_to_asked(node);
+    co_return reading;
+  }
+
+  Awaitable<Answer<Reading>> read_file_up_to_asked(size_t node) {
+    const LogCoordinates from{.file = asked_.file, .position = kFirstEvent};
+    Answer<Reading> reading = co_await read_up_to_asked_from(node, from, SentLog());
+    co_return reading;
+  }
+
+  Awaitable<Answer<Reading>> read_up_to_asked_from(size_t node, const LogCoordinates& from, SentLog sent) {
     ReadUpTo read(asked_, std::move(sent));
     const TakeEvent take = [&read](const BinlogStreamState& state) { return read(state); };
     const LogReader log = reader(node);
@@ -216,6 +231,7 @@ class DumpResolver {
   // What was sent is in the log as it is now.
   bool is_same_log(const Reading& reading) const {
     const SentPlace before = place();
+    if (before.kind == SentPlace::Kind::kInside) return reading.inside;
     if (before.kind != SentPlace::Kind::kBehind) return true;
     const SentPlace now = reading.sent.where(asked_.file, asked_.position);
     return now.kind == SentPlace::Kind::kBehind &&
@@ -226,7 +242,13 @@ class DumpResolver {
     Answer<Reading> reading = co_await read_up_to_asked(source_, mine);
     if (!reading) co_return refused(not_read(mine, reading.error()));
     if (!reading->arrived) co_return refused(no_such_place(asked_, mine, reading->boundary));
-    if (is_remembered(mine) && !is_same_log(*reading)) co_return refused(another_log(asked_, mine));
+    if (is_remembered(mine) && !is_same_log(*reading)) {
+      if (named_.empty()) co_return refused(another_log(asked_, mine));
+      // Who says whose coordinates they are has them from the log as it is now.
+      reading = co_await read_file_up_to_asked(source_);
+      if (!reading) co_return refused(not_read(mine, reading.error()));
+      if (!reading->arrived) co_return refused(no_such_place(asked_, mine, reading->boundary));
+    }
     co_return served(mine, asked_, std::move(reading->sent));
   }
 

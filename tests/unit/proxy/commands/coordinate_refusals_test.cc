@@ -48,7 +48,8 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
       {another_log(kAsked, kNew),
        "The log of 2222 (db2:3306) has something else ahead of b.000003:157 than was sent to this client: it "
        "was begun "
-       "anew. Load the data again"},
+       "anew. Load the data again, and set its coordinates with whose they are: "
+       "SOURCE_LOG_FILE='2222:FILE', SOURCE_LOG_POS=4"},
       {owner_not_there(kAsked, kOld, kNew, LogCoordinates{.file = "b.000002", .position = 99}),
        "b.000003:157 is of the log of 1111 (db1:3306), which Causeway cannot ask; the writer now is 2222 "
        "(db2:3306). "

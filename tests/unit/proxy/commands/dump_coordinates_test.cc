@@ -141,7 +141,27 @@ TEST_F(DumpCoordinates, ALogThatWasBegunAnewIsAnotherOne) {
   EXPECT_EQ(resolve("b.000002", 300),
             "1236 The log of 00000000-0000-0000-0000-000000000001 (" + harness_.view().nodes[0].name +
                 ") has something else ahead of b.000002:300 than was sent to this client: it was begun anew. "
-                "Load the data again");
+                "Load the data again, and set its coordinates with whose they are: SOURCE_LOG_FILE='" +
+                kWriter + ":FILE', SOURCE_LOG_POS=4");
+  EXPECT_EQ(resolve(kWriter + ":b.000002", 300), "b.000002:300") << "after the data were loaded again";
+  EXPECT_EQ(ahead_, 12U);
+}
+
+// What is remembered of the former log is no place in this one.
+TEST_F(DumpCoordinates, SoItIsWhereNoEventBeginsWhereOneDid) {
+  SentStream stream{.owner = kWriter};
+  stream.sent.record("b.000002", 111, 222, mark_of(4));
+  stream.sent.record("b.000002", 222, 300, mark_of(5));
+  stream.sent.record("b.000002", 310, 500, mark_of(6));
+  ledger().put(kClient, stream);
+  for (const uint64_t position : {uint64_t{300}, uint64_t{500}, uint64_t{600}, uint64_t{330}}) {
+    writer_.asked.clear();
+    EXPECT_EQ(resolve(kWriter + ":b.000002", position), "b.000002:" + std::to_string(position));
+    EXPECT_GE(writer_.asked.size(), 1U);
+  }
+  EXPECT_NE(resolve("b.000002", 300).find("it was begun anew"), std::string::npos);
+  EXPECT_NE(resolve("b.000002", 400).find("it was begun anew"), std::string::npos)
+      << "within one of that log";
 }
 
 TEST_F(DumpCoordinates, OfTheFormerWriterTheyAreTranslated) {
