@@ -67,12 +67,14 @@ void SentLog::record(std::string_view file, uint64_t begin, uint64_t end,
     first_ = (first_ + 1) % capacity_;
   }
   reached_position_ = end;
+  broken_off_ = 0;
   drop_unused_files();
 }
 
 void SentLog::reached(std::string_view file, uint64_t position) {
   if (empty()) return;
   const auto order = compare_log_files(files_.back(), file);
+  broken_off_ = 0;
   if (std::is_eq(order)) reached_position_ = std::max(reached_position_, position);
   if (!std::is_lt(order)) return;
   if (files_.size() > 1 && entry(size() - 1).file + 1 < first_file_ + files_.size())
@@ -80,6 +82,14 @@ void SentLog::reached(std::string_view file, uint64_t position) {
   else
     files_.emplace_back(file);
   reached_position_ = position;
+}
+
+void SentLog::broken_off(std::string_view file, uint64_t position) {
+  if (!empty() && files_.back() == file) broken_off_ = position;
+}
+
+std::optional<uint64_t> SentLog::broken_off() const {
+  return broken_off_ > reached_position_ ? std::optional(broken_off_) : std::nullopt;
 }
 
 std::optional<LogCoordinates> SentLog::reached() const {
@@ -98,6 +108,7 @@ void SentLog::keep(size_t count) {
   }
   files_.resize(entries_.back().file - first_file_ + 1);
   reached_position_ = entries_.back().end;
+  broken_off_ = 0;
 }
 
 void SentLog::drop_unused_files() {
@@ -111,6 +122,8 @@ SentPlace SentLog::where(std::string_view file, uint64_t position) const {
   if (order == std::partial_ordering::unordered) return {};
   const size_t ahead = count_ahead(file, position);
   if (ahead == size()) {
+    if (std::is_eq(order) && position > reached_position_ && position <= broken_off_)
+      return {.kind = SentPlace::Kind::kInside, .index = ahead};
     if (std::is_lt(order) || (std::is_eq(order) && position > reached_position_))
       return {.kind = SentPlace::Kind::kNewer};
     return {.kind = SentPlace::Kind::kBehind, .index = ahead - 1};
@@ -146,6 +159,7 @@ void SentLog::clear() {
   files_.clear();
   first_file_ = 0;
   reached_position_ = 0;
+  broken_off_ = 0;
 }
 
 }  // namespace causeway::consistency

@@ -43,7 +43,8 @@ struct SentTransaction {
 struct SentPlace {
   enum class Kind : uint8_t {
     kBehind,    // behind transaction `index`, and ahead of the next one
-    kInside,    // within `index`: it is to be sent again from its begin, which is behind the one before it
+    kInside,    // within `index`, which is size() where that was broken off: it is to be sent again from its
+                // begin, which is behind the one before it
     kOlder,     // ahead of all that is remembered, or right at its beginning: what comes before is not known
     kNewer,     // behind all that was sent, in the same file or a later one
     kOtherLog,  // of a file whose name does not belong here, or nothing is remembered
@@ -71,6 +72,11 @@ class SentLog {
   // The client has come here, and no transaction is open: what else a log has, another file's beginning for
   // one, was sent behind the last transaction. Nothing happens if none is remembered.
   void reached(std::string_view file, uint64_t position);
+
+  // The next transaction was sent up to here, and not to its end: the stream has ended. True until more is
+  // recorded or reached. Nothing happens if none is remembered, or in another file.
+  void broken_off(std::string_view file, uint64_t position);
+  std::optional<uint64_t> broken_off() const;  // of the file of reached(); nothing: none was
 
   // Where that was: behind the last transaction, or where reached() was told. Nothing if none is remembered.
   std::optional<LogCoordinates> reached() const;
@@ -111,6 +117,7 @@ class SentLog {
   std::deque<std::string> files_;
   uint64_t first_file_ = 0;        // the number of files_.front()
   uint64_t reached_position_ = 0;  // of files_.back()
+  uint64_t broken_off_ = 0;        // likewise; at most reached_position_: no transaction was broken off
 };
 
 }  // namespace causeway::consistency

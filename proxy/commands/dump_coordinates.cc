@@ -201,9 +201,11 @@ class DumpResolver {
     if (is_remembered(owner)) {
       sent = remembered_->sent;
       const SentPlace at = place();
-      if (at.kind == SentPlace::Kind::kBehind || at.kind == SentPlace::Kind::kInside)
+      const bool is_known = at.kind == SentPlace::Kind::kBehind || at.kind == SentPlace::Kind::kInside;
+      if (is_known && at.index < sent.size())
         from = {.file = std::string(sent.at(at.index).file), .position = sent.at(at.index).begin};
-      if (at.kind == SentPlace::Kind::kNewer) from = *sent.reached();
+      else if (is_known || at.kind == SentPlace::Kind::kNewer)
+        from = *sent.reached();
     }
     Answer<Reading> reading = co_await read_up_to_asked_from(node, from, std::move(sent));
     const bool is_told = reading && reading->arrived;

@@ -119,6 +119,7 @@ json::object client_value(const ReplicaKey& key, const LedgerContent::Client& cl
                      {"sent", sent_value(client.stream.sent)}};
   if (const auto reached = client.stream.sent.reached())
     value["reached"] = json::array{reached->file, reached->position};
+  if (const auto broken_off = client.stream.sent.broken_off()) value["broken_off"] = *broken_off;
   if (client.stream.start)
     value["start"] = json::array{client.stream.start->file, client.stream.start->position};
   return value;
@@ -137,6 +138,9 @@ void parse_client(const json::value& value, LedgerContent& content) {
   if (const json::value* reached = value.as_object().if_contains("reached"); reached != nullptr)
     client.stream.sent.reached(text_of(reached->as_array().at(0)),
                                reached->as_array().at(1).to_number<uint64_t>());
+  const json::value* broken_off = value.as_object().if_contains("broken_off");
+  if (const auto reached = client.stream.sent.reached(); reached && broken_off != nullptr)
+    client.stream.sent.broken_off(reached->file, broken_off->to_number<uint64_t>());
   content.put(key, client.stream, client.updated);
 }
 

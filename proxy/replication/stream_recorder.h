@@ -2,7 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <string_view>
+#include <string>
 #include <utility>
 
 #include "protocol/binlog_stream.h"
@@ -21,7 +21,16 @@ class StreamRecorder {
   StreamRecorder(const StreamRecorder&) = delete;
   StreamRecorder& operator=(const StreamRecorder&) = delete;
   ~StreamRecorder() {
-    if (changed_) ledger_.put(key_, stream_);
+    if (is_open_) stream_.sent.broken_off(file_, position_);
+    if (changed_ || is_open_) ledger_.put(key_, stream_);
+  }
+
+  // So much was sent, of a transaction that is open or not.
+  void passed(const protocol::BinlogStreamState& state) {
+    is_open_ = state.transaction.is_open();
+    if (!is_open_) return;
+    position_ = state.position;
+    if (file_ != state.file) file_ = state.file;
   }
 
   // What was sent ends where no transaction is open.
@@ -51,6 +60,8 @@ class StreamRecorder {
   SentStream stream_;
   uint64_t transactions_ = 0;  // of the stream
   uint64_t position_ = 0;
+  std::string file_;  // of the open transaction
+  bool is_open_ = false;
   bool changed_ = false;
   Clock::time_point next_ = Clock::time_point::min();
 };

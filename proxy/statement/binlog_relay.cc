@@ -228,6 +228,7 @@ Awaitable<void> ExchangeRun::refuse_stream() {
 
 // What has passed to the client, as far as the log is concerned: the one place that is told.
 void ExchangeRun::note_passed(const protocol::BinlogStreamState& now) {
+  if (command_.recorder != nullptr) command_.recorder->passed(now);
   if (!attachment_) return;
   attachment_->stream().passed(now);
   ReplicationCounters& counters = session_.shard.metrics().replication;

@@ -106,6 +106,25 @@ TEST(SentLog, WhatWasSentBesideTransactions) {
   EXPECT_EQ(empty.where("b.1", 4), SentPlace{});
 }
 
+TEST(SentLog, WhereATransactionWasBrokenOff) {
+  SentLog log = some_log();
+  log.broken_off("b.9", 900);
+  EXPECT_EQ(log.broken_off(), std::nullopt) << "of another file";
+  log.broken_off("b.10", 900);
+  EXPECT_EQ(log.broken_off(), 900U);
+  EXPECT_EQ(log.where("b.10", 400), (SentPlace{.kind = Kind::kBehind, .index = 3}));
+  EXPECT_EQ(log.where("b.10", 401), (SentPlace{.kind = Kind::kInside, .index = 4}));
+  EXPECT_EQ(log.where("b.10", 900), (SentPlace{.kind = Kind::kInside, .index = 4}));
+  EXPECT_EQ(log.where("b.10", 901).kind, Kind::kNewer);
+  EXPECT_EQ(log.marks_up_to(3).size(), 4U) << "those that it has";
+  SentLog on = log;
+  on.reached("b.10", 430);
+  EXPECT_EQ(on.where("b.10", 500).kind, Kind::kNewer) << "it was read again";
+  log.record("b.10", 400, 950, mark(5));
+  EXPECT_EQ(log.broken_off(), std::nullopt);
+  EXPECT_EQ(log.where("b.10", 500), (SentPlace{.kind = Kind::kInside, .index = 4}));
+}
+
 TEST(SentLog, ForgetsTheOldest) {
   SentLog log(3);
   EXPECT_EQ(log.capacity(), 3u);

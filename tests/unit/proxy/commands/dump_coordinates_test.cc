@@ -191,6 +191,25 @@ TEST_F(DumpCoordinates, FurtherThanIsRememberedTheFormerWriterIsAsked) {
   EXPECT_NE(refused.find("Last sent to this client: up to b.000007:400."), std::string::npos) << refused;
 }
 
+// The former writer is gone, and with it what followed; where the transaction begins is told.
+TEST_F(DumpCoordinates, WhereATransactionWasBrokenOffItIsToldWhereItBegins) {
+  was_sent(3);
+  harness_.view().nodes[1].reachable = false;
+  harness_.publish();
+  EXPECT_NE(resolve("b.000007", 430).find("Last sent to this client"), std::string::npos);
+  SentStream stream = *ledger().find(kClient);
+  stream.sent.broken_off("b.000007", 460);
+  ledger().put(kClient, stream);
+  for (const uint64_t position : {uint64_t{430}, uint64_t{460}}) {
+    const std::string refused = resolve("b.000007", position);
+    EXPECT_NE(refused.find("is in the middle of a transaction"), std::string::npos) << refused;
+    EXPECT_NE(refused.find("SOURCE_LOG_FILE='" + kWriter + ":b.000001', SOURCE_LOG_POS=400"),
+              std::string::npos)
+        << refused;
+  }
+  EXPECT_EQ(resolve("b.000007", 461).find("is in the middle"), std::string::npos);
+}
+
 TEST_F(DumpCoordinates, WhatTheWriterNeverHadIsMissing) {
   was_sent(8);
   writer_.files.back().transactions = {4, 5, 6};

@@ -64,6 +64,7 @@ TEST(LedgerText, ComesBackAsItWas) {
       {.gtid = {.kind = BinlogGtid::Kind::kMariadb, .domain_id = 1, .server_id = 2, .number = 3}});
   stream.sent.reached("b.000003", 4);
   stream.start = {.file = "b.\"1\\", .position = 4};
+  stream.sent.broken_off("b.000003", 800);
   content.put({.user = "re\"pl", .server_id = 4'294'967'295}, stream, 1'700'000'000);
   content.put({.user = "repl", .server_id = 2}, stream_of("3", 0), 1'700'000'001);
   EXPECT_TRUE(content.add_writer("5d0c", "db1:3306", 1'700'000'000));
@@ -80,6 +81,7 @@ TEST(LedgerText, ComesBackAsItWas) {
     EXPECT_EQ(found->second.stream.owner, client.stream.owner);
     EXPECT_EQ(found->second.stream.start, client.stream.start);
     EXPECT_EQ(found->second.stream.sent.reached(), client.stream.sent.reached());
+    EXPECT_EQ(found->second.stream.sent.broken_off(), client.stream.sent.broken_off());
     ASSERT_EQ(found->second.stream.sent.size(), client.stream.sent.size());
     for (size_t i = 0; i < client.stream.sent.size(); ++i) {
       const auto is = found->second.stream.sent.at(i);
@@ -206,6 +208,23 @@ TEST(StreamRecorder, TellsTheLedgerEachSecondAndAtTheEnd) {
   EXPECT_EQ(sent(), 5U);
   EXPECT_EQ(ledger.find(key)->sent.last()->end, 600U);
   EXPECT_EQ(ledger.find(key)->sent.where("b.000002", 4).kind, consistency::SentPlace::Kind::kBehind);
+}
+
+TEST(StreamRecorder, TellsTheLedgerWhereATransactionWasBrokenOff) {
+  StreamLedger ledger("", no_log());
+  const ReplicaKey key{.user = "repl", .server_id = 2};
+  for (const bool is_open : {true, false}) {
+    {
+      StreamRecorder recorder(ledger, key, stream_of("3", 3));
+      protocol::BinlogStreamState state;
+      state.file = "b.000002";
+      state.position = 7000;
+      if (is_open) state.transaction.event({.role = protocol::BinlogEventRole::kGtid});
+      EXPECT_EQ(state.transaction.is_open(), is_open);
+      recorder.passed(state);
+    }
+    EXPECT_EQ(ledger.find(key)->sent.broken_off(), is_open ? std::optional<uint64_t>(7000) : std::nullopt);
+  }
 }
 
 }  // namespace
