@@ -50,6 +50,10 @@ class Endpoint:
         """A fresh process, for memory. False: this one cannot be restarted here."""
         return False
 
+    def log_ports(self):
+        """Where the binary log is read: {what to add to the name: port}."""
+        return {"": self.port}
+
     def command_line(self):
         return f"{self.host}:{self.port}"
 
@@ -112,12 +116,20 @@ listen mysql
 
 
 class Causeway(Endpoint):
-    """Causeway before the whole cluster."""
+    """Causeway before the whole cluster.
+
+    `log_listeners`: {what to add to the name: options of a listener for replication}; without any the log is read at the
+    port of the statements.
+    """
 
     levels = True
 
-    def __init__(self, local_cluster, workers, arguments):
+    def __init__(self, local_cluster, workers, arguments, log_listeners=None):
         super().__init__("causeway", HOST, None)
+        self._log_ports = {}
+        for name, options in (log_listeners or {}).items():
+            self._log_ports[name] = cluster.free_port()
+            arguments = [*arguments, f"--listen={HOST}:{self._log_ports[name]}?purpose=replication{options}"]
         self._cluster = local_cluster
         self._arguments = [f"--workers={workers}", "--log-level=warning", *arguments]
         self._process = None
@@ -141,6 +153,9 @@ class Causeway(Endpoint):
         self.stop()
         self.start()
         return True
+
+    def log_ports(self):
+        return self._log_ports or super().log_ports()
 
     def command_line(self):
         return shlex.join(self._last_command)

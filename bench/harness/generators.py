@@ -1,5 +1,6 @@
 """What makes the load: sysbench, and load_client for what sysbench cannot do."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -45,6 +46,25 @@ class Generators:
     def load_client(self, endpoint, mode, **options):
         """One run of load_client; what it printed."""
         return json.loads(_run(self._load_command(endpoint, mode, options)))
+
+    @contextlib.contextmanager
+    def held(self, endpoint, mode, **options):
+        """load_client in a mode that goes on until it is told to end, by end(); killed behind the `with` block."""
+        command = self._load_command(endpoint, mode, options)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @staticmethod
+    def end(process):
+        """Tells it to end; what it printed."""
+        output, _ = process.communicate(timeout=60)
+        if process.returncode != 0:
+            raise GeneratorError(f"{shlex.join(process.args)} has failed")
+        return json.loads(output)
 
     def hold_idle(self, endpoint, connections):
         """Starts load_client with idle connections and returns its process when all stand: end it by closing stdin."""

@@ -28,6 +28,16 @@ def resident_bytes(pid):
     return sum(_resident_bytes(process) for process in descendants(pid))
 
 
+def peak_resident_bytes(pid):
+    """VmHWM, the most since reset_peak(), of the process and its children."""
+    return sum(_resident_bytes(process, "VmHWM:") for process in descendants(pid))
+
+
+def reset_peak(pid):
+    for process in descendants(pid):
+        pathlib.Path(f"/proc/{process}/clear_refs").write_text("5")
+
+
 def pin(pid, cores):
     """Lets all threads of a process run on these cores only; those that they start inherit it."""
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -38,8 +48,8 @@ def _cpu_clock(pid):
     return (~pid << 3) | 2  # as clock_getcpuclockid() makes it
 
 
-def _resident_bytes(pid):
+def _resident_bytes(pid, what="VmRSS:"):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(what):
             return int(line.split()[1]) * 1024
     return 0
