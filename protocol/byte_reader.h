@@ -2,8 +2,10 @@
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_basic_data_types.html
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -33,12 +35,12 @@ class ByteReader {
   size_t position() const { return position_; }
 
   // int<1>, int<2>, int<3>, int<4>, int<6>, int<8>: little endian.
-  uint8_t int1() { return static_cast<uint8_t>(fixed_int(1)); }
-  uint16_t int2() { return static_cast<uint16_t>(fixed_int(2)); }
-  uint32_t int3() { return static_cast<uint32_t>(fixed_int(3)); }
-  uint32_t int4() { return static_cast<uint32_t>(fixed_int(4)); }
-  uint64_t int6() { return fixed_int(6); }
-  uint64_t int8() { return fixed_int(8); }
+  uint8_t int1() { return static_cast<uint8_t>(fixed_int<1>()); }
+  uint16_t int2() { return static_cast<uint16_t>(fixed_int<2>()); }
+  uint32_t int3() { return static_cast<uint32_t>(fixed_int<3>()); }
+  uint32_t int4() { return static_cast<uint32_t>(fixed_int<4>()); }
+  uint64_t int6() { return fixed_int<6>(); }
+  uint64_t int8() { return fixed_int<8>(); }
 
   // int<lenenc>. 0xfb (NULL) and 0xff are no integers: they fail.
   uint64_t int_lenenc();
@@ -62,15 +64,20 @@ class ByteReader {
   void fail() { ok_ = false; }
 
  private:
-  uint64_t fixed_int(size_t width) {
-    if (remaining() < width) {
+  template <size_t kWidth>
+  uint64_t fixed_int() {
+    if (remaining() < kWidth) {
       ok_ = false;
       return 0;
     }
     uint64_t value = 0;
-    for (size_t i = 0; i < width; ++i)
-      value |= uint64_t{bytes_[position_ + i]} << (8 * i);
-    position_ += width;
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(&value, bytes_.data() + position_, kWidth);  // g++ -O2 leaves a loop a loop
+    } else {
+      for (size_t i = 0; i < kWidth; ++i)
+        value |= uint64_t{bytes_[position_ + i]} << (8 * i);
+    }
+    position_ += kWidth;
     return value;
   }
 
