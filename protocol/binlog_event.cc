@@ -200,11 +200,6 @@ Result<HeartbeatEvent> parse_heartbeat_v2(Bytes body) {
 
 }  // namespace
 
-bool BinlogEventHeader::is_artificial() const {
-  return (flags & binlog_event_flag::kArtificial) != 0 || type == BinlogEventType::kHeartbeat ||
-         type == BinlogEventType::kHeartbeatV2 || (timestamp == 0 && log_pos == 0);
-}
-
 Result<BinlogEventHeader> parse_binlog_event_header(Bytes event) {
   ByteReader reader(event);
   BinlogEventHeader header;

@@ -86,7 +86,10 @@ struct BinlogEventHeader {
 
   // Whether the event is not in the source's log: heartbeats, and the ROTATE that a source makes up ahead of
   // each file. A format description that is sent again, for a dump from the middle, only has a log_pos of 0.
-  bool is_artificial() const;
+  bool is_artificial() const {
+    return (flags & binlog_event_flag::kArtificial) != 0 || type == BinlogEventType::kHeartbeat ||
+           type == BinlogEventType::kHeartbeatV2 || (timestamp == 0 && log_pos == 0);
+  }
 
   friend bool operator==(const BinlogEventHeader&, const BinlogEventHeader&) = default;
 };

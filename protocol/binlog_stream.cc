@@ -123,7 +123,7 @@ std::optional<BinlogScanStep> BinlogStreamScanner::begin_event(Bytes input, size
     return broken(at, ProtocolError::kPacketTooLarge);
   const size_t needed = whole ? size_t{header->event_bytes} : binlog_event_front_bytes(*header, there);
   if (there.size() < needed) return BinlogScanStep{.pass_bytes = at};
-  if (const auto error = read_event(*header, there.first(needed))) return broken(at, *error);
+  if (!read_event(*header, there.first(needed))) return broken(at, ProtocolError::kMalformed);
   event_left_ = header->event_bytes - in_packet;
   take_packet(packet);
   at += kPacketHeaderBytes;
@@ -167,38 +167,38 @@ BinlogScanStep BinlogStreamScanner::hold_packet(Bytes input, size_t at) {
           .packet_payload = payload};
 }
 
-std::optional<ProtocolError> BinlogStreamScanner::read_event(const BinlogEventHeader& header, Bytes front) {
-  const auto meaning = binlog_event_meaning(header, front, state_.checksum);
-  if (!meaning) return ProtocolError::kMalformed;
+// False: the event is malformed. (A bool, since this is done for every event, and anything larger is slow to
+// return.)
+bool BinlogStreamScanner::read_event(const BinlogEventHeader& header, Bytes front) {
+  if (!read_meaning(meaning_, header, front, state_.checksum)) return false;
   is_passing_ = true;
   header_ = header;
-  meaning_ = *meaning;
-  if (!is_whole_needed(header.type)) return std::nullopt;
+  if (!is_whole_needed(header.type)) return true;
   if (header.type != BinlogEventType::kFormatDescription) return read_place(header, front);
   const auto description = parse_format_description_event(front);
-  if (!description) return ProtocolError::kMalformed;
+  if (!description) return false;
   checksum_ = description->checksum;
-  return std::nullopt;
+  return true;
 }
 
 // Of a ROTATE or a heartbeat, a whole event. These may come ahead of a format description, or be of other
 // checksums than the file that they come ahead of.
-std::optional<ProtocolError> BinlogStreamScanner::read_place(const BinlogEventHeader& header, Bytes event) {
+bool BinlogStreamScanner::read_place(const BinlogEventHeader& header, Bytes event) {
   const BinlogChecksum checksum = ends_with_crc32(event) ? BinlogChecksum::kCrc32 : BinlogChecksum::kNone;
   const auto body = binlog_event_body(event, checksum);
-  if (!body) return ProtocolError::kMalformed;
+  if (!body) return false;
   if (header.type == BinlogEventType::kRotate) {
     const auto rotate = parse_rotate_event(*body);
-    if (!rotate) return ProtocolError::kMalformed;
+    if (!rotate) return false;
     place_ = {.file = std::string(rotate->file), .position = rotate->position, .is_exact = true};
-    return std::nullopt;
+    return true;
   }
   const auto heartbeat = parse_heartbeat_event(header, *body);
-  if (!heartbeat) return ProtocolError::kMalformed;
+  if (!heartbeat) return false;
   place_ = {.file = std::string(heartbeat->file),
             .position = heartbeat->position,
             .is_exact = heartbeat->is_exact || heartbeat->file != state_.file};
-  return std::nullopt;
+  return true;
 }
 
 void BinlogStreamScanner::finish_event() {

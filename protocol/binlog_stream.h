@@ -116,8 +116,8 @@ class BinlogStreamScanner {
   std::optional<BinlogScanStep> begin_event(Bytes input, size_t& at);
   BinlogScanStep hold_packet(Bytes input, size_t at);
   bool continue_event(const PacketHeader& header);
-  std::optional<ProtocolError> read_event(const BinlogEventHeader& header, Bytes front);
-  std::optional<ProtocolError> read_place(const BinlogEventHeader& header, Bytes event);
+  bool read_event(const BinlogEventHeader& header, Bytes front);
+  bool read_place(const BinlogEventHeader& header, Bytes event);
   void finish_event();
   bool stands_where_to_stop() const;
   void move_position();

@@ -5,6 +5,9 @@
 namespace causeway::protocol {
 namespace {
 
+// Copied where there is none: g++ makes a loop of `= {}` that takes longer than all the rest of an event.
+constexpr TransactionMark kNoMark{};
+
 BinlogEventRole role_of_query(const QueryEvent& query) {
   // A text that lies too far behind to be seen is told by its length.
   const auto is = [&](std::string_view word) {
@@ -102,47 +105,55 @@ size_t binlog_event_front_bytes(const BinlogEventHeader& header, Bytes front) {
   return std::min({needed, size_t{header.event_bytes}, kMaxBinlogEventFrontBytes});
 }
 
-Result<BinlogEventMeaning> binlog_event_meaning(const BinlogEventHeader& header, Bytes front,
-                                                BinlogChecksum checksum) {
-  BinlogEventMeaning meaning{.server_id = header.server_id, .timestamp = header.timestamp};
+bool read_meaning(BinlogEventMeaning& meaning, const BinlogEventHeader& header, Bytes front,
+                  BinlogChecksum checksum) {
+  meaning.server_id = header.server_id;
+  meaning.timestamp = header.timestamp;
+  meaning.shape = 0;
   if (is_gtid(header.type)) {
     const auto event =
         parse_gtid_event(header, front.subspan(std::min(front.size(), kBinlogEventHeaderBytes)));
-    if (!event) return event.error();
+    if (!event) return false;
     meaning.role = role_of_gtid(header.type, event->flags);
     meaning.gtid = event->gtid;
     meaning.original_commit_timestamp = event->original_commit_timestamp;
-    return meaning;
+    return true;
   }
+  if (meaning.gtid.kind != BinlogGtid::Kind::kNone) meaning.gtid = kNoMark.gtid;
+  meaning.original_commit_timestamp = 0;
   if (header.type == BinlogEventType::kQuery) {
     const auto query = parse_query_event(header, front, checksum);
-    if (!query) return query.error();
+    if (!query) return false;
     meaning.role = role_of_query(*query);
-    return meaning;
+    return true;
   }
   meaning.role = role_of_type(header.type);
   if (meaning.role == BinlogEventRole::kRows) meaning.shape = shape_of_rows(header, checksum);
-  return meaning;
+  return true;
 }
 
 bool BinlogTransaction::event(const BinlogEventMeaning& meaning) {
   const bool opens = meaning.role == BinlogEventRole::kGtid || meaning.role == BinlogEventRole::kGtidBegin ||
                      meaning.role == BinlogEventRole::kGtidStatement;
   const bool belongs = meaning.role != BinlogEventRole::kOutside && meaning.role != BinlogEventRole::kFile;
-  if (opens || (belongs && state_ == State::kNone))
-    current_ = {.gtid = meaning.gtid,
-                .server_id = meaning.server_id,
-                .timestamp = meaning.timestamp,
-                .original_commit_timestamp = meaning.original_commit_timestamp};
+  if (opens || (belongs && state_ == State::kNone)) begin(meaning);
   if (meaning.shape != 0) current_.shape = together(current_.shape, meaning.shape);
   if (!step(meaning.role)) {
-    if (state_ == State::kNone) current_ = {};
+    if (state_ == State::kNone) current_ = kNoMark;
     return false;
   }
   last_ = current_;
-  current_ = {};
+  current_ = kNoMark;
   state_ = State::kNone;
   return true;
+}
+
+void BinlogTransaction::begin(const BinlogEventMeaning& meaning) {
+  current_.gtid = meaning.gtid;
+  current_.server_id = meaning.server_id;
+  current_.timestamp = meaning.timestamp;
+  current_.original_commit_timestamp = meaning.original_commit_timestamp;
+  current_.shape = 0;
 }
 
 // Whether it ends a transaction.

@@ -14,7 +14,6 @@
 #include "protocol/binlog_event.h"
 #include "protocol/binlog_gtid.h"
 #include "protocol/byte_reader.h"
-#include "protocol/protocol_error.h"
 #include "protocol/transaction_mark.h"
 
 namespace causeway::protocol {
@@ -44,9 +43,11 @@ struct BinlogEventMeaning {
   uint32_t shape = 0;                      // of this event; 0 if it has no rows
 };
 
-// `front` is the event's front, of which binlog_event_front_bytes() is satisfied.
-Result<BinlogEventMeaning> binlog_event_meaning(const BinlogEventHeader& header, Bytes front,
-                                                BinlogChecksum checksum);
+// Makes `meaning`, whatever it was, that of an event. False: the event is malformed, and `meaning` nothing.
+// `front` is the event's front, of which binlog_event_front_bytes() is satisfied. Not returned as a value:
+// events come by the million, and most of a meaning's bytes are a GTID, which few of them have.
+bool read_meaning(BinlogEventMeaning& meaning, const BinlogEventHeader& header, Bytes front,
+                  BinlogChecksum checksum);
 
 // How much of an event has to be seen, its header included, by as much of it as there is: more may turn out
 // to be needed when that is there. At most kMaxBinlogEventFrontBytes, which the statements of real servers
@@ -77,6 +78,7 @@ class BinlogTransaction {
     kOpen,       // until its end
   };
 
+  void begin(const BinlogEventMeaning& meaning);
   bool step(BinlogEventRole role);
 
   State state_ = State::kNone;

@@ -66,6 +66,7 @@ Bytes front_of(const Event& one) {
 // number where one has ended.
 std::string walk(const std::vector<Event>& events) {
   BinlogTransaction transaction;
+  BinlogEventMeaning meaning;
   std::string seen;
   const auto name = [](const BinlogGtid& id) {
     return id.kind == BinlogGtid::Kind::kNone        ? std::string("?")
@@ -74,10 +75,9 @@ std::string walk(const std::vector<Event>& events) {
   };
   for (const Event& one : events) {
     const Bytes front = front_of(one);
-    const auto meaning = binlog_event_meaning(one.header, front, BinlogChecksum::kNone);
     if (!seen.empty()) seen += ' ';
-    if (!meaning) return seen + "malformed";
-    const bool ended = transaction.event(*meaning);
+    if (!read_meaning(meaning, one.header, front, BinlogChecksum::kNone)) return seen + "malformed";
+    const bool ended = transaction.event(meaning);
     EXPECT_TRUE(!ended || !transaction.is_open());
     if (ended) {
       seen += "=" + name(transaction.last());
@@ -195,8 +195,11 @@ TEST(BinlogTransaction, ItsEndSaysWhoseItWas) {
 // The mark of the last transaction that has ended.
 TransactionMark mark_of(const std::vector<Event>& events, BinlogChecksum checksum = BinlogChecksum::kNone) {
   BinlogTransaction transaction;
-  for (const Event& one : events)
-    transaction.event(binlog_event_meaning(one.header, front_of(one), checksum).value());
+  BinlogEventMeaning meaning;
+  for (const Event& one : events) {
+    EXPECT_TRUE(read_meaning(meaning, one.header, front_of(one), checksum));
+    transaction.event(meaning);
+  }
   return transaction.last_mark();
 }
 
