@@ -50,18 +50,26 @@ StreamReader reader_of(const ClientSession& session, const protocol::BinlogDump&
           .since = std::chrono::system_clock::now()};
 }
 
+// By a replica nothing but the address of its source is shown of an error at which it tries again.
+void tell_of_refusal(ClientSession& session, const protocol::BinlogDump& dump, const ClientError& error) {
+  session.shard.logger().warning("a client that reads the log is refused",
+                                 {{"session", std::to_string(session.id)},
+                                  {"user", session.identity.user},
+                                  {"server_id", dump.server_id},
+                                  {"reason", error.message}});
+}
+
 // False: the session ends.
 Awaitable<bool> dump_from_position(ClientSession& session, protocol::BinlogDump dump,
                                    const StreamReader& reader) {
   const HeldSource source = co_await hold_source(session);
-  if (source.refusal) co_return co_await answer_error(session, 1, *source.refusal);
+  if (source.refusal) {
+    tell_of_refusal(session, dump, *source.refusal);
+    co_return co_await answer_error(session, 1, *source.refusal);
+  }
   ResolvedDump resolved = co_await resolve_dump(session, source.node, dump);
   if (resolved.refusal) {
-    session.shard.logger().warning("a client that reads the log by file and position is refused",
-                                   {{"session", std::to_string(session.id)},
-                                    {"user", session.identity.user},
-                                    {"server_id", dump.server_id},
-                                    {"reason", resolved.refusal->message}});
+    tell_of_refusal(session, dump, *resolved.refusal);
     co_return co_await answer_error(session, 1, *resolved.refusal);
   }
   dump.file = resolved.from.file;
@@ -113,7 +121,10 @@ Awaitable<bool> dump_binlog(ClientSession& session, protocol::Bytes payload, std
   }
   if (session.state.replication.from_replica) {
     const HeldSource source = co_await hold_source(session);
-    if (source.refusal) co_return co_await answer_error(session, 1, *source.refusal);
+    if (source.refusal) {
+      tell_of_refusal(session, *dump, *source.refusal);
+      co_return co_await answer_error(session, 1, *source.refusal);
+    }
   }
   co_await run_on_source(session, wire, &reader);
   session.end.because(EndReason::kStreamEnded);

@@ -297,7 +297,7 @@ TEST(RouteDecision, WhoReadsAReplicasLogWritesNothingThere) {
     EXPECT_EQ(where(sql, reader), "replica") << sql;
   }
   for (const char* sql :
-       {"INSERT INTO t VALUES (1)", "CREATE TEMPORARY TABLE t (a INT)", "FLUSH TABLES", "FLUSH LOCAL LOGS",
+       {"INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)", "FLUSH TABLES", "FLUSH LOCAL LOGS",
         "RESET MASTER", "STOP REPLICA", "START TRANSACTION READ WRITE"}) {
     EXPECT_EQ(decide_sql(sql, reader).action, Action::kReadOnlyError) << sql;
   }

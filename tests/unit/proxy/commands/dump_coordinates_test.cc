@@ -150,9 +150,9 @@ TEST_F(DumpCoordinates, ALogThatWasBegunAnewIsAnotherOne) {
 // What is remembered of the former log is no place in this one.
 TEST_F(DumpCoordinates, SoItIsWhereNoEventBeginsWhereOneDid) {
   SentStream stream{.owner = kWriter};
-  stream.sent.record("b.000002", 111, 222, mark_of(4));
-  stream.sent.record("b.000002", 222, 300, mark_of(5));
-  stream.sent.record("b.000002", 310, 500, mark_of(6));
+  stream.sent.record("b.000002", 111, 222, mark_of(14));
+  stream.sent.record("b.000002", 222, 300, mark_of(15));
+  stream.sent.record("b.000002", 310, 500, mark_of(16));
   ledger().put(kClient, stream);
   for (const uint64_t position : {uint64_t{300}, uint64_t{500}, uint64_t{600}, uint64_t{330}}) {
     writer_.asked.clear();

@@ -89,6 +89,7 @@ TEST_F(LogSource, SoItIsBehindAResetAndAnotherUser) {
 }
 
 TEST_F(LogSource, ADumpIsTakenThereAndNothingIsWritten) {
+  harness_.replica(0).read_only = harness_.replica(1).read_only = false;  // Causeway is to refuse
   const std::string own = ask("SELECT a FROM t");
   for (const char* sql : {"FLUSH /*!40101 LOCAL */ TABLES", "FLUSH TABLES WITH READ LOCK",
                           "START TRANSACTION /*!40100 WITH CONSISTENT SNAPSHOT */", "UNLOCK TABLES"})

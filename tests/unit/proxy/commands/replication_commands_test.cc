@@ -46,15 +46,16 @@ TEST_F(ReplicationCommands, ItsVariablesSayWhoReadsTheLog) {
 // It has not said yet what it is, as programs for change data capture that begin with a snapshot.
 TEST(ReplicationByRight, WhoMayReadTheLogAndAsksAboutItIsToHaveIt) {
   DatabaseAccounts accounts(
-      {{.user = "app", .plugin = "caching_sha2_password", .auth_string = "", .reads_log = true},
-       {.user = "other", .plugin = "caching_sha2_password", .auth_string = ""}});
-  Harness harness;
+      {{.user = "app",
+        .plugin = "caching_sha2_password",
+        .auth_string = stored_sha2("secret"),
+        .reads_log = true},
+       {.user = "other", .plugin = "caching_sha2_password", .auth_string = stored_sha2("secret")}});
+  Harness harness({.rsa_key = true});
   harness.services().accounts = &accounts.store();
-  for (size_t node = 0; node < harness.nodes(); ++node)
-    harness.server(node).passwords["app"] = harness.server(node).passwords["other"] = "";
   const auto log_in = [&harness](std::string_view user) {
     auto client = harness.connect();
-    EXPECT_EQ(client->log_in(user, "").text(), "OK");
+    EXPECT_EQ(client->log_in(user, "secret").text(), "OK");
     return client;
   };
   for (const char* question : {"SHOW BINARY LOG STATUS", "SHOW MASTER STATUS", "SHOW BINARY LOGS",
