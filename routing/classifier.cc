@@ -37,8 +37,8 @@ void read_body_after_for(StatementScanner& scanner, Statement& statement) {
     scanner.advance();
   scanner.advance();
   classify_head(scanner, statement);
-  statement.shows_processlist = false;
-  statement.is_full = false;
+  statement.shows.processlist = false;
+  statement.shows.full = false;
 }
 
 void classify_statement(StatementScanner& scanner, Statement& statement) {
@@ -71,7 +71,7 @@ void classify_statement_after_for(std::string_view text, const LexMode& mode, St
   statement.mentions |= inner.mentions;
   // The FOR of SET STATEMENT ... FOR UPDATE t is no part of such a clause.
   statement.mentions.locking_clause = inner.mentions.locking_clause;
-  statement.shows_variables = inner.shows_variables;
+  statement.shows.variables = inner.shows.variables;
   statement.calls_procedure = inner.calls_procedure;
   statement.compound = inner.compound;
   statement.set.connection_bound = inner.set.connection_bound;

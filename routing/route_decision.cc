@@ -30,7 +30,7 @@ bool writes(StatementClass cls) {
 // replica: an account that may bypass read_only would otherwise write to it. Temporary tables are its own
 // affair.
 Decision decide_without_forwarding(const Statement& statement, const SessionView& session) {
-  const bool own_affair = session.pinned_to_replica && !session.reads_replicas_log &&
+  const bool own_affair = session.pinned_to == Target::kReplica && !session.reads_replicas_log &&
                           statement.cls != StatementClass::kAdmin && statement.cls != StatementClass::kPlugin;
   // mysqldump has it ahead of its lock.
   const bool is_of_dump = session.reads_replicas_log && statement.flushes_here;
@@ -131,7 +131,8 @@ Decision read_only_transaction_error() {
 
 // Where a READ ONLY transaction runs. What it may ask for at any time has to be there from the beginning.
 Target target_of_read_only(const SessionView& session) {
-  return session.pinned_to_writer || session.has_user_variables ? Target::kWriter : Target::kReplica;
+  return session.pinned_to == Target::kWriter || session.has_user_variables ? Target::kWriter
+                                                                            : Target::kReplica;
 }
 
 // Another BEGIN commits the open transaction. If the new one runs on the same server, that server does both.
@@ -203,7 +204,7 @@ Decision decide_in_deferred_transaction(const Statement& statement, const Sessio
 // and metadata locks do not set the flag. BEGIN unlocks tables. And who follows transactions is told by the
 // server what it begins.
 bool may_be_answered_here(const SessionView& session) {
-  return session.autocommit && !session.pinned_to_writer && !session.tracks_transactions;
+  return session.autocommit && session.pinned_to != Target::kWriter && !session.tracks_transactions;
 }
 
 Decision decide_begin(const Statement& statement, const SessionView& session) {
@@ -218,7 +219,8 @@ Decision decide_begin(const Statement& statement, const SessionView& session) {
 Decision decide_implicit_transaction(const Statement& statement, const SessionView& session) {
   if (speaks_of_the_last_statement(statement) && reads_no_table(statement)) {
     const bool of_the_writer = server_of_the_last(statement, session) == Target::kWriter;
-    if (of_the_writer || session.pinned_to_writer) return run_on_writer("speaks of the last statement");
+    if (of_the_writer || session.pinned_to == Target::kWriter)
+      return run_on_writer("speaks of the last statement");
     return run_on_replica("speaks of the last statement", false);
   }
   const bool read_only = session.next_transaction_read_only || session.transaction_read_only;
@@ -229,7 +231,7 @@ Decision decide_implicit_transaction(const Statement& statement, const SessionVi
 }
 
 Decision decide_read(const Statement& statement, const SessionView& session) {
-  if (session.pinned_to_writer) return run_on_writer("session is pinned");
+  if (session.pinned_to == Target::kWriter) return run_on_writer("session is pinned");
   if (statement.mentions.assigned_user_variables) return run_on_writer("assigns a user variable");
   if (uses_user_variables_of(session, statement)) return run_on_writer("uses user variables");
   if (speaks_of_the_last_insert(statement, session)) return run_on_writer("speaks of the last insert");
@@ -270,7 +272,7 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       break;
     case StatementClass::kSet:
     case StatementClass::kUse:
-      if (session.pinned_to_writer) return run_on_writer("session is pinned");
+      if (session.pinned_to == Target::kWriter) return run_on_writer("session is pinned");
       // It ran as things were.
       if (session.moves_to_writer) return run_on_writer("session moves to the writer");
       if (statement.mentions.assigned_user_variables || uses_user_variables_of(session, statement)) {
@@ -295,8 +297,8 @@ Decision decide_by_class(const Statement& statement, const SessionView& session)
       break;
   }
   if (statement.cls == StatementClass::kSetTransaction) {
-    return session.pinned_to_writer ? run_on_writer("session is pinned")
-                                    : run_on_replica("session state", false);
+    return session.pinned_to == Target::kWriter ? run_on_writer("session is pinned")
+                                                : run_on_replica("session state", false);
   }
   return run_on_writer(to_string(statement.cls));
 }
@@ -348,7 +350,7 @@ Decision decide(const Statement& statement, const SessionView& session, const Ro
                      statement.cls == StatementClass::kWriterRead;
   const bool variables = uses_user_variables_of(session, statement);
   if (statement.hints.route == RouteHint::kReplica && reads && session.autocommit && !variables &&
-      !session.pinned_to_writer) {
+      session.pinned_to != Target::kWriter) {
     // All that a replica refuses, a locking read say, is better done than not.
     Decision decision = run_on_replica("hint", true);
     decision.may_rerun_on_writer = true;

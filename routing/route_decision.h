@@ -31,14 +31,14 @@ struct SessionView {
   bool autocommit = true;
   bool transaction_read_only = false;       // the session variable, where the next one is not READ WRITE
   bool next_transaction_read_only = false;  // SET TRANSACTION READ ONLY for the next one
-  bool pinned_to_writer = false;            // temporary tables, table locks, user locks, ...
-  bool moves_to_writer = false;             // what has run on its replica will be run there again
-  bool pinned_to_replica = false;           // the same of a session that does not forward
-  bool reads_replicas_log = false;          // or takes a dump there; it does not forward
-  bool has_user_variables = false;          // they live on the writer lease
-  bool may_have_user_variables = false;     // triggers or functions may have set some
-  bool has_last_insert_id = false;          // so does this, once something was inserted
-  bool auto_is_null = false;                // sql_auto_is_null: WHERE id IS NULL asks for it, too
+  Target pinned_to = Target::kNone;  // by temporary tables, table locks, user locks, ...: the writer where it
+                                     // forwards, else its replica
+  bool moves_to_writer = false;      // what has run on its replica will be run there again
+  bool reads_replicas_log = false;   // or takes a dump from a replica; it does not forward
+  bool has_user_variables = false;   // they live on the writer lease
+  bool may_have_user_variables = false;  // triggers or functions may have set some
+  bool has_last_insert_id = false;       // so does this, once something was inserted
+  bool auto_is_null = false;             // sql_auto_is_null: WHERE id IS NULL asks for it, too
   bool tracks_transactions =
       false;  // session_track_transaction_info is on: what BEGIN is answered is the server's
   bool begin_keeps_access_mode = false;  // MySQL: BEGIN in a transaction begins another of the same mode

@@ -127,6 +127,16 @@ struct TransactionClauses {
   friend bool operator==(const TransactionClauses&, const TransactionClauses&) = default;
 };
 
+// What a SHOW shows, where it is one that others than its server care about.
+struct ShowFlags {
+  bool variables = false;    // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
+  bool processlist = false;  // SHOW [FULL] PROCESSLIST and nothing behind it
+  bool full = false;         // ... with FULL
+  bool log = false;          // SHOW BINARY LOG STATUS, BINARY LOGS, BINLOG EVENTS, REPLICAS
+
+  friend bool operator==(const ShowFlags&, const ShowFlags&) = default;
+};
+
 // Views point into the classified text.
 struct Statement {
   StatementClass cls = StatementClass::kEmpty;
@@ -153,11 +163,8 @@ struct Statement {
   SetFlags set;
   TransactionClauses transaction;
 
-  uint32_t placeholders = 0;         // how many ? there are
-  bool shows_variables = false;      // SHOW VARIABLES, SHOW STATUS (see show_filter.h)
-  bool shows_processlist = false;    // SHOW [FULL] PROCESSLIST and nothing behind it
-  bool shows_log = false;            // SHOW BINARY LOG STATUS, BINARY LOGS, BINLOG EVENTS, REPLICAS
-  bool is_full = false;              // ... with FULL
+  uint32_t placeholders = 0;  // how many ? there are
+  ShowFlags shows;
   LockKind locks = LockKind::kNone;  // kLockTables, kUnlockTables
   bool flushes_here = false;         // kAdmin: FLUSH LOCAL TABLES, which no binary log has
   bool uses_handler = false;         // HANDLER: an open one belongs to its connection, and locks its table

@@ -264,7 +264,7 @@ bool reads_no_table(const Statement& statement) {
   switch (statement.cls) {
     case StatementClass::kRead:
     case StatementClass::kWriterRead:
-      return statement.mentions.select && !statement.shows_variables;
+      return statement.mentions.select && !statement.shows.variables;
     case StatementClass::kDml:
       return statement.only_evaluates;
     case StatementClass::kSet:

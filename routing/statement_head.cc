@@ -118,27 +118,27 @@ Class classify_show(StatementScanner& scanner, Statement& statement) {
     case "MASTER"_kw:  // STATUS, LOGS
     case "BINARY"_kw:  // LOG STATUS, LOGS
     case "BINLOG"_kw:  // EVENTS, STATUS
-      statement.shows_log = true;
+      statement.shows.log = true;
       return Class::kWriterRead;
     case "REPLICAS"_kw:
-      statement.shows_log = !all;
+      statement.shows.log = !all;
       return all ? Class::kRead : Class::kWriterRead;
     case "SLAVE"_kw:
     case "REPLICA"_kw:
       scanner.advance();
-      statement.shows_log = scanner.keyword() == "HOSTS"_kw;
-      return statement.shows_log ? Class::kWriterRead : Class::kRead;
+      statement.shows.log = scanner.keyword() == "HOSTS"_kw;
+      return statement.shows.log ? Class::kWriterRead : Class::kRead;
     case "VARIABLES"_kw:
-      statement.shows_variables = true;
+      statement.shows.variables = true;
       return Class::kRead;
     case "STATUS"_kw:  // Last_query_cost is the last statement's, counters are the connection's
-      statement.shows_variables = true;
+      statement.shows.variables = true;
       statement.mentions.diagnostics = !global;
       return Class::kRead;
     case "PROCESSLIST"_kw:
       scanner.advance();
-      statement.shows_processlist = scanner.at_end();
-      statement.is_full = full;
+      statement.shows.processlist = scanner.at_end();
+      statement.shows.full = full;
       return Class::kRead;
     default:
       return Class::kRead;

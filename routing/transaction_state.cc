@@ -98,7 +98,7 @@ void TransactionState::begin_again() {
 
 bool TransactionState::sends_next_with(const Statement& statement) const {
   if (!next_.any() || next_sent_to_ != Target::kNone) return false;
-  const bool shows_variables = statement.mentions.access_mode || statement.shows_variables;
+  const bool shows_variables = statement.mentions.access_mode || statement.shows.variables;
   const bool begins_none = !is_begun() && statement.cls == StatementClass::kRead && shows_variables &&
                            (autocommit_ || !statement.mentions.from);
   return !begins_none;

@@ -292,7 +292,7 @@ Awaitable<void> resolve_position(ClientSession& session) {
 OwnStatement apply(ClientSession& session, const routing::Statement& statement,
                    std::string_view processlist) {
   OwnStatement own;
-  if (statement.shows_variables && !statement.mentions.causeway_variables) {
+  if (statement.shows.variables && !statement.mentions.causeway_variables) {
     const auto filter = routing::parse_show_filter(statement.text, session.state.lex_mode);
     if (filter) return show(session, statement, *filter);
   }
@@ -312,7 +312,7 @@ OwnStatement apply(ClientSession& session, const routing::Statement& statement,
 }  // namespace
 
 bool is_own_statement(const routing::Statement& statement) {
-  if (statement.mentions.causeway_variables || statement.shows_variables) return true;
+  if (statement.mentions.causeway_variables || statement.shows.variables) return true;
   // What a stored routine or a view has in it is meant for whoever calls it.
   return (statement.mentions.connection_id || statement.mentions.forwarding_processlist) &&
          statement.cls != StatementClass::kDdl;

@@ -25,12 +25,12 @@ routing::SessionView session_view(const ClientSession& session) {
   // the writer.
   const bool is_full = session.state.carried.functions_left_state && view.transaction == Target::kNone &&
                        !session.state.carried.has_room_to_replay();
-  view.pinned_to_writer =
-      reads_writers_log ||
-      (view.forwarding && (session.state.pins.whole_session_on(Target::kWriter) || is_full));
+  const auto pinned_to = [&](Target target) { return session.state.pins.whole_session_on(target); };
+  if (reads_writers_log || (view.forwarding && (pinned_to(Target::kWriter) || is_full)))
+    view.pinned_to = Target::kWriter;
+  if (!view.forwarding && pinned_to(Target::kReplica)) view.pinned_to = Target::kReplica;
   view.moves_to_writer =
       view.forwarding && session.state.carried.functions_left_state && session.state.pins.moves_to_writer;
-  view.pinned_to_replica = !view.forwarding && session.state.pins.whole_session_on(Target::kReplica);
   // A transaction begins on a replica in sessions without any, so that all are there, except these.
   view.has_user_variables =
       view.transaction == Target::kReplica && view.forwarding

@@ -292,11 +292,11 @@ Awaitable<RunOutcome> answer_processlist(ClientSession& session, const ClientCom
   const bool see_all = co_await may_see_all(session);
   ProcessFilter filter{.user = session.identity.user,
                        .see_all = see_all,
-                       .max_info_bytes = statement.is_full ? kMaxFullInfoBytes : kMaxInfoBytes};
+                       .max_info_bytes = statement.shows.full ? kMaxFullInfoBytes : kMaxInfoBytes};
   const std::vector<Process> processes = co_await all_processes(session, std::move(filter));
 
   const ServerFlavor flavor = session.shard.cluster().view().flavor;
-  const Columns all_columns = columns_of(flavor, statement.is_full);
+  const Columns all_columns = columns_of(flavor, statement.shows.full);
   const auto columns = std::span(all_columns).first(flavor == ServerFlavor::kMysql ? kColumns : kColumns + 1);
   protocol::StatusFlags flags = local_status(session.state);
   if (command.place.more_results_follow) flags |= protocol::status::kMoreResultsExist;

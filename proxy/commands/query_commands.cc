@@ -82,7 +82,7 @@ std::optional<Decision> common_decision(ClientSession& session) {
   for (const Statement& statement : session.reused.classified.statements) {
     // What it sets is set for itself alone.
     if (statement.set.for_one_statement) return std::nullopt;
-    const bool answered_here = is_own_statement(statement) || statement.shows_processlist ||
+    const bool answered_here = is_own_statement(statement) || statement.shows.processlist ||
                                statement.mentions.kill || !statement.prepared_literal.empty();
     if (answered_here) return std::nullopt;
     const Decision decision = routing::decide(statement, view, policy);

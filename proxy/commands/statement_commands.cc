@@ -130,7 +130,7 @@ void classify_prepared(ClientSession& session, PreparedStatement& prepared) {
 
 // By Causeway alone: SETs of its own variables, and SHOW PROCESSLIST.
 bool is_prepared_here(const routing::Statement& statement) {
-  return is_own_statement(statement) ? statement.cls == StatementClass::kSet : statement.shows_processlist;
+  return is_own_statement(statement) ? statement.cls == StatementClass::kSet : statement.shows.processlist;
 }
 
 // Before it is looked at.

@@ -325,7 +325,7 @@ Awaitable<RunOutcome> answer_here(ClientSession& session, const Statement& state
 // data capture, which has not said yet what it is. Whoever writes asks for the position of what it has
 // written.
 bool is_about_to_read_log(const ClientSession& session, const Statement& statement) {
-  return statement.shows_log && !session.backends.used_writer && !session.state.transaction.is_begun() &&
+  return statement.shows.log && !session.backends.used_writer && !session.state.transaction.is_begun() &&
          rights_in_table(session).reads_log;
 }
 
@@ -361,7 +361,7 @@ Awaitable<RunOutcome> dispatch_statement(ClientSession& session, const ClientCom
     const RunOutcome outcome = co_await run_kill(session, statement, place);
     co_return outcome;
   }
-  if (statement.shows_processlist) co_return co_await answer_processlist(session, command);
+  if (statement.shows.processlist) co_return co_await answer_processlist(session, command);
   note_replication_client(session, statement);
   const routing::RoutingPolicy policy = routing_policy(session.listener.statements);
   Decision decision = hidden_rejection(session, statement, policy)

@@ -50,7 +50,7 @@ std::optional<milliseconds> RunningStatement::max_lag() const {
 }
 
 AccessOnReplica RunningStatement::access_on_replica() const {
-  if (command_.statement->mentions.access_mode || command_.statement->shows_variables)
+  if (command_.statement->mentions.access_mode || command_.statement->shows.variables)
     return AccessOnReplica::kShown;
   if (session_.state.level != ReadConsistency::kOff) return AccessOnReplica::kReadOnly;
   if (command_.auxiliary) return AccessOnReplica::kOwn;

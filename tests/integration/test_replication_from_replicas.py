@@ -7,8 +7,8 @@ import pytest
 from cluster import wait_until
 from cluster.ports import free_port
 from conftest import run
-from support import lagging, one
 from replica_tools import coordinates_of, owner_of
+from support import lagging, one
 from test_replication_listener import TABLE, connected, fill, run_tool
 
 STATUS = {"mysql": "SHOW BINARY LOG STATUS", "mariadb": "SHOW MASTER STATUS"}

@@ -90,7 +90,7 @@ TEST(RouteDecision, TransactionsBeginWhereTheirStatementsRun) {
 }
 
 TEST(RouteDecision, WhatABeginOrACommitWouldDoBesideTheTransactionIsLeftToAServer) {
-  for (const SessionView& view : {SessionView{.pinned_to_writer = true}, SessionView{.autocommit = false},
+  for (const SessionView& view : {SessionView{.pinned_to = Target::kWriter}, SessionView{.autocommit = false},
                                   SessionView{.tracks_transactions = true}}) {
     for (const char* sql : {"BEGIN", "COMMIT", "ROLLBACK", "COMMIT AND CHAIN"})
       EXPECT_EQ(where(sql, view), "writer") << sql;
@@ -131,7 +131,7 @@ TEST(RouteDecision, AdministrationIsNotDoneOnAReplica) {
     EXPECT_EQ(decide_sql("FLUSH STATUS", view).action, Action::kLeaveReadOnly);
     EXPECT_EQ(decide_sql("RESET MASTER", view).action, Action::kLeaveReadOnly);
   }
-  const SessionView off{.forwarding = false, .pinned_to_replica = true};
+  const SessionView off{.forwarding = false, .pinned_to = Target::kReplica};
   EXPECT_EQ(decide_sql("FLUSH STATUS", off).action, Action::kReadOnlyError);
   EXPECT_EQ(decide_sql("SET GLOBAL read_only = 0", off).action, Action::kReadOnlyError);
 }
@@ -240,7 +240,7 @@ TEST(RouteDecision, WithoutAutocommitAReadBeginsATransactionOnTheWriter) {
 
 TEST(RouteDecision, APinnedSessionStaysOnTheWriter) {
   for (const char* sql : {"SELECT 1", "SET sql_mode = ''", "USE app", "SHOW TABLES"}) {
-    EXPECT_EQ(where(sql, {.pinned_to_writer = true}), "writer") << sql;
+    EXPECT_EQ(where(sql, {.pinned_to = Target::kWriter}), "writer") << sql;
   }
 }
 
@@ -285,12 +285,13 @@ TEST(RouteDecision, ASessionThatDoesNotForwardStaysOnItsReplica) {
   }
   EXPECT_EQ(decide_sql("START TRANSACTION READ WRITE", off).action, Action::kReadOnlyError);
   EXPECT_EQ(decide_sql("SET TRANSACTION READ WRITE", off).action, Action::kRememberNextTransaction);
-  EXPECT_EQ(where("INSERT INTO tmp VALUES (1)", {.forwarding = false, .pinned_to_replica = true}), "replica");
+  EXPECT_EQ(where("INSERT INTO tmp VALUES (1)", {.forwarding = false, .pinned_to = Target::kReplica}),
+            "replica");
 }
 
 // A dump's: they are what mysqldump needs, and a replica's binary log has nothing of them.
 TEST(RouteDecision, WhoReadsAReplicasLogWritesNothingThere) {
-  const SessionView reader{.forwarding = false, .pinned_to_replica = true, .reads_replicas_log = true};
+  const SessionView reader{.forwarding = false, .pinned_to = Target::kReplica, .reads_replicas_log = true};
   for (const char* sql :
        {"SELECT 1", "LOCK TABLES t READ", "UNLOCK TABLES", "FLUSH TABLES WITH READ LOCK",
         "FLUSH LOCAL TABLES", "FLUSH NO_WRITE_TO_BINLOG TABLES t", "SAVEPOINT a", "SET @a = 1"}) {
