@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -108,6 +109,14 @@ struct Events {
   asio::steady_timer tick;
 };
 
+// How many of the workers are for listeners for replication alone: the last ones.
+size_t replication_workers(const Config& config) {
+  const bool any = std::ranges::any_of(config.listeners, [](const ListenerConfig& listener) {
+    return listener.purpose == ListenerPurpose::kReplication;
+  });
+  return any ? config.replication.workers : 0;
+}
+
 // The parts in the order in which they are made; they go in the opposite one.
 class Application {
  public:
@@ -115,8 +124,8 @@ class Application {
       : config_(config),
         logger_(logger),
         metrics_(
-            config.workers, node_names(config), [this] { return node_gauges(*cluster_.current()); },
-            [this] { return stream_gauges(streams()); }),
+            config.workers + replication_workers(config), node_names(config),
+            [this] { return node_gauges(*cluster_.current()); }, [this] { return stream_gauges(streams()); }),
         services_(config, logger, cluster_),
         limits_(services_),
         monitor_account_(monitor_account(config.monitor)),
@@ -133,6 +142,7 @@ class Application {
     return names;
   }
 
+  std::span<const std::unique_ptr<Worker>> workers_for(const ListenerConfig& listener) const;
   void check_descriptors();
   void prepare_services();
   void look_at_certificates();
@@ -176,6 +186,13 @@ class Application {
   Housekeeping housekeeping_;
 };
 
+// A stream takes all of a thread that it can get: what statements of others wait for runs on other ones.
+std::span<const std::unique_ptr<Worker>> Application::workers_for(const ListenerConfig& listener) const {
+  const std::span all(workers_);
+  const bool apart = listener.purpose == ListenerPurpose::kReplication && replication_workers(config_) > 0;
+  return apart ? all.subspan(config_.workers) : all.first(config_.workers);
+}
+
 void Application::prepare_services() {
   services_.metrics = &metrics_;
   services_.sessions = &sessions_;
@@ -190,9 +207,10 @@ void Application::prepare_services() {
                                                AccountStore::Options{}, cluster_, logger_);
     services_.accounts = accounts_.get();
   }
-  for (size_t i = 0; i < config_.workers; ++i) {
+  for (size_t i = 0; i < config_.workers; ++i)
     workers_.push_back(std::make_unique<Worker>(services_, i));
-  }
+  for (size_t i = 0; i < replication_workers(config_); ++i)
+    workers_.push_back(std::make_unique<Worker>(services_, workers_.size()));
 }
 
 void Application::look_at_certificates() {
@@ -439,7 +457,7 @@ void Application::run() {
   prepare_services();
   // Ports first: what is in use is known before anything else is done.
   for (const ListenerConfig& listener : config_.listeners) {
-    listeners_.push_back(std::make_unique<Listener>(io_, services_, workers_, listener));
+    listeners_.push_back(std::make_unique<Listener>(io_, services_, workers_for(listener), listener));
   }
   if (config_.admin.listen)
     admin_ = std::make_unique<AdminServer>(*config_.admin.listen, admin_handlers(), logger_);

@@ -102,8 +102,8 @@ void try_to_listen(const Address& address) {
   if (address.is_unix()) ::unlink(address.path.c_str());
 }
 
-Listener::Listener(asio::io_context& io, Services& services,
-                   const std::vector<std::unique_ptr<Worker>>& workers, const ListenerConfig& config)
+Listener::Listener(asio::io_context& io, Services& services, std::span<const std::unique_ptr<Worker>> workers,
+                   const ListenerConfig& config)
     : io_(io), services_(services), workers_(workers), config_(config), acceptor_(io.get_executor()) {
   listen(acceptor_, config, io);
 }

@@ -3,7 +3,7 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <memory>
-#include <vector>
+#include <span>
 
 #include "proxy/backend/services.h"
 #include "proxy/base/descriptor_limit.h"
@@ -23,8 +23,8 @@ void try_to_listen(const Address& address);
 class Listener {
  public:
   // Throws std::runtime_error with the address and the reason if it cannot listen. The listener's
-  // configuration outlives the sessions, the workers outlive the listener.
-  Listener(asio::io_context& io, Services& services, const std::vector<std::unique_ptr<Worker>>& workers,
+  // configuration outlives the sessions, the workers, of which there is at least one, outlive the listener.
+  Listener(asio::io_context& io, Services& services, std::span<const std::unique_ptr<Worker>> workers,
            const ListenerConfig& config);
   ~Listener();
   Listener(const Listener&) = delete;
@@ -48,7 +48,7 @@ class Listener {
 
   asio::io_context& io_;
   Services& services_;
-  const std::vector<std::unique_ptr<Worker>>& workers_;
+  std::span<const std::unique_ptr<Worker>> workers_;
   const ListenerConfig& config_;
   Acceptor acceptor_;
   SpareDescriptor spare_;

@@ -204,8 +204,9 @@ struct UserConfig {
   friend bool operator==(const UserConfig&, const UserConfig&) = default;
 };
 
-// For clients that read the binary log by file and position.
+// For clients that read the binary log.
 struct ReplicationConfig {
+  uint32_t workers = 1;  // threads for the listeners with this purpose; 0: the others'
   std::string state_file = {};
   std::chrono::milliseconds search_timeout{30'000};
 

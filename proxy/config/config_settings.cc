@@ -535,6 +535,16 @@ constexpr std::array kSettings = {
             .apply = add_user,
             .clear = [](Config& config) { config.users.clear(); }},
 
+    Setting{
+        .name = "replication.workers",
+        .kind = kInteger,
+        .value = "NUMBER",
+        .default_value = "1",
+        .help = "Threads of their own for the clients of listeners for replication, so that no statement of "
+                "others waits behind a stream of the binary log. 0: they share those of `workers`. None "
+                "without such a listener.",
+        .apply = [](Config& config,
+                    std::string_view text) { return set_number(config.replication.workers, text, 0, 64); }},
     Setting{.name = "replication.state_file",
             .kind = kText,
             .value = "FILE",
@@ -543,12 +553,14 @@ constexpr std::array kSettings = {
                     "over restarts. Without it such a client has to say whose coordinates it has "
                     "(docs/replication.md).",
             .apply = name<&Config::replication, &ReplicationConfig::state_file>},
-    Setting{.name = "replication.search_timeout",
-            .kind = kDuration,
-            .value = "DURATION",
-            .default_value = "30s",
-            .help = "How long the place for such a client is looked for in a server's log at most.",
-            .apply = duration<&Config::replication, &ReplicationConfig::search_timeout, 100, kHourMs>},
+    Setting{
+        .name = "replication.search_timeout",
+        .kind = kDuration,
+        .value = "DURATION",
+        .default_value = "30s",
+        .help =
+            "How long the place for a client by file and position is looked for in a server's log at most.",
+        .apply = duration<&Config::replication, &ReplicationConfig::search_timeout, 100, kHourMs>},
 
     Setting{.name = "admin.listen",
             .flag = "admin-listen",

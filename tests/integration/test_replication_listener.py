@@ -129,6 +129,25 @@ def test_its_sessions_take_no_places_of_the_statements(listening):
             assert one(sessions.enter_context(connected(port)), "SELECT @@server_id") == 1
 
 
+@pytest.mark.parametrize("apart", [True, False])
+def test_its_sessions_run_on_threads_of_their_own(listening, apart):
+    """So that a stream holds up no statement: a session's id tells its worker."""
+    settings = {"workers": "2"} if apart else {"workers": "2", "replication.workers": "0"}
+    _, proxy, port = listening(settings=settings)
+    assert proxy.metric("causeway_workers") == (3 if apart else 2)
+    workers = 3 if apart else 2
+    with contextlib.ExitStack() as sessions:
+        readers = [sessions.enter_context(connected(port)) for _ in range(4)]
+        others = [sessions.enter_context(contextlib.closing(proxy.connect(accounts.ADMIN))) for _ in range(4)]
+        of_readers = {one(session, "SELECT CONNECTION_ID()") % workers for session in readers}
+        of_others = {one(session, "SELECT CONNECTION_ID()") % workers for session in others}
+        assert of_others == {0, 1}
+        assert of_readers == ({2} if apart else {0, 1})
+        # Whatever the worker, they know of each other.
+        run(others[0], f"KILL {one(readers[0], 'SELECT CONNECTION_ID()')}")
+        assert isinstance(attempt(readers[0], "SELECT 1"), SqlError)
+
+
 def test_tls_is_required_of_its_clients_alone(listening):
     _, proxy, port = listening("&tls=required")
     assert outcome(port, accounts.APP, ssl_disabled=True).errno == 3159
