@@ -26,6 +26,19 @@ bool writes(StatementClass cls) {
   }
 }
 
+// What READ ONLY does not forbid, and a server whose log is read is to have nothing of: a function that fills
+// a temporary table, a text that nobody knows (SET GLOBAL, FLUSH), a GTID of an empty transaction.
+bool may_write_unseen(const Statement& statement) {
+  switch (statement.cls) {
+    case StatementClass::kCreateTemporary:
+      return statement.mentions.select;
+    case StatementClass::kPrepare:
+      return statement.prepared_text.empty();
+    default:
+      return statement.set.next_gtid;
+  }
+}
+
 // A session that does not forward is a plain session on one replica. Writes are refused here and not by the
 // replica: an account that may bypass read_only would otherwise write to it. Temporary tables are its own
 // affair.
@@ -34,9 +47,10 @@ Decision decide_without_forwarding(const Statement& statement, const SessionView
                           statement.cls != StatementClass::kAdmin && statement.cls != StatementClass::kPlugin;
   // mysqldump has it ahead of its lock.
   const bool is_of_dump = session.reads_replicas_log && statement.flushes_here;
+  const bool is_unseen = session.reads_replicas_log && may_write_unseen(statement);
   // Read-only servers refuse START TRANSACTION READ WRITE, too.
   const bool begins_to_write = statement.cls == StatementClass::kBegin && statement.transaction.read_write;
-  if ((writes(statement.cls) && !own_affair && !is_of_dump) || begins_to_write) {
+  if ((writes(statement.cls) && !own_affair && !is_of_dump) || begins_to_write || is_unseen) {
     return {.action = Action::kReadOnlyError, .reason = "write in a session that does not forward"};
   }
   const bool for_next = statement.cls == StatementClass::kSetTransaction && statement.transaction.next_only;

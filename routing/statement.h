@@ -101,6 +101,7 @@ struct SetFlags {
   bool globally = false;           // kAdmin: SET GLOBAL, SET PERSIST, SET PASSWORD
   bool role = false;               // SET ROLE
   bool autocommit = false;         // SET autocommit, or a SET of which a part is not understood
+  bool next_gtid = false;          // SET gtid_next: what commits then is logged, were it empty
   bool connection_bound = false;   // SET timestamp, insert_id, ... (is_connection_bound_variable())
   bool unreplicated_writes = false;  // SET [STATEMENT] sql_log_bin, skip_replication
   bool needs_reported_form = false;  // a SET of which servers do not report all (reported_form())

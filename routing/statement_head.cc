@@ -628,6 +628,7 @@ void note_session_variable(const SetAssignment& assignment, const LexMode& mode,
   if (causeway_variable(assignment.name)) statement.mentions.causeway_variables = true;
   if (is_connection_bound_variable(assignment.name)) statement.set.connection_bound = true;
   if (equals_ignoring_case(assignment.name, "autocommit")) statement.set.autocommit = true;
+  if (equals_ignoring_case(assignment.name, "gtid_next")) statement.set.next_gtid = true;
   if (is_unreplicated_write_variable(assignment.name)) statement.set.unreplicated_writes = true;
   if (!is_bare(assignment)) return;
   if (is_transaction_characteristic(assignment.name)) {

@@ -297,11 +297,14 @@ TEST(RouteDecision, WhoReadsAReplicasLogWritesNothingThere) {
         "FLUSH LOCAL TABLES", "FLUSH NO_WRITE_TO_BINLOG TABLES t", "SAVEPOINT a", "SET @a = 1"}) {
     EXPECT_EQ(where(sql, reader), "replica") << sql;
   }
-  for (const char* sql :
-       {"INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)", "FLUSH TABLES", "FLUSH LOCAL LOGS",
-        "RESET MASTER", "STOP REPLICA", "START TRANSACTION READ WRITE"}) {
+  for (const char* sql : {"INSERT INTO t VALUES (1)", "CREATE TABLE t (a INT)", "FLUSH TABLES",
+                          "FLUSH LOCAL LOGS", "RESET MASTER", "STOP REPLICA", "START TRANSACTION READ WRITE",
+                          "CREATE TEMPORARY TABLE t AS SELECT f()", "PREPARE s FROM @s", "CALL p()",
+                          "EXECUTE IMMEDIATE @s", "SET gtid_next = 'AUTOMATIC'"}) {
     EXPECT_EQ(decide_sql(sql, reader).action, Action::kReadOnlyError) << sql;
   }
+  EXPECT_EQ(where("CREATE TEMPORARY TABLE t (a INT)", reader), "replica");
+  EXPECT_EQ(where("PREPARE s FROM 'SELECT 1'", reader), "replica");
 }
 
 TEST(RouteDecision, AHintOverridesTheClass) {
