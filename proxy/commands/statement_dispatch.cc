@@ -323,9 +323,10 @@ Awaitable<RunOutcome> answer_here(ClientSession& session, const Statement& state
 
 // Who may read the log and asks about it, before anything was written in the session: a program for change
 // data capture, which has not said yet what it is. Whoever writes asks for the position of what it has
-// written.
+// written; whoever forwards nothing goes on reading where it is.
 bool is_about_to_read_log(const ClientSession& session, const Statement& statement) {
-  return statement.shows.log && !session.backends.used_writer && !session.state.transaction.is_begun() &&
+  return statement.shows.log && session.state.level != consistency::ReadConsistency::kOff &&
+         !session.backends.used_writer && !session.state.transaction.is_begun() &&
          rights_in_table(session).reads_log;
 }
 

@@ -65,9 +65,11 @@ struct Pins {
   // has what that leaves, too.
   bool moves_to_writer = false;
 
-  bool whole_session() const {
+  bool whole_session() const { return has_state() || replication; }
+  // It would lose something with its connection.
+  bool has_state() const {
     return temporary_table || table_lock || backup_lock || user_lock || prepared_text || untrackable ||
-           unreported || replication;
+           unreported;
   }
   bool whole_session_on(routing::Target target) const { return whole_session() && where == target; }
 };
@@ -147,7 +149,7 @@ struct SessionState {
 
   // Nothing is lost to the client if its session ends between two commands: whoever reads the binary log, or
   // is about to, comes again.
-  bool may_end() const { return !transaction.is_begun() && (replication.is_one || !pins.whole_session()); }
+  bool may_end() const { return !transaction.is_begun() && !pins.has_state(); }
 
   // It reads the binary log, of a replica if there is one: see ReplicationClient. Before its first statement.
   void reads_log(bool from_replica) {

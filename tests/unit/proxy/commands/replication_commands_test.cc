@@ -71,6 +71,11 @@ TEST(ReplicationByRight, WhoMayReadTheLogAndAsksAboutItIsToHaveIt) {
     EXPECT_EQ(application->query("INSERT INTO t VALUES (1)").text(), "OK");
     EXPECT_EQ(application->query(question).text(), "[writer]");
     EXPECT_EQ(application->query("SELECT 1 FROM t").text(), "[replica1]") << "it asked where its write is";
+    const auto reader = log_in("app");
+    EXPECT_EQ(reader->query("SET aurora_replica_read_consistency = ''").text(), "OK");
+    reader->query(question);
+    EXPECT_EQ(reader->query("SELECT 1 FROM t").text(), "[replica1]") << "it forwards nothing";
+    EXPECT_EQ(reader->query("INSERT INTO t VALUES (1)").error, 1290) << question;
   }
 }
 
