@@ -200,13 +200,20 @@ void Worker::leave_former_writers() {
   }
 }
 
-// Of the writer, or of a replica that is as good as any other one.
+// Of the writer, or of a replica that is as good as any other one. What was to be a replica's, and is the
+// writer's because there was none, ends when there is one; and so does that of a replica that has what the
+// writer has not.
 bool Worker::stream_goes_on(const ClientSession& session) {
   const BackendConnection& source = *session.backends.in_flight;
   ClusterKnowledge& cluster = shard_.cluster();
-  if (!session.state.replication.from_replica) return cluster.is_to_writer(source);
+  const size_t best = shard_.pick_log_source({});
+  if (!session.state.replication.from_replica) {
+    const bool is_for_now =
+        session.listener.gives_replicas_log() && best != kNoNode && !cluster.is_late_source(best);
+    return cluster.is_to_writer(source) && !is_for_now;
+  }
   if (cluster.is_current(source) && cluster.is_log_source(source.node)) return true;
-  return shard_.pick_log_source({}) == kNoNode;
+  return best == kNoNode && cluster.view().nodes[source.node].inconsistent_reason.empty();
 }
 
 // Of the binary log. Whoever reads it comes again, and goes on by its GTIDs.
@@ -218,7 +225,7 @@ void Worker::end_streams(EndReason reason) {
     const LogStream& stream = session.backends.stream;
     if (!stream.is_on || stream.ends || session.waiter.closing) continue;
     if (reason == EndReason::kSourceChanged && stream_goes_on(session)) continue;
-    const bool of_replica = reason == EndReason::kSourceChanged && session.state.replication.from_replica;
+    const bool of_replica = reason == EndReason::kSourceChanged && session.listener.gives_replicas_log();
     session.end.because(of_replica ? EndReason::kSourceUnfit : reason);
     end_stream(session.backends, session.waiter, latest);
   }

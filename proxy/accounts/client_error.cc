@@ -129,6 +129,12 @@ ClientError source_behind(std::string_view node) {
                          ", whose binary log is to be read, has not got in time all that the writer has"));
 }
 
+ClientError writer_not_asked(std::string_view node) {
+  return make_error(1105, "HY000",
+                    text("The writer cannot be asked now what the replica ", node,
+                         ", whose binary log is to be read, has to have"));
+}
+
 ClientError position_too_far(uint64_t position) {
   return make_error(1236, "HY000",
                     text("The place in the writer's log is at ", std::to_string(position),

@@ -49,9 +49,10 @@ ClientError wait_timeout_over();    // 4031 HY000, a server's own
 ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
 
 // Packets and commands
-ClientError unknown_command();                     // 1047 08S01
-ClientError no_source();                           // 1105 HY000, at which replicas try again
-ClientError source_behind(std::string_view node);  // likewise
+ClientError unknown_command();                        // 1047 08S01
+ClientError no_source();                              // 1105 HY000, at which replicas try again
+ClientError source_behind(std::string_view node);     // likewise
+ClientError writer_not_asked(std::string_view node);  // likewise
 // 1236 HY000, at which they stop and show the text.
 ClientError position_too_far(uint64_t position);
 // Likewise. Who has the server id that somebody else comes with, from where and since when; empty: not told.

@@ -11,10 +11,18 @@ constexpr std::chrono::milliseconds kStandstill{250};
 // How many polls of a node may fail to come before nothing is known of its position.
 constexpr int kPollsWithoutWord = 3;
 
+// A replica so far behind is late, and so is one for so long after it was found late.
+constexpr std::chrono::seconds kLateSourceLag{10};
+constexpr std::chrono::seconds kLateSourceFor{30};
+
 }  // namespace
 
 ClusterKnowledge::ClusterKnowledge(const ClusterState& state, const Config& config)
-    : config_(config), reader_(state), known_(config.nodes.size()), progress_(config.nodes.size()) {}
+    : config_(config),
+      reader_(state),
+      known_(config.nodes.size()),
+      progress_(config.nodes.size()),
+      late_sources_(config.nodes.size()) {}
 
 void ClusterKnowledge::note_writer() {
   if (view().has_writer()) last_writer_ = view().writer;
@@ -110,8 +118,16 @@ bool ClusterKnowledge::replica_usable(size_t node, std::optional<std::chrono::mi
 
 bool ClusterKnowledge::is_log_source(size_t node) {
   const NodeView& of = view().nodes[node];
-  return of.reachable && of.usable_for_reads && of.role == NodeRole::kReplica && of.consistent &&
+  // Nobody receives anything while there is no writer.
+  const bool receives = of.receiver_running || !view().has_writer();
+  return of.reachable && of.usable_for_reads && receives && of.role == NodeRole::kReplica && of.consistent &&
          of.facts.binary_log && of.facts.logs_updates;
+}
+
+bool ClusterKnowledge::is_late_source(size_t node) {
+  const std::optional<Clock::time_point>& found = late_sources_[node];
+  const auto& lag = view().nodes[node].lag;
+  return (lag && *lag > kLateSourceLag) || (found && tick_ - *found < kLateSourceFor);
 }
 
 }  // namespace causeway::proxy

@@ -75,8 +75,13 @@ class ClusterKnowledge {
   bool replica_usable(size_t node, std::optional<std::chrono::milliseconds> max_lag, bool trusts);
 
   // A replica whose binary log has all that the writer's has, as far as it has come: it logs what it applies,
-  // and can be trusted (NodeView::consistent). Whatever its weight: that is its share of the reads.
+  // receives, where there is a writer, and can be trusted (NodeView::consistent). Whatever its weight: that
+  // is its share of the reads.
   bool is_log_source(size_t node);
+  // It is not where anybody's log should be read from as long as there is another one: it is far behind, or
+  // had lately not got in time what the writer had.
+  bool is_late_source(size_t node);
+  void note_late_source(size_t node) { late_sources_[node] = tick_; }
 
  private:
   struct KnownPosition {
@@ -91,9 +96,10 @@ class ClusterKnowledge {
 
   const Config& config_;
   ClusterReader reader_;
-  NodeIndex last_writer_ = kNoNode;                     // the last server that was the writer
-  std::vector<KnownPosition> known_;                    // by node
-  std::vector<consistency::ReplicaProgress> progress_;  // by node
+  NodeIndex last_writer_ = kNoNode;                             // the last server that was the writer
+  std::vector<KnownPosition> known_;                            // by node
+  std::vector<consistency::ReplicaProgress> progress_;          // by node
+  std::vector<std::optional<Clock::time_point>> late_sources_;  // by node
   const consistency::Position nothing_known_;
   Clock::time_point tick_ = Clock::now();
   Clock::time_point heard_since_;  // what is older than this was known before the worker stood still

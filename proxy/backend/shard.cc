@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <tuple>
 #include <utility>
 
 #include "proxy/metrics/metrics_registry.h"
@@ -206,10 +207,11 @@ size_t Shard::pick_replica(std::optional<std::chrono::milliseconds> max_lag, con
 
 size_t Shard::pick_log_source(const NodeSet& except) {
   size_t best = kNoNode;
-  std::pair<size_t, size_t> least;
+  std::tuple<bool, size_t, size_t> least;
   for (size_t node = 0; node < std::min(cluster_.view().nodes.size(), kMaxNodes); ++node) {
     if (except[node] || !cluster_.is_log_source(node)) continue;
-    const std::pair load(services_.log_readers.attached.reading(node), pools_[node]->size());
+    const std::tuple load(cluster_.is_late_source(node), services_.log_readers.attached.reading(node),
+                          pools_[node]->size());
     if (best != kNoNode && load >= least) continue;
     best = node;
     least = load;

@@ -79,8 +79,9 @@ class Shard {
   // (weights counted). kNoNode if there is none that is usable: see ClusterKnowledge::replica_usable().
   size_t pick_replica(std::optional<std::chrono::milliseconds> max_lag, const NodeSet& except, bool trusts);
 
-  // The replica for a session that is to read a replica's binary log: the one that the fewest streams are
-  // read from, and of these the one with the fewest connections of this worker. kNoNode if there is none, see
+  // The replica for a session that is to read a replica's binary log: one that is not late, if there is one;
+  // of these the one that the fewest streams are read from, then the one with the fewest connections of this
+  // worker. kNoNode if there is none, see
   // ClusterKnowledge::is_log_source().
   size_t pick_log_source(const NodeSet& except);
 

@@ -397,6 +397,7 @@ struct ClusterMonitor::Impl {
     node.usable_for_reads = elected.usable_for_reads;
     node.unusable_reason = std::move(elected.unusable_reason);
     node.replication_running = elected.replication_running;
+    node.receiver_running = elected.receiver_running;
     node.has_source = elected.has_source;
     node.lag = elected.lag;
     node.executed = std::move(elected.executed);

@@ -79,6 +79,7 @@ struct NodeView {    // NOLINT(clang-analyzer-optin.performance.Padding): ordere
   std::string inconsistent_reason;  // why not; empty while it is only not known yet
 
   bool replication_running = false;  // the applier runs
+  bool receiver_running = false;     // it is connected to its source
   bool has_source = false;           // it replicates by a channel, and so has a lag, known or not
   // Of replicas: an upper bound of how far they were behind the writer when they were polled (WriterHistory);
   // nothing: unknown. 0 for the writer.

@@ -296,6 +296,7 @@ void judge_replica(const Topology& topology, size_t i, NodeIndex writer, const R
                    ElectedNode& node) {
   node.role = NodeRole::kReplica;
   node.replication_running = channel.applier_running;
+  node.receiver_running = channel.receiver_running;
   node.has_source = true;
   node.lag = channel.lag;
   const NodeIndex foreign = writer == kNoNode ? kNoNode : foreign_origin(topology, i, writer);
@@ -312,7 +313,7 @@ void judge_replica(const Topology& topology, size_t i, NodeIndex writer, const R
 
 void judge_group_member(const GroupMembership& group, ElectedNode& node) {
   node.role = NodeRole::kReplica;
-  node.replication_running = group.online;
+  node.replication_running = node.receiver_running = group.online;
   node.usable_for_reads = group.online && group.has_quorum;
   if (!group.online)
     node.unusable_reason = "it is not online in its replication group";

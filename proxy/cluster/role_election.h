@@ -84,6 +84,7 @@ struct ElectedNode {
   bool usable_for_reads = false;
   std::string unusable_reason;
   bool replication_running = false;
+  bool receiver_running = false;
   bool has_source = false;  // it replicates by a channel, and so has a lag, known or not
   std::optional<std::chrono::milliseconds> lag;
   consistency::Position executed;

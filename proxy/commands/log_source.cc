@@ -65,17 +65,18 @@ Awaitable<std::optional<size_t>> hold(ClientSession& session) {
   co_return source;
 }
 
-// Whether it has all that the writer had when this was called.
-Awaitable<bool> has_caught_up(ClientSession& session, size_t source) {
+// Whether it has all that the writer had when this was called; nothing: the writer does not say.
+Awaitable<std::optional<bool>> has_caught_up(ClientSession& session, size_t source) {
   const Clock::time_point deadline = Clock::now() + *session.listener.read_wait_timeout;
   std::optional<consistency::Position> target;
   {
     const DeadlineScope scope(session.waiter, deadline);
     target = co_await session.shard.probe().position(session.waiter);
   }
+  if (!target) co_return std::nullopt;
   std::string wait;
-  if (!target || !consistency::append_wait_statement(wait, *target, time_left(deadline),
-                                                     session.shard.cluster().wait_dialect(source)))
+  if (!consistency::append_wait_statement(wait, *target, time_left(deadline),
+                                          session.shard.cluster().wait_dialect(source)))
     co_return false;
   PooledConnection connection = acquire_own(session, source, lease_of(session), SchemaUse::kNone, false);
   if (!connection) co_return false;
@@ -102,10 +103,12 @@ Awaitable<HeldSource> hold_source(ClientSession& session) {
   const std::optional<size_t> node = co_await hold(session);
   if (!node) co_return HeldSource{.refusal = no_source()};
   if (!session.state.replication.from_replica) co_return HeldSource{.node = *node};
-  const bool has_all = co_await has_caught_up(session, *node);
-  if (!has_all)
-    co_return HeldSource{.refusal = source_behind(session.shard.cluster().view().nodes[*node].name)};
-  co_return HeldSource{.node = *node};
+  const std::optional<bool> has_all = co_await has_caught_up(session, *node);
+  if (has_all == true) co_return HeldSource{.node = *node};
+  // The client comes again, and gets another one then.
+  if (has_all) session.shard.cluster().note_late_source(*node);
+  const std::string& name = session.shard.cluster().view().nodes[*node].name;
+  co_return HeldSource{.refusal = has_all ? source_behind(name) : writer_not_asked(name)};
 }
 
 }  // namespace causeway::proxy

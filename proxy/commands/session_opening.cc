@@ -43,8 +43,8 @@ void take_profile(ClientSession& session, const protocol::ClientProfile& profile
   const bool by_listener = session.listener.purpose == ListenerPurpose::kReplication;
   session.state.replication = {};
   if (by_listener || protocol::is_replication_client(profile.connect_attributes)) {
-    const bool wants_replica = by_listener && session.listener.source == LogSource::kReplica;
-    session.state.reads_log(wants_replica && session.shard.pick_log_source({}) != kNoNode);
+    session.state.reads_log(session.listener.gives_replicas_log() &&
+                            session.shard.pick_log_source({}) != kNoNode);
   }
   const protocol::CapabilityFlags passed_on =
       passed_on_capabilities(session.listener.statements) & profile.capabilities;

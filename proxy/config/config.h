@@ -105,6 +105,11 @@ struct ListenerConfig {
   uint32_t max_clients = 64;          // at a time
   uint64_t max_bytes_per_second = 0;  // of the log, to one client; 0: no bound
 
+  // Its clients are to read the log of a replica, as long as there is one for that.
+  bool gives_replicas_log() const {
+    return purpose == ListenerPurpose::kReplication && source == LogSource::kReplica;
+  }
+
   friend bool operator==(const ListenerConfig&, const ListenerConfig&) = default;
 };
 

@@ -176,7 +176,7 @@ void Harness::describe_cluster() {
     node.facts.read_only = i > 0;
     node.facts.binary_log = true;
     node.facts.logs_updates = true;
-    node.replication_running = i > 0;
+    node.replication_running = node.receiver_running = i > 0;
     node.has_source = i > 0;
     node.lag = milliseconds{0};
     node.facts.flavor = proxy_flavor;

@@ -158,6 +158,74 @@ TEST_F(LogSource, ElseTheClientTriesAgain) {
   EXPECT_EQ(ask(Command::kBinlogDumpGtid, kDumpGtid).substr(0, 4), "1105");
 }
 
+TEST_F(LogSource, OneThatWasLateIsNotTakenAgainWhileThereIsAnother) {
+  const std::string late = ask("SELECT a FROM t");
+  server_of(late).on("WAIT_FOR", [](Reply& reply) { reply.rows({"wait"}, {{"1"}}); });
+  EXPECT_EQ(ask(Command::kBinlogDumpGtid, kDumpGtid).substr(0, 4), "1105");
+  client_->quit();
+  for (int i = 0; i < 3; ++i) {
+    const auto client = harness_.connect_and_log_in();
+    EXPECT_NE(client->query("SELECT a FROM t").text(), late);
+    client->quit();
+  }
+}
+
+TEST_F(LogSource, NorOneThatIsFarBehindOrReceivesNothing) {
+  using Change = void (*)(proxy::NodeView&);
+  for (const Change worse : {Change([](proxy::NodeView& node) { node.lag = std::chrono::minutes{10}; }),
+                             Change([](proxy::NodeView& node) { node.receiver_running = false; })}) {
+    const proxy::NodeView before = harness_.view().nodes[1];
+    change(1, worse);
+    const auto client = harness_.connect_and_log_in();
+    EXPECT_EQ(client->query("SELECT a FROM t").text(), "[replica2]");
+    client->quit();
+    change(1, [&](proxy::NodeView& node) { node = before; });
+  }
+}
+
+TEST_F(LogSource, EndsWhenItsReplicaReceivesNothingAnyMore) {
+  const std::string own = ask("SELECT a FROM t");
+  EXPECT_EQ(begin_stream().substr(0, 6), "rotate");
+  change(own == "[replica1]" ? 1 : 2, [](proxy::NodeView& it) { it.receiver_running = false; });
+  EXPECT_EQ(harness_.ends(), Texts{"there is a better replica to read the binary log from"});
+}
+
+TEST_F(LogSource, EndsWithAReplicaThatHasWhatTheWriterLacks) {
+  const std::string own = ask("SELECT a FROM t");
+  EXPECT_EQ(begin_stream().substr(0, 6), "rotate");
+  const size_t node = own == "[replica1]" ? 1 : 2;
+  change(3 - node, [](proxy::NodeView& other) { other.usable_for_reads = false; });
+  EXPECT_EQ(harness_.ends(), Texts{});
+  change(node, [](proxy::NodeView& it) {
+    it.consistent = false;
+    it.inconsistent_reason = "it has transactions that the writer lacks";
+  });
+  EXPECT_EQ(harness_.ends().size(), 1U);
+}
+
+TEST_F(LogSource, TheWritersEndsWhenThereIsAReplica) {
+  for (const size_t node : {1, 2})
+    change(node, [](proxy::NodeView& it) { it.usable_for_reads = false; });
+  const auto client = harness_.connect_and_log_in();
+  EXPECT_EQ(client->query("SELECT a FROM t").text(), "[writer]");
+  client->start(Command::kBinlogDumpGtid, kDumpGtid);
+  EXPECT_EQ(client->receive_answer(Command::kBinlogDump).text().substr(0, 6), "rotate");
+  EXPECT_EQ(harness_.ends(), Texts{});
+  change(2, [](proxy::NodeView& it) { it.usable_for_reads = true; });
+  EXPECT_EQ(harness_.ends().size(), 1U);
+}
+
+TEST_F(LogSource, WhatMayWriteUnseenIsRefused) {
+  harness_.replica(0).read_only = harness_.replica(1).read_only = false;
+  const std::string own = ask("SELECT a FROM t");
+  const size_t sent = server_of(own).received().size();
+  for (const char* sql :
+       {"PREPARE s FROM @s", "SET @@session.gtid_next = '00000000-0000-0000-0000-000000000009:1'",
+        "CREATE TEMPORARY TABLE u AS SELECT f()", "EXECUTE IMMEDIATE @s"})
+    EXPECT_EQ(client_->query(sql).error, 1290) << sql;
+  EXPECT_EQ(server_of(own).received().size(), sent);
+}
+
 TEST_F(LogSource, EndsWithAReplicaThatCannotBeTrustedAnyMore) {
   const std::string own = ask("SELECT a FROM t");
   EXPECT_EQ(begin_stream().substr(0, 6), "rotate");
