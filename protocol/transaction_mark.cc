@@ -11,10 +11,11 @@ bool is_identifiable(const TransactionMark& mark) {
 }
 
 bool same_transaction(const TransactionMark& a, const TransactionMark& b) {
-  if (has_gtid(a) && has_gtid(b)) return a.gtid == b.gtid;
+  const bool same_origin = a.server_id == b.server_id && a.timestamp == b.timestamp &&
+                           a.original_commit_timestamp == b.original_commit_timestamp;
+  if (has_gtid(a) && has_gtid(b)) return a.gtid == b.gtid && same_origin;
   const bool same_shape = a.shape == b.shape || a.shape == 0 || b.shape == 0;
-  return a.original_commit_timestamp != 0 && a.original_commit_timestamp == b.original_commit_timestamp &&
-         a.server_id == b.server_id && a.timestamp == b.timestamp && same_shape;
+  return a.original_commit_timestamp != 0 && same_origin && same_shape;
 }
 
 }  // namespace causeway::protocol

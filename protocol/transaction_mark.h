@@ -30,10 +30,11 @@ bool has_gtid(const TransactionMark& mark);
 // later.
 bool is_identifiable(const TransactionMark& mark);
 
-// Whether this is the same transaction, as far as its mark says: by GTID where both have one, else by all the
-// rest, but for the shape where only one log shows rows; without original_commit_timestamp never. So without
-// GTIDs two that were committed within the same microsecond may look the same, and one whose rows are written
-// in another way looks like another one.
+// Whether this is the same transaction, as far as its mark says. Where both have a GTID, that is equal, and
+// so are times and server: a log that was begun anew gives numbers out again. Else all the rest is equal, but
+// for the shape where only one log shows rows; without original_commit_timestamp never. So without GTIDs two
+// that were committed within the same microsecond may look the same, and one whose rows are written in
+// another way looks like another one.
 bool same_transaction(const TransactionMark& a, const TransactionMark& b);
 
 }  // namespace causeway::protocol

@@ -59,11 +59,11 @@ ClientError no_such_place(const LogCoordinates& asked, const LogOwner& source,
 }
 
 ClientError another_log(const LogCoordinates& asked, const LogOwner& source) {
-  return refusal(
-      "The log of " + name_of(source) + " has something else ahead of " + to_string(asked) +
-      " than was sent to this client: it was begun anew. Load the data again, and set its coordinates "
-      "with whose they are: " +
-      to_set(source, {.file = "FILE", .position = 4}));
+  return refusal("The log of " + name_of(source) +
+                 " does not have what was sent of it to this client, which asks for " + to_string(asked) +
+                 ": it was begun anew. Load the data again, and set its coordinates "
+                 "with whose they are: " +
+                 to_set(source, {.file = "FILE", .position = 4}));
 }
 
 ClientError owner_not_there(const LogCoordinates& asked, const LogOwner& owner, const LogOwner& source,
@@ -81,7 +81,11 @@ ClientError inside_transaction(const LogCoordinates& asked, const LogOwner& owne
   std::string message = to_string(asked) + " of the log of " + name_of(owner) +
                         " is in the middle of a transaction, which can not be gone on with from that of " +
                         name_of(source) + ", the writer now.";
-  if (begin) message += " It begins there behind " + to_set(source, *begin);
+  message += begin
+                 ? " It begins there behind " + to_set(source, *begin)
+                 : " Nor is its beginning there for certain. Load the data again, or set coordinates of that "
+                   "server by hand: " +
+                       to_set(source, {.file = "FILE", .position = 4});
   return refusal(std::move(message));
 }
 

@@ -1,6 +1,7 @@
 #include "proxy/commands/dump_coordinates.h"
 
 #include <algorithm>
+#include <compare>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,10 +165,7 @@ class DumpResolver {
   // Some listener gives out coordinates of replicas, and there is another server that may have been asked.
   bool may_be_a_replicas() const {
     const Config& config = session_.shard.config();
-    const auto reads_replicas = [](const ListenerConfig& listener) {
-      return listener.purpose == ListenerPurpose::kReplication && listener.source == LogSource::kReplica;
-    };
-    if (std::ranges::none_of(config.listeners, reads_replicas)) return false;
+    if (std::ranges::none_of(config.listeners, &ListenerConfig::gives_replicas_log)) return false;
     for (size_t node = 0; node < view().nodes.size(); ++node)
       if (node != source_ && view().nodes[node].facts.logs_updates) return true;
     return false;
@@ -194,6 +192,40 @@ class DumpResolver {
             .in_flight = session_.backends.in_flight};
   }
 
+  // What was sent from this log is in it as it is now; else it was begun anew, and what is remembered of it
+  // says nothing. False where that is so, and the client does not say that it means the log as it is.
+  Awaitable<Answer<bool>> can_be_meant(size_t node, const LogOwner& owner) {
+    if (!is_remembered(owner)) co_return true;
+    const Answer<bool> same = co_await has_last_sent(node);
+    if (!same) co_return same.error();
+    if (*same) co_return true;
+    remembered_.reset();
+    co_return !named_.empty();
+  }
+
+  bool is_right_behind_last_sent(const LogOwner& owner) const {
+    const auto last = is_remembered(owner) ? remembered_->sent.last() : std::nullopt;
+    return last && last->file == asked_.file && last->end == asked_.position;
+  }
+
+  Awaitable<Answer<bool>> has_last_sent(size_t node) {
+    const auto last = remembered_->sent.last();
+    if (!last) co_return true;
+    const LogCoordinates end{.file = std::string(last->file), .position = last->end};
+    ReadUpTo read(end, SentLog());
+    const TakeEvent take = [&read](const BinlogStreamState& state) { return read(state); };
+    const LogReader log = reader(node);
+    const Answer<void> done = co_await read_log(log, end.file, last->begin, take);
+    const bool is_refused =
+        !done && done.error().refusal && done.error().refusal->code == kErFatalReadingBinlog;
+    if (!done && !is_refused) co_return done.error();
+    // A file that is not there any more was purged, if there are later ones.
+    if (is_refused) co_return std::is_gt(consistency::compare_log_files(asked_.file, end.file));
+    const Reading reading = read.take();
+    const auto found = reading.sent.last();
+    co_return reading.arrived&& found && found->mark == last->mark;
+  }
+
   // A log up to the coordinates, from as near as it is known where events begin.
   Awaitable<Answer<Reading>> read_up_to_asked(size_t node, const LogOwner& owner) {
     LogCoordinates from{.file = asked_.file, .position = kFirstEvent};
@@ -208,16 +240,6 @@ class DumpResolver {
         from = *sent.reached();
     }
     Answer<Reading> reading = co_await read_up_to_asked_from(node, from, std::move(sent));
-    const bool is_told = reading && reading->arrived;
-    if (is_told || !is_remembered(owner)) co_return reading;
-    // In a log that was begun anew no event need begin where one did.
-    reading = co_await read_file_up_to_asked(node);
-    co_return reading;
-  }
-
-  Awaitable<Answer<Reading>> read_file_up_to_asked(size_t node) {
-    const LogCoordinates from{.file = asked_.file, .position = kFirstEvent};
-    Answer<Reading> reading = co_await read_up_to_asked_from(node, from, SentLog());
     co_return reading;
   }
 
@@ -230,27 +252,17 @@ class DumpResolver {
     co_return read.take();
   }
 
-  // What was sent is in the log as it is now.
-  bool is_same_log(const Reading& reading) const {
-    const SentPlace before = place();
-    if (before.kind == SentPlace::Kind::kInside) return reading.inside;
-    if (before.kind != SentPlace::Kind::kBehind) return true;
-    const SentPlace now = reading.sent.where(asked_.file, asked_.position);
-    return now.kind == SentPlace::Kind::kBehind &&
-           reading.sent.at(now.index).mark == remembered_->sent.at(before.index).mark;
-  }
-
   Awaitable<ResolvedDump> serve_own(const LogOwner& mine) {
+    const Answer<bool> meant = co_await can_be_meant(source_, mine);
+    if (!meant) co_return refused(not_read(mine, meant.error()));
+    if (!*meant) co_return refused(another_log(asked_, mine));
+    if (is_right_behind_last_sent(mine)) co_return served(mine, asked_, remembered_->sent);
     Answer<Reading> reading = co_await read_up_to_asked(source_, mine);
     if (!reading) co_return refused(not_read(mine, reading.error()));
     if (!reading->arrived) co_return refused(no_such_place(asked_, mine, reading->boundary));
-    if (is_remembered(mine) && !is_same_log(*reading)) {
-      if (named_.empty()) co_return refused(another_log(asked_, mine));
-      // Who says whose coordinates they are has them from the log as it is now.
-      reading = co_await read_file_up_to_asked(source_);
-      if (!reading) co_return refused(not_read(mine, reading.error()));
-      if (!reading->arrived) co_return refused(no_such_place(asked_, mine, reading->boundary));
-    }
+    // A transaction that was not sent to its end is known by nothing else.
+    const bool was_inside = is_remembered(mine) && place().kind == SentPlace::Kind::kInside;
+    if (was_inside && !reading->inside && named_.empty()) co_return refused(another_log(asked_, mine));
     co_return served(mine, asked_, std::move(reading->sent));
   }
 
@@ -285,6 +297,11 @@ class DumpResolver {
       const std::optional<size_t> node = node_of(theirs.owner);
       if (!node) {
         known.refusal = owner_not_there(asked_, theirs, mine, sent.reached());
+        co_return known;
+      }
+      const Answer<bool> meant = co_await can_be_meant(*node, theirs);
+      if (!meant || !*meant) {
+        known.refusal = meant ? another_log(asked_, theirs) : not_read(theirs, meant.error());
         co_return known;
       }
       Answer<Reading> reading = co_await read_up_to_asked(*node, theirs);

@@ -77,6 +77,31 @@ def test_what_was_sent_outlives_causeway(follow):
     expect_same(cluster)
 
 
+BEGIN_ANEW = {"mysql": ["RESET BINARY LOGS AND GTIDS"], "mariadb": ["RESET MASTER", "SET GLOBAL gtid_slave_pos = ''"]}
+
+
+def test_numbers_that_are_given_out_again_name_other_transactions(follow, cluster_kind):
+    """The logs of all servers were begun anew while the client was away, and then the writer changed: what its last GTID
+    names now is not what it has."""
+    cluster, proxy = follow(gtid=True)
+    write_rows(cluster, 1, 20)
+    expect_same(cluster)
+    cluster.query(REPLICA, "STOP REPLICA")
+    clock = "SELECT UNIX_TIMESTAMP() AS now"
+    before = cluster.query(0, clock)[0]["now"]
+    wait_until(lambda: cluster.query(0, clock)[0]["now"] > before, 10, "another second")
+    cluster.query(1, "STOP REPLICA")
+    for node in (0, 1):
+        for statement in BEGIN_ANEW[cluster_kind]:
+            cluster.query(node, statement)
+    cluster.query(1, "START REPLICA")
+    write_rows(cluster, 1000, 60)
+    make_writer(cluster, 1, old=0, proxy=proxy, rejoin=False)
+    cluster.query(REPLICA, "START REPLICA")
+    wait_until(lambda: "transactions of this client" in io_error(cluster), 30, "it is refused")
+    assert len(rows(cluster, REPLICA)) == 20
+
+
 def dump(port, server_id, file, position):
     """What a client gets that asks for the log: ("error", text), or ("events", [(type, log_pos, body)])."""
     with WireClient(port, accounts.REPLICATION, BASIC & ~wire_client.CONNECT_WITH_DB, database=None) as client:

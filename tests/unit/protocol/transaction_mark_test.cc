@@ -18,6 +18,11 @@ TransactionMark mark(const BinlogGtid& gtid, uint64_t committed = 7, uint32_t sh
       .gtid = gtid, .server_id = 1, .timestamp = 5, .original_commit_timestamp = committed, .shape = shape};
 }
 
+TransactionMark later(TransactionMark mark) {
+  ++mark.timestamp;
+  return mark;
+}
+
 TEST(TransactionMark, WhichAreTheSame) {
   struct Case {
     const char* name;
@@ -27,11 +32,11 @@ TEST(TransactionMark, WhichAreTheSame) {
   };
   TransactionMark other_server = mark(kAnonymous);
   other_server.server_id = 2;
-  TransactionMark other_time = mark(kAnonymous);
-  other_time.timestamp = 6;
   const Case cases[] = {
       {"by GTID", mark(kOne), mark(kOne), true},
-      {"by GTID, whatever else", mark(kOne, 7, 3), mark(kOne, 8, 4), true},
+      {"by GTID, whatever rows", mark(kOne, 7, 3), mark(kOne, 7, 4), true},
+      {"a GTID that was given out again", mark(kOne, 7), mark(kOne, 8), false},
+      {"... on MariaDB", mark(kMaria, 0), later(mark(kMaria, 0)), false},
       {"another GTID", mark(kOne), mark(kTwo), false},
       {"GTIDs of two products", mark(kOne), mark(kMaria), false},
       {"MariaDB, which says nothing else", mark(kMaria, 0, 0), mark(kMaria, 0, 0), true},
@@ -42,7 +47,7 @@ TEST(TransactionMark, WhichAreTheSame) {
       {"no time and a GTID", mark(kAnonymous, 0), mark(kOne, 0), false},
       {"another time of the commit", mark(kAnonymous, 7), mark(kAnonymous, 8), false},
       {"another server", mark(kAnonymous), other_server, false},
-      {"another second", mark(kAnonymous), other_time, false},
+      {"another second", mark(kAnonymous), later(mark(kAnonymous)), false},
       {"other rows", mark(kAnonymous, 7, 3), mark(kAnonymous, 7, 4), false},
       {"rows of a statement", mark(kAnonymous, 7, 0), mark(kAnonymous, 7, 4), true},
   };

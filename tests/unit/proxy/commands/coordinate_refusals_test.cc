@@ -46,8 +46,9 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
       {no_such_place(kAsked, kNew, std::nullopt),
        "No event begins at b.000003:157 in the log of 2222 (db2:3306)"},
       {another_log(kAsked, kNew),
-       "The log of 2222 (db2:3306) has something else ahead of b.000003:157 than was sent to this client: it "
-       "was begun "
+       "The log of 2222 (db2:3306) does not have what was sent of it to this client, which asks for "
+       "b.000003:157: "
+       "it was begun "
        "anew. Load the data again, and set its coordinates with whose they are: "
        "SOURCE_LOG_FILE='2222:FILE', SOURCE_LOG_POS=4"},
       {owner_not_there(kAsked, kOld, kNew, LogCoordinates{.file = "b.000002", .position = 99}),
@@ -62,6 +63,12 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
        "from that of 2222 (db2:3306), the writer now. It begins there behind "
        "SOURCE_LOG_FILE='2222:b.000009', "
        "SOURCE_LOG_POS=1234"},
+      {inside_transaction(kAsked, kOld, kNew, std::nullopt),
+       "b.000003:157 of the log of 1111 (db1:3306) is in the middle of a transaction, which can not be gone "
+       "on with from that of 2222 (db2:3306), the writer now. Nor is its beginning there for certain. Load "
+       "the "
+       "data again, or set coordinates of that server by hand: SOURCE_LOG_FILE='2222:FILE', "
+       "SOURCE_LOG_POS=4"},
       {not_translated(kAsked, kOld, kNew,
                       SearchResult{.verdict = SearchVerdict::kNotThere, .behind = kThere, .missing = 2}),
        "b.000003:157 is of the log of 1111 (db1:3306); in that of 2222 (db2:3306), the writer now, the last "

@@ -140,11 +140,37 @@ TEST_F(DumpCoordinates, ALogThatWasBegunAnewIsAnotherOne) {
   writer_.files = {{.name = "b.000002", .transactions = {11, 12, 13}}};
   EXPECT_EQ(resolve("b.000002", 300),
             "1236 The log of 00000000-0000-0000-0000-000000000001 (" + harness_.view().nodes[0].name +
-                ") has something else ahead of b.000002:300 than was sent to this client: it was begun anew. "
+                ") does not have what was sent of it to this client, which asks for b.000002:300: it was "
+                "begun anew. "
                 "Load the data again, and set its coordinates with whose they are: SOURCE_LOG_FILE='" +
                 kWriter + ":FILE', SOURCE_LOG_POS=4");
   EXPECT_EQ(resolve(kWriter + ":b.000002", 300), "b.000002:300") << "after the data were loaded again";
   EXPECT_EQ(ahead_, 12U);
+}
+
+// Wherever the client says that it is, and whatever is there now.
+TEST_F(DumpCoordinates, SoItIsWhereTheClientAsksForAnythingElse) {
+  SentStream stream{.owner = kWriter};
+  for (uint64_t i = 1; i <= 9; ++i)
+    stream.sent.record("b.000002", 100 * i, 100 * (i + 1), mark_of(20 + i));
+  ledger().put(kClient, stream);
+  for (const uint64_t position : {4, 100, 300, 600, 700, 1000, 1100}) {
+    EXPECT_NE(resolve("b.000002", position).find("it was begun anew"), std::string::npos) << position;
+    EXPECT_EQ(resolve(kWriter + ":b.000002", position).find("it was begun anew"), std::string::npos)
+        << position;
+  }
+  stream.sent.record("b.000003", 100, 200, mark_of(30));
+  ledger().put(kClient, stream);
+  EXPECT_NE(resolve("b.000002", 300).find("it was begun anew"), std::string::npos)
+      << "an older file is there, and that one is not";
+}
+
+TEST_F(DumpCoordinates, WhatWasPurgedMayHaveBeenWhatItWas) {
+  SentStream stream{.owner = kWriter};
+  stream.sent.record("b.000001", 100, 200, mark_of(1));
+  ledger().put(kClient, stream);
+  writer_.files.erase(writer_.files.begin());
+  EXPECT_EQ(resolve("b.000002", 300), "b.000002:300");
 }
 
 // What is remembered of the former log is no place in this one.
