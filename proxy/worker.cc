@@ -206,14 +206,14 @@ void Worker::leave_former_writers() {
 bool Worker::stream_goes_on(const ClientSession& session) {
   const BackendConnection& source = *session.backends.in_flight;
   ClusterKnowledge& cluster = shard_.cluster();
-  const size_t best = shard_.pick_log_source({});
-  if (!session.state.replication.from_replica) {
-    const bool is_for_now =
-        session.listener.gives_replicas_log() && best != kNoNode && !cluster.is_late_source(best);
-    return cluster.is_to_writer(source) && !is_for_now;
+  if (session.state.replication.from_replica) {
+    if (cluster.is_current(source) && cluster.gives_its_log(source.node)) return true;
+    return shard_.pick_log_source({}) == kNoNode &&
+           cluster.view().nodes[source.node].inconsistent_reason.empty();
   }
-  if (cluster.is_current(source) && cluster.is_log_source(source.node)) return true;
-  return best == kNoNode && cluster.view().nodes[source.node].inconsistent_reason.empty();
+  if (!cluster.is_to_writer(source)) return false;
+  const size_t replica = session.listener.gives_replicas_log() ? shard_.pick_log_source({}) : kNoNode;
+  return replica == kNoNode || cluster.is_late_source(replica);
 }
 
 // Of the binary log. Whoever reads it comes again, and goes on by its GTIDs.

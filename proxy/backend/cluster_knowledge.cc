@@ -15,6 +15,9 @@ constexpr int kPollsWithoutWord = 3;
 constexpr std::chrono::seconds kLateSourceLag{10};
 constexpr std::chrono::seconds kLateSourceFor{30};
 
+// How long a replica may be none to read the log from before those who read it are sent to another one.
+constexpr std::chrono::seconds kUnfitSourceFor{2};
+
 }  // namespace
 
 ClusterKnowledge::ClusterKnowledge(const ClusterState& state, const Config& config)
@@ -22,7 +25,8 @@ ClusterKnowledge::ClusterKnowledge(const ClusterState& state, const Config& conf
       reader_(state),
       known_(config.nodes.size()),
       progress_(config.nodes.size()),
-      late_sources_(config.nodes.size()) {}
+      late_sources_(config.nodes.size()),
+      fit_sources_(config.nodes.size()) {}
 
 void ClusterKnowledge::note_writer() {
   if (view().has_writer()) last_writer_ = view().writer;
@@ -122,6 +126,12 @@ bool ClusterKnowledge::is_log_source(size_t node) {
   const bool receives = of.receiver_running || !view().has_writer();
   return of.reachable && of.usable_for_reads && receives && of.role == NodeRole::kReplica && of.consistent &&
          of.facts.binary_log && of.facts.logs_updates;
+}
+
+bool ClusterKnowledge::gives_its_log(size_t node) {
+  std::optional<Clock::time_point>& last = fit_sources_[node];
+  if (is_log_source(node)) last = tick_;
+  return last && tick_ - *last < kUnfitSourceFor;
 }
 
 bool ClusterKnowledge::is_late_source(size_t node) {

@@ -78,6 +78,9 @@ class ClusterKnowledge {
   // receives, where there is a writer, and can be trusted (NodeView::consistent). Whatever its weight: that
   // is its share of the reads.
   bool is_log_source(size_t node);
+  // It is one, or was within the last two seconds: replicas stop for a moment when they follow another
+  // writer. To be asked again and again.
+  bool gives_its_log(size_t node);
   // It is not where anybody's log should be read from as long as there is another one: it is far behind, or
   // had lately not got in time what the writer had.
   bool is_late_source(size_t node);
@@ -100,6 +103,7 @@ class ClusterKnowledge {
   std::vector<KnownPosition> known_;                            // by node
   std::vector<consistency::ReplicaProgress> progress_;          // by node
   std::vector<std::optional<Clock::time_point>> late_sources_;  // by node
+  std::vector<std::optional<Clock::time_point>> fit_sources_;   // by node
   const consistency::Position nothing_known_;
   Clock::time_point tick_ = Clock::now();
   Clock::time_point heard_since_;  // what is older than this was known before the worker stood still

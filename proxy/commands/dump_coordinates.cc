@@ -240,6 +240,16 @@ class DumpResolver {
         from = *sent.reached();
     }
     Answer<Reading> reading = co_await read_up_to_asked_from(node, from, std::move(sent));
+    const bool is_told = reading && reading->arrived;
+    if (is_told || !is_remembered(owner)) co_return reading;
+    // What is remembered may have been purged, or may not lead there.
+    reading = co_await read_file_up_to_asked(node);
+    co_return reading;
+  }
+
+  Awaitable<Answer<Reading>> read_file_up_to_asked(size_t node) {
+    const LogCoordinates from{.file = asked_.file, .position = kFirstEvent};
+    Answer<Reading> reading = co_await read_up_to_asked_from(node, from, SentLog());
     co_return reading;
   }
 

@@ -7,7 +7,7 @@ import struct
 import pytest
 import wire_client
 from cluster import accounts, wait_until
-from replica_tools import REPLICA, attach, coordinates_of, is_connected, make_writer, owner_of
+from replica_tools import REPLICA, attach, coordinates_of, io_error, is_connected, make_writer, owner_of
 from support import scaled
 from wire_client import BASIC, WireClient
 
@@ -77,7 +77,7 @@ def test_what_was_sent_outlives_causeway(follow):
     expect_same(cluster)
 
 
-BEGIN_ANEW = {"mysql": ["RESET BINARY LOGS AND GTIDS"], "mariadb": ["RESET MASTER", "SET GLOBAL gtid_slave_pos = ''"]}
+BEGIN_ANEW = {"mysql": ["RESET REPLICA", "RESET BINARY LOGS AND GTIDS"], "mariadb": ["RESET MASTER", "SET GLOBAL gtid_slave_pos = ''"]}
 
 
 def test_numbers_that_are_given_out_again_name_other_transactions(follow, cluster_kind):
@@ -98,7 +98,8 @@ def test_numbers_that_are_given_out_again_name_other_transactions(follow, cluste
     write_rows(cluster, 1000, 60)
     make_writer(cluster, 1, old=0, proxy=proxy, rejoin=False)
     cluster.query(REPLICA, "START REPLICA")
-    wait_until(lambda: "transactions of this client" in io_error(cluster), 30, "it is refused")
+    wait_until(lambda: "1236" in io_error(cluster), 30, "it is refused")
+    assert "of the last transactions of this client is there" in proxy.log()
     assert len(rows(cluster, REPLICA)) == 20
 
 

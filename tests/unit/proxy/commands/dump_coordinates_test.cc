@@ -148,23 +148,6 @@ TEST_F(DumpCoordinates, ALogThatWasBegunAnewIsAnotherOne) {
   EXPECT_EQ(ahead_, 12U);
 }
 
-// Wherever the client says that it is, and whatever is there now.
-TEST_F(DumpCoordinates, SoItIsWhereTheClientAsksForAnythingElse) {
-  SentStream stream{.owner = kWriter};
-  for (uint64_t i = 1; i <= 9; ++i)
-    stream.sent.record("b.000002", 100 * i, 100 * (i + 1), mark_of(20 + i));
-  ledger().put(kClient, stream);
-  for (const uint64_t position : {4, 100, 300, 600, 700, 1000, 1100}) {
-    EXPECT_NE(resolve("b.000002", position).find("it was begun anew"), std::string::npos) << position;
-    EXPECT_EQ(resolve(kWriter + ":b.000002", position).find("it was begun anew"), std::string::npos)
-        << position;
-  }
-  stream.sent.record("b.000003", 100, 200, mark_of(30));
-  ledger().put(kClient, stream);
-  EXPECT_NE(resolve("b.000002", 300).find("it was begun anew"), std::string::npos)
-      << "an older file is there, and that one is not";
-}
-
 TEST_F(DumpCoordinates, WhatWasPurgedMayHaveBeenWhatItWas) {
   SentStream stream{.owner = kWriter};
   stream.sent.record("b.000001", 100, 200, mark_of(1));
@@ -188,6 +171,24 @@ TEST_F(DumpCoordinates, SoItIsWhereNoEventBeginsWhereOneDid) {
   EXPECT_NE(resolve("b.000002", 300).find("it was begun anew"), std::string::npos);
   EXPECT_NE(resolve("b.000002", 400).find("it was begun anew"), std::string::npos)
       << "within one of that log";
+}
+
+// Wherever the client says that it is, and whatever is there now.
+TEST_F(DumpCoordinatesKept, ALogThatWasBegunAnewIsAnotherOneWhereverTheClientAsks) {
+  ledger().note_writer(kWriter, "db1:3306");
+  SentStream stream{.owner = kWriter};
+  for (uint64_t i = 1; i <= 9; ++i)
+    stream.sent.record("b.000002", 100 * i, 100 * (i + 1), mark_of(20 + i));
+  ledger().put(kClient, stream);
+  for (const uint64_t position : {4, 100, 300, 600, 700, 1000, 1100}) {
+    EXPECT_NE(resolve("b.000002", position).find("it was begun anew"), std::string::npos) << position;
+    EXPECT_EQ(resolve(kWriter + ":b.000002", position).find("it was begun anew"), std::string::npos)
+        << position;
+  }
+  stream.sent.record("b.000003", 100, 200, mark_of(30));
+  ledger().put(kClient, stream);
+  EXPECT_NE(resolve("b.000002", 300).find("it was begun anew"), std::string::npos)
+      << "an older file is there, and that one is not";
 }
 
 TEST_F(DumpCoordinates, OfTheFormerWriterTheyAreTranslated) {
