@@ -130,8 +130,8 @@ bool ClusterKnowledge::is_log_source(size_t node) {
 
 bool ClusterKnowledge::gives_its_log(size_t node) {
   std::optional<Clock::time_point>& last = fit_sources_[node];
-  if (is_log_source(node)) last = tick_;
-  return last && tick_ - *last < kUnfitSourceFor;
+  if (!last || is_log_source(node)) last = tick_;
+  return tick_ - *last < kUnfitSourceFor;
 }
 
 bool ClusterKnowledge::is_late_source(size_t node) {

@@ -93,7 +93,10 @@ class DumpCoordinatesKept : public DumpCoordinates {
             {.configure = [](proxy::Config& config) { config.replication.state_file = path(); }}) {}
   ~DumpCoordinatesKept() override { std::remove(path().c_str()); }
 
-  static std::string path() { return testing::TempDir() + "/dump_coordinates." + std::to_string(::getpid()); }
+  static std::string path() {
+    return testing::TempDir() + "/dump_coordinates." + std::to_string(::getpid()) + "." +
+           testing::UnitTest::GetInstance()->current_test_info()->name();
+  }
 };
 
 TEST_F(DumpCoordinatesKept, WithOneWriterEverTheyAreItsOwn) {
@@ -181,7 +184,8 @@ TEST_F(DumpCoordinatesKept, ALogThatWasBegunAnewIsAnotherOneWhereverTheClientAsk
     stream.sent.record("b.000002", 100 * i, 100 * (i + 1), mark_of(20 + i));
   ledger().put(kClient, stream);
   for (const uint64_t position : {4, 100, 300, 600, 700, 1000, 1100}) {
-    EXPECT_NE(resolve("b.000002", position).find("it was begun anew"), std::string::npos) << position;
+    const std::string resolved = resolve("b.000002", position);
+    EXPECT_NE(resolved.find("it was begun anew"), std::string::npos) << position << " " << resolved;
     EXPECT_EQ(resolve(kWriter + ":b.000002", position).find("it was begun anew"), std::string::npos)
         << position;
   }
