@@ -19,6 +19,11 @@ std::string name_of(const LogOwner& owner) {
   return owner.node.empty() ? owner.owner : owner.owner + " (" + owner.node + ")";
 }
 
+// "5d0c... (db1:3306), the writer now"
+std::string serving(const LogOwner& source) {
+  return name_of(source) + (source.is_replica ? ", whose log is read now" : ", the writer now");
+}
+
 // What an operator sets: the name of the server ahead of that of the file.
 std::string to_set(const LogOwner& owner, const LogCoordinates& at) {
   const std::string_view prefix = owner.mariadb ? "MASTER" : "SOURCE";
@@ -34,9 +39,9 @@ ClientError unknown_owner(const LogCoordinates& asked, std::span<const KnownWrit
   if (!lasting) {
     message += ", and keeps no record of it (replication.state_file)";
   } else if (!writers.empty()) {
-    message += ": there were several writers";
+    message += ": there were several servers";
   }
-  message += ". If it is of " + name_of(source) + ", the writer now, say so: " + to_set(source, asked);
+  message += ". If it is of " + serving(source) + ", say so: " + to_set(source, asked);
   std::string others;
   for (const KnownWriter& writer : writers)
     if (writer.owner != source.owner)
@@ -61,7 +66,7 @@ ClientError no_such_place(const LogCoordinates& asked, const LogOwner& source,
 ClientError another_log(const LogCoordinates& asked, const LogOwner& source) {
   return refusal("The log of " + name_of(source) +
                  " does not have what was sent of it to this client, which asks for " + to_string(asked) +
-                 ": it was begun anew. Load the data again, and set its coordinates "
+                 ": it was begun anew, or that part was purged. Load the data again, and set its coordinates "
                  "with whose they are: " +
                  to_set(source, {.file = "FILE", .position = 4}));
 }
@@ -69,10 +74,10 @@ ClientError another_log(const LogCoordinates& asked, const LogOwner& source) {
 ClientError owner_not_there(const LogCoordinates& asked, const LogOwner& owner, const LogOwner& source,
                             const std::optional<LogCoordinates>& last_sent) {
   std::string message = to_string(asked) + " is of the log of " + name_of(owner) +
-                        ", which Causeway cannot ask; the writer now is " + name_of(source) + ".";
+                        ", which Causeway cannot ask; the log is that of " + serving(source) + ".";
   message += last_sent ? " Last sent to this client: up to " + to_string(*last_sent) + "."
                        : " Nothing was sent to this client that Causeway knows of.";
-  return refusal(message + " Load the data again, or set coordinates of the writer by hand: " +
+  return refusal(message + " Load the data again, or set coordinates of that server by hand: " +
                  to_set(source, {.file = "FILE", .position = 4}));
 }
 
@@ -80,7 +85,7 @@ ClientError inside_transaction(const LogCoordinates& asked, const LogOwner& owne
                                const std::optional<LogCoordinates>& begin) {
   std::string message = to_string(asked) + " of the log of " + name_of(owner) +
                         " is in the middle of a transaction, which can not be gone on with from that of " +
-                        name_of(source) + ", the writer now.";
+                        serving(source) + ".";
   message += begin
                  ? " It begins there behind " + to_set(source, *begin)
                  : " Nor is its beginning there for certain. Load the data again, or set coordinates of that "
@@ -91,11 +96,11 @@ ClientError inside_transaction(const LogCoordinates& asked, const LogOwner& owne
 
 ClientError not_translated(const LogCoordinates& asked, const LogOwner& owner, const LogOwner& source,
                            const consistency::SearchResult& result) {
-  std::string message = to_string(asked) + " is of the log of " + name_of(owner) + "; in that of " +
-                        name_of(source) + ", the writer now, ";
+  std::string message =
+      to_string(asked) + " is of the log of " + name_of(owner) + "; in that of " + serving(source) + ", ";
   if (result.verdict == SearchVerdict::kNotCertain)
     return refusal(message + "its place is not certain: " + std::string(to_string(result.doubt)) +
-                   ". Load the data again, or set coordinates of the writer by hand");
+                   ". Load the data again, or set coordinates of that server by hand");
   message += result.behind
                  ? "the last " + std::to_string(result.missing) +
                        " transactions of this client are missing. The last one that both have is ahead of " +

@@ -19,6 +19,7 @@ struct LogOwner {
   std::string owner;  // binlog_owner()
   std::string node;   // its address; empty if it is not known any more
   bool mariadb = false;
+  bool is_replica = false;  // where it is the source
 };
 
 // All of them kErFatalReadingBinlog, at which replicas stop: nothing gets better by itself.
@@ -34,7 +35,7 @@ ClientError ambiguous_owner(const consistency::LogCoordinates& asked, const LogO
 // No event begins there in the source's own log. `before`: the last boundary of transactions ahead of it.
 ClientError no_such_place(const consistency::LogCoordinates& asked, const LogOwner& source,
                           const std::optional<consistency::LogCoordinates>& before);
-// The log is not the one that was sent: it was reset.
+// The log has not what was sent: it was reset, or that part was purged.
 ClientError another_log(const consistency::LogCoordinates& asked, const LogOwner& source);
 // They are of a server that cannot be asked, and nothing of what stands there is remembered.
 ClientError owner_not_there(const consistency::LogCoordinates& asked, const LogOwner& owner,

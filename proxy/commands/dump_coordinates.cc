@@ -134,7 +134,8 @@ class DumpResolver {
     const NodeView& server = view().nodes[node];
     return {.owner = binlog_owner(server.identity.uuid, server.identity.server_id),
             .node = server.name,
-            .mariadb = view().flavor == ServerFlavor::kMariadb};
+            .mariadb = view().flavor == ServerFlavor::kMariadb,
+            .is_replica = node != view().writer};
   }
 
   // Where a server is, if it is there.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -26,13 +27,22 @@ std::string reason(int error) {
   return std::generic_category().message(error);
 }
 
+// Causeway is not started without what it once knew: a client would be sent what it has, or not what it
+// lacks.
+std::runtime_error not_usable(const std::string& why) {
+  return std::runtime_error("replication.state_file: " + why);
+}
+
 // Nothing: there is no such file.
 std::optional<std::string> read_file(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) return std::nullopt;
+  if (error) throw not_usable(path + ": " + error.message());
+  if (!std::filesystem::is_regular_file(status)) throw not_usable(path + ": not a file");
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.good() && !file.eof()) throw std::runtime_error(path + ": cannot be read: " + reason(errno));
-  return text;
+  if (!file) throw not_usable(path + ": cannot be read: " + reason(errno));
+  return std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
 // Closed at the end, whatever happens.
@@ -79,11 +89,12 @@ StreamLedger::StreamLedger(std::string path, Logger logger)
   if (const std::optional<std::string> text = read_file(path_)) {
     OrProblem<LedgerContent> content = parse_ledger(*text);
     if (!content)
-      throw std::runtime_error(path_ + ": not what Causeway has written there: " + content.error().text);
+      throw not_usable(path_ + ": not what Causeway has written there (" + content.error().text +
+                       "). Without the file, clients by file and position have to say once whose "
+                       "coordinates they have");
     content_ = *std::move(content);
   }
-  if (const OrProblem<> written = write(to_text(content_)); !written)
-    throw std::runtime_error(written.error().text);
+  if (const OrProblem<> written = write(to_text(content_)); !written) throw not_usable(written.error().text);
   writer_ = std::thread([this] { write_when_changed(); });
 }
 

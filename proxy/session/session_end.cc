@@ -49,7 +49,7 @@ std::string_view to_string(EndReason reason) {
     case EndReason::kSourceChanged:
       return "another server is the writer";
     case EndReason::kSourceUnfit:
-      return "there is a better replica to read the binary log from";
+      return "the binary log is to be read from another server";
     case EndReason::kServerIdTaken:
       return "another client has its server id";
     case EndReason::kReplaced:

@@ -32,7 +32,7 @@ enum class EndReason : uint8_t {
   kKilled,            // KILL, by whomever
   kStreamEnded,       // of the binary log, by the server
   kSourceChanged,     // of that stream: another server is the writer now
-  kSourceUnfit,       // likewise: of a replica's, and there is a better one now
+  kSourceUnfit,       // likewise: of a replica's log, which is to be read from another server
   kServerIdTaken,     // of that stream, before it began: by another client that reads the log
   kReplaced,          // of that stream: the same replica has come again
   kStateLost,         // with a server, and what the session had there

@@ -26,7 +26,7 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
     std::string message;
   } kCases[] = {
       {unknown_owner(kAsked, kWriters, kNew, true),
-       "Causeway does not know from which server's log b.000003:157 is: there were several writers. If it is "
+       "Causeway does not know from which server's log b.000003:157 is: there were several servers. If it is "
        "of 2222 "
        "(db2:3306), the writer now, say so: " +
            kSetAsked + "; else name the other server likewise: 1111 (db1:3306)"},
@@ -49,12 +49,12 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
        "The log of 2222 (db2:3306) does not have what was sent of it to this client, which asks for "
        "b.000003:157: "
        "it was begun "
-       "anew. Load the data again, and set its coordinates with whose they are: "
+       "anew, or that part was purged. Load the data again, and set its coordinates with whose they are: "
        "SOURCE_LOG_FILE='2222:FILE', SOURCE_LOG_POS=4"},
       {owner_not_there(kAsked, kOld, kNew, LogCoordinates{.file = "b.000002", .position = 99}),
-       "b.000003:157 is of the log of 1111 (db1:3306), which Causeway cannot ask; the writer now is 2222 "
-       "(db2:3306). "
-       "Last sent to this client: up to b.000002:99. Load the data again, or set coordinates of the writer "
+       "b.000003:157 is of the log of 1111 (db1:3306), which Causeway cannot ask; the log is that of 2222 "
+       "(db2:3306), the writer now. "
+       "Last sent to this client: up to b.000002:99. Load the data again, or set coordinates of that server "
        "by hand: "
        "SOURCE_LOG_FILE='2222:FILE', SOURCE_LOG_POS=4"},
       {inside_transaction(kAsked, kOld, kNew, kThere),
@@ -85,12 +85,25 @@ TEST(CoordinateRefusals, SayWhoseWhatWasSentAndWhatToSet) {
        "is not "
        "certain: " +
            std::string(to_string(SearchDoubt::kSeveral)) +
-           ". Load the data again, or set coordinates of the writer by hand"},
+           ". Load the data again, or set coordinates of that server by hand"},
   };
   for (const auto& one : kCases) {
     EXPECT_EQ(one.error.message, one.message);
     EXPECT_EQ(one.error.code, 1236) << "at which replicas stop";
     EXPECT_EQ(one.error.sql_state, "HY000");
+  }
+}
+
+TEST(CoordinateRefusals, AReplicaIsNotCalledTheWriter) {
+  LogOwner replica = kNew;
+  replica.is_replica = true;
+  for (const ClientError& error :
+       {unknown_owner(kAsked, {}, replica, true), owner_not_there(kAsked, kOld, replica, std::nullopt),
+        inside_transaction(kAsked, kOld, replica, kThere),
+        not_translated(kAsked, kOld, replica, SearchResult{.verdict = SearchVerdict::kNotThere})}) {
+    EXPECT_NE(error.message.find("2222 (db2:3306), whose log is read now"), std::string::npos)
+        << error.message;
+    EXPECT_EQ(error.message.find("writer"), std::string::npos) << error.message;
   }
 }
 

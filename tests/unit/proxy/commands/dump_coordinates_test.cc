@@ -144,7 +144,7 @@ TEST_F(DumpCoordinates, ALogThatWasBegunAnewIsAnotherOne) {
   EXPECT_EQ(resolve("b.000002", 300),
             "1236 The log of 00000000-0000-0000-0000-000000000001 (" + harness_.view().nodes[0].name +
                 ") does not have what was sent of it to this client, which asks for b.000002:300: it was "
-                "begun anew. "
+                "begun anew, or that part was purged. "
                 "Load the data again, and set its coordinates with whose they are: SOURCE_LOG_FILE='" +
                 kWriter + ":FILE', SOURCE_LOG_POS=4");
   EXPECT_EQ(resolve(kWriter + ":b.000002", 300), "b.000002:300") << "after the data were loaded again";

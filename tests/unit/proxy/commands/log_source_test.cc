@@ -162,8 +162,26 @@ TEST_F(LogSource, ElseTheClientTriesAgain) {
     EXPECT_EQ(refused.substr(0, 11), "1105 HY000 ") << refused;
     EXPECT_TRUE(server_of(own).last_payload(command).empty());
   }
+}
+
+TEST_F(LogSource, AWriterThatDoesNotSayWhatItHasIsNamedToTheClient) {
+  ask("SELECT a FROM t");
   harness_.writer().on("gtid_executed", [](Reply& reply) { reply.error(1227, "42000", "denied"); });
-  EXPECT_EQ(ask(Command::kBinlogDumpGtid, kDumpGtid).substr(0, 4), "1105");
+  const std::string refused = ask(Command::kBinlogDumpGtid, kDumpGtid);
+  EXPECT_EQ(refused.find("1105 HY000 The writer cannot be asked now what the replica "), 0U) << refused;
+}
+
+TEST_F(LogSource, WhatASessionHasThereOutlivesTheProcessesEnd) {
+  for (const size_t replica : {0, 1})
+    harness_.replica(replica).on("CREATE TEMPORARY", [](Reply& reply) { reply.ok(); });
+  EXPECT_EQ(ask("CREATE TEMPORARY TABLE mine (a INT)"), "OK");
+  const auto idle = harness_.connect_and_log_in();
+  idle->query("SELECT a FROM t");
+  harness_.services().draining = true;
+  harness_.worker().drain();
+  harness_.settle();
+  EXPECT_EQ(harness_.ends(), Texts{"shutdown"}) << "of the one that has nothing";
+  EXPECT_EQ(ask("SELECT a FROM mine").substr(0, 8), "[replica");
 }
 
 TEST_F(LogSource, OneThatWasLateIsNotTakenAgainWhileThereIsAnother) {
@@ -197,7 +215,7 @@ TEST_F(LogSource, EndsWhenItsReplicaReceivesNothingAnyMore) {
   change(own == "[replica1]" ? 1 : 2, [](proxy::NodeView& it) { it.receiver_running = false; });
   EXPECT_EQ(harness_.ends(), Texts{}) << "it may follow another writer in a moment";
   goes_on_like_that();
-  EXPECT_EQ(harness_.ends(), Texts{"there is a better replica to read the binary log from"});
+  EXPECT_EQ(harness_.ends(), Texts{"the binary log is to be read from another server"});
 }
 
 TEST_F(LogSource, EndsWithAReplicaThatHasWhatTheWriterLacks) {
@@ -246,7 +264,7 @@ TEST_F(LogSource, EndsWithAReplicaThatCannotBeTrustedAnyMore) {
   goes_on_like_that();
   EXPECT_EQ(harness_.ends(), Texts{}) << "there is no better one";
   change(3 - node, [](proxy::NodeView& other) { other.usable_for_reads = true; });
-  EXPECT_EQ(harness_.ends(), Texts{"there is a better replica to read the binary log from"});
+  EXPECT_EQ(harness_.ends(), Texts{"the binary log is to be read from another server"});
 }
 
 TEST_F(LogSource, GoesOnWhenAnotherServerBecomesTheWriter) {

@@ -175,6 +175,23 @@ TEST_F(StreamLedgerTest, AFileThatIsNoneOfItsOwnIsLeftAlone) {
   EXPECT_THROW(StreamLedger(directory_ + "/no/such/folder", no_log()), std::runtime_error);
 }
 
+TEST_F(StreamLedgerTest, WhatCannotBeUsedIsToldWithItsSetting) {
+  const auto told = [](const std::string& path) -> std::string {
+    try {
+      const StreamLedger ledger(path, no_log());
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  EXPECT_EQ(told(directory_), "replication.state_file: " + directory_ + ": not a file");
+  std::ofstream(path_) << "[1";
+  EXPECT_EQ(told(path_).find("replication.state_file: " + path_ + ": not what Causeway has written there"),
+            0U);
+  for (const std::string& nowhere : {path_ + "/in-a-file", directory_ + "/no/such/folder"})
+    EXPECT_EQ(told(nowhere).find("replication.state_file: " + nowhere), 0U) << told(nowhere);
+}
+
 TEST(StreamRecorder, TellsTheLedgerEachSecondAndAtTheEnd) {
   StreamLedger ledger("", no_log());
   const ReplicaKey key{.user = "repl", .server_id = 2};

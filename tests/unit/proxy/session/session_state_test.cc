@@ -184,6 +184,26 @@ TEST(Pins, WholeSession) {
   EXPECT_FALSE(Pins{.user_variables = true}.whole_session()) << "reads may go to replicas";
 }
 
+TEST(SessionState, MayEndIfItLosesNothingByThat) {
+  EXPECT_TRUE(SessionState().may_end());
+  bool Pins::*const kWhatIsLost[] = {&Pins::temporary_table, &Pins::table_lock,    &Pins::backup_lock,
+                                     &Pins::user_lock,       &Pins::prepared_text, &Pins::untrackable,
+                                     &Pins::unreported};
+  for (const bool reads_log : {false, true}) {
+    for (const auto pin : kWhatIsLost) {
+      SessionState state;
+      state.pins.replication = reads_log;
+      state.pins.*pin = true;
+      EXPECT_FALSE(state.may_end());
+    }
+    SessionState state;
+    state.pins.replication = reads_log;
+    EXPECT_TRUE(state.may_end()) << "whoever reads the log comes again";
+    state.transaction.begin_later({}, false);
+    EXPECT_FALSE(state.may_end());
+  }
+}
+
 TEST(Carried, IsBounded) {
   Carried carried;
   carried.statements_to_replay.resize(Carried::kMaxStatements - 1);
