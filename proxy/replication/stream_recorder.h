@@ -25,7 +25,7 @@ class StreamRecorder {
     if (changed_ || is_open_) ledger_.put(key_, stream_);
   }
 
-  // So much was sent, of a transaction that is open or not.
+  // So much is sent at most, of a transaction that is open or not.
   void passed(const protocol::BinlogStreamState& state) {
     is_open_ = state.transaction.is_open();
     if (!is_open_) return;

@@ -166,6 +166,8 @@ Awaitable<void> ExchangeRun::relay_events() {
       co_await refuse_stream();
       co_return;
     }
+    // Ahead of the write: a part of it may have arrived where the stream ends on the way.
+    if (!holds_back && command_.recorder != nullptr) command_.recorder->passed(scanner.state());
     size_t written = 0;
     if (!flush_now(bytes, written)) co_await flush_rest(bytes, written);
     if (ended_) co_return;
@@ -226,9 +228,8 @@ Awaitable<void> ExchangeRun::refuse_stream() {
   end(ExchangeOutcome::kClientLost);
 }
 
-// What has passed to the client, as far as the log is concerned: the one place that is told.
+// What has passed to the client, for those who look at the stream.
 void ExchangeRun::note_passed(const protocol::BinlogStreamState& now) {
-  if (command_.recorder != nullptr) command_.recorder->passed(now);
   if (!attachment_) return;
   attachment_->stream().passed(now);
   ReplicationCounters& counters = session_.shard.metrics().replication;

@@ -50,7 +50,7 @@ ScriptedClient::~ScriptedClient() {
 }
 
 bool ScriptedClient::pump() {
-  if (socket_ < 0 || ended_) return false;
+  if (socket_ < 0 || ended_ || !reads_) return false;
   std::array<uint8_t, 65536> piece;
   bool any = false;
   for (;;) {

@@ -74,6 +74,9 @@ class ScriptedClient {
   void send_raw(Bytes bytes);
   Answer receive_answer(protocol::Command command) { return note(receive(command)); }
 
+  // What comes stays in its socket, which takes only so much, until it reads again.
+  void reads(bool reads) { reads_ = reads; }
+
   // COM_QUIT and the end; the end alone.
   void quit();
   void close();
@@ -122,6 +125,7 @@ class ScriptedClient {
   std::unique_ptr<CompressedPeer> compressed_;
   bool ended_ = false;  // by the other side
   bool hung_ = false;
+  bool reads_ = true;
   bool has_greeting_ = false;
   std::string server_version_;
   uint32_t id_ = 0;

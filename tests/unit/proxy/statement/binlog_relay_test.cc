@@ -1,6 +1,8 @@
 // The stream of the binary log: events one way, acknowledgements the other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/binlog_events.h"
 #include "tests/support/session_test.h"
 
@@ -193,6 +195,35 @@ TEST_F(BinlogRelayEnds, ATickBehindTheWritersOwn) {
   harness_.advance(std::chrono::milliseconds(150));
   EXPECT_EQ(last(harness_.ends()), "another server is the writer");
   EXPECT_EQ(next(), "closed");
+}
+
+// A client that was behind has got some of it.
+TEST_F(BinlogRelayEnds, WhatIsOnItsWayThenCountsAsSent) {
+  constexpr uint32_t kEvents = 20'000;
+  harness_.writer().on(Command::kBinlogDump, [](Reply& reply) {
+    reply.text(rotate_packet("binlog.000001", 4));
+    reply.text(gtid_packet(1, 50));
+    reply.text(query_packet("CREATE TABLE t (a INT)", 80));
+    reply.text(gtid_packet(2, 90));
+    reply.text(query_packet("BEGIN", 100));
+    for (uint32_t i = 1; i <= kEvents; ++i)
+      reply.text(query_packet(std::string(1000, 'x'), 100 + i));
+  });
+  client_->reads(false);
+  client_->start(Command::kBinlogDump, std::string("\4\0\0\0\0\0\7\0\0\0", 10));
+  harness_.settle();
+  make_another_writer();
+  harness_.advance(std::chrono::milliseconds(150));
+  EXPECT_EQ(last(harness_.ends()), "another server is the writer");
+  client_->reads(true);
+  uint32_t received = 0;
+  for (std::string events = next(); events != "closed"; events = next())
+    received += static_cast<uint32_t>(std::ranges::count(events, ';')) + 1;
+  ASSERT_GT(received, 5U);
+  ASSERT_LT(received, kEvents);
+  const auto stream = harness_.services().log_readers.ledger.find({.user = "app", .server_id = 7});
+  ASSERT_TRUE(stream && stream->sent.broken_off());
+  EXPECT_GE(*stream->sent.broken_off(), 100 + received - 5) << "of all but the first five";
 }
 
 TEST_F(BinlogRelayEnds, WithAnEventThatIsNone) {
