@@ -181,11 +181,7 @@ Awaitable<void> ExchangeRun::relay_events() {
         ErrorCode error;
         if (attachment_) attachment_->stream().awaits_source(session_.shard.cluster().tick());
         const size_t got = co_await read_some(error);
-        if (attachment_) attachment_->stream().source_has_sent();
-        // Whoever tells it to end makes it look for a boundary at once.
-        const bool is_told = got == 0 && error == asio::error::operation_aborted &&
-                             session_.backends.stream.ends && !is_stream_over();
-        if (!is_told && !on_read(got, error)) co_return;
+        if (!on_events_read(got, error)) co_return;
         break;
       }
       case BinlogScanEvent::kAckWanted:
@@ -200,6 +196,14 @@ Awaitable<void> ExchangeRun::relay_events() {
         co_return on_malformed_stream(scanner, *step.error);
     }
   }
+}
+
+bool ExchangeRun::on_events_read(size_t got, const ErrorCode& error) {
+  if (attachment_) attachment_->stream().source_has_sent();
+  // Whoever tells it to end makes it look for a boundary at once.
+  const bool is_told = got == 0 && error == asio::error::operation_aborted && session_.backends.stream.ends &&
+                       !is_stream_over();
+  return is_told || on_read(got, error);
 }
 
 // A client by file and position cannot go on within a transaction when another server is the writer: what is

@@ -73,6 +73,8 @@ class ExchangeRun {
   void server_lost(ErrorCode error);
   bool attach();
   Awaitable<void> refuse_stream();
+  // As on_read(), but that a stream that was told to end may go on until it can.
+  bool on_events_read(size_t got, const ErrorCode& error);
   void note_passed(const protocol::BinlogStreamState& now);
   void on_stream_error(const protocol::BinlogScanStep& step, const protocol::BinlogStreamScanner& scanner,
                        size_t& bytes);
