@@ -19,7 +19,7 @@ struct LogOwner {
   std::string owner;  // binlog_owner()
   std::string node;   // its address; empty if it is not known any more
   bool mariadb = false;
-  bool is_replica = false;  // where it is the source
+  bool is_replica = false;  // and not the writer; looked at where it is the source
 };
 
 // All of them kErFatalReadingBinlog, at which replicas stop: nothing gets better by itself.
