@@ -142,6 +142,24 @@ Result<GtidInterval> take_interval(TextCursor& text) {
   return GtidInterval{*first, *last};
 }
 
+// `#19`, behind which the next UUID may come at once: its first eight digits are those ahead of its dash.
+bool skip_owner(TextCursor& text) {
+  constexpr size_t kDigitsAheadOfDash = 8;
+  if (!text.take('#')) return false;
+  const std::string_view rest = text.rest();
+  size_t digits = 0;
+  while (digits < rest.size() && hex_value(rest[digits]) >= 0)
+    ++digits;
+  if (digits < rest.size() && rest[digits] == '-') {
+    if (digits <= kDigitsAheadOfDash) return false;
+    digits -= kDigitsAheadOfDash;
+  }
+  const std::string_view owner = rest.substr(0, digits);
+  if (owner.empty() || owner.find_first_not_of("0123456789") != std::string_view::npos) return false;
+  text.skip(digits);
+  return true;
+}
+
 }  // namespace
 
 Result<GtidSet> GtidSet::parse(std::string_view text) {
@@ -181,6 +199,39 @@ Result<GtidSet> GtidSet::parse(std::string_view text) {
     if (!cursor.at_end() && cursor.peek() != ',') return PositionError::kUnexpectedText;
     if (source.intervals.empty()) return PositionError::kMissingInterval;
     set.sources_.push_back(std::move(source));
+  }
+  set.normalize_sources();
+  return set;
+}
+
+Result<GtidSet> GtidSet::parse_owned(std::string_view text) {
+  if (text.size() > kMaxPositionTextBytes) return PositionError::kTooLong;
+  GtidSet set;
+  size_t count = 0;
+  TextCursor cursor(text);
+  while (!cursor.at_end()) {
+    const std::optional<Uuid> uuid = take_uuid(cursor);
+    if (!uuid) return PositionError::kBadUuid;
+    std::string tag;
+    bool any = false;
+    while (cursor.take(':')) {
+      if (is_letter(cursor.peek())) {
+        Result<std::string> next = take_tag(cursor);
+        if (!next) return next.error();
+        tag = std::move(*next);
+        any = false;
+        continue;
+      }
+      const auto number = cursor.number<uint64_t>();
+      if (!number || *number == 0 || *number > kMaxGtidNumber) return PositionError::kBadNumber;
+      if (!skip_owner(cursor)) return PositionError::kUnexpectedText;
+      if (++count > kMaxPositionIntervals) return PositionError::kTooManyIntervals;
+      if (!any) set.sources_.push_back({*uuid, tag, {}});
+      set.sources_.back().intervals.push_back({*number, *number});
+      any = true;
+    }
+    if (!any) return PositionError::kMissingInterval;
+    cursor.take(',');
   }
   set.normalize_sources();
   return set;

@@ -49,6 +49,11 @@ class GtidSet {
   // kMaxPositionIntervals; time is O(n log n) for any text. An empty text is the empty set.
   static Result<GtidSet> parse(std::string_view text);
 
+  // Reads what @@GLOBAL.gtid_owned says: the transactions that a server is committing, each with the thread
+  // that owns it, `uuid:7#20:5#19` and the next UUID without anything between (MySQL 9.7). Bounds as for
+  // parse().
+  static Result<GtidSet> parse_owned(std::string_view text);
+
   // The canonical text: lower case, dashes, no white space, one block per UUID: "uuid:1-5:7:tag:1-3,uuid2:1".
   std::string to_string() const;
   void append_to(std::string& out) const;

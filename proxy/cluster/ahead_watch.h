@@ -11,8 +11,8 @@ namespace causeway::proxy {
 // A replica with more than the writer (a write of its own, what a former writer lost, a writer whose log was
 // reset) is not what its position says: it skips what the writer will give these numbers, or shows what
 // nobody has committed. The two are never asked at the same moment, so only a writer that was asked after the
-// replica had answered can tell; and once is not enough to be sure, since a semi-synchronous writer commits
-// after its replicas.
+// replica had answered can tell; and once is not enough to be sure, since a writer may send to its replicas
+// what it has not committed yet, and where it does not say so (without GTIDs) that looks the same.
 class AheadWatch {
  public:
   using Clock = std::chrono::steady_clock;
@@ -24,8 +24,9 @@ class AheadWatch {
     kAhead,      // nor the second time
   };
 
-  // The latest answers of both. `stays`: a replica once found ahead stays so, where positions hide it behind
-  // later transactions (MariaDB's lists).
+  // The latest answers of both: what the replica has executed, and what the writer has or may have sent.
+  // `stays`: a replica once found ahead stays so, where positions hide it behind later transactions
+  // (MariaDB's lists).
   void observe(const consistency::Position& replica, Clock::time_point replica_answered_at,
                const consistency::Position& writer, Clock::time_point writer_asked_at, bool stays);
 

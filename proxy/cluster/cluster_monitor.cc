@@ -307,7 +307,7 @@ struct ClusterMonitor::Impl {
       const NodeProbe& replica = *records[i].probe;
       const bool mariadb = replica.facts.flavor == ServerFlavor::kMariadb;
       if (replica.gtid_executed.kind() == writer.gtid_executed.kind() && !writer.gtid_executed.empty()) {
-        watches[i].ahead.observe(replica.gtid_executed, replica.answered_at, writer.gtid_executed,
+        watches[i].ahead.observe(replica.gtid_executed, replica.answered_at, writer.gtid_logged,
                                  writer.polled_at, mariadb);
       } else {
         watches[i].ahead.observe(election.nodes[i].executed, replica.answered_at, election.nodes[w].executed,

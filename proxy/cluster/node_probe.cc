@@ -136,6 +136,12 @@ bool read_position(const RowView& row, std::string_view column, PositionKind kin
   return parsed.has_value();
 }
 
+// What cannot be read of gtid_owned counts as nothing: it makes a replica less suspicious, no more.
+void read_owned(const RowView& row, NodeProbe& probe) {
+  const auto owned = consistency::GtidSet::parse_owned(row.text({"gtid_owned"}));
+  if (owned) static_cast<void>(probe.gtid_logged.merge(Position(*owned)));
+}
+
 constexpr std::string_view kMariadbVariables =
     "SELECT @@global.server_id AS server_id, "
     "CONCAT(@@global.hostname, ':', @@global.port) AS host_name, "
@@ -163,6 +169,7 @@ constexpr std::string_view kMysqlVariables =
     "@@global.session_track_transaction_info AS track_transactions, "
     "@@global.session_track_state_change AS track_state_change, "
     "@@global.gtid_mode AS gtid_mode, "
+    "@@global.gtid_owned AS gtid_owned, "  // ahead of gtid_executed, where a transaction goes from here
     "@@global.gtid_executed AS gtid_executed, "
     "EXISTS (SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_NAME = 'group_replication' "
     "AND PLUGIN_STATUS = 'ACTIVE') AS group_replication";
@@ -238,6 +245,8 @@ OrProblem<> read_variables(const NativeRows& rows, NodeProbe& probe) {
              !read_position(row, "gtid_executed", PositionKind::kGtidSet, probe.gtid_executed)) {
     return Problem{"gtid_executed cannot be read"};
   }
+  probe.gtid_logged = probe.gtid_executed;
+  if (probe.gtid_mode) read_owned(row, probe);
   return {};
 }
 

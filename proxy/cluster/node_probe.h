@@ -59,6 +59,9 @@ struct NodeProbe {  // NOLINT(clang-analyzer-optin.performance.Padding): ordered
 
   // What it has committed. MySQL: gtid_executed, with gtid_mode only. MariaDB: gtid_current_pos.
   consistency::Position gtid_executed;
+  // ... and what it is committing: MySQL sends a transaction to its replicas ahead of its own commit, and in
+  // gtid_owned it is until it is in gtid_executed. MariaDB's positions are ahead of the sending.
+  consistency::Position gtid_logged;
   // MariaDB: gtid_slave_pos, what it has from its sources; MASTER_GTID_WAIT waits on it. A replica's
   // gtid_current_pos may be ahead of it by a stray local write that covers numbers the writer has given to
   // something else.

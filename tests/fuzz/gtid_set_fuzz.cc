@@ -1,4 +1,5 @@
-// Whatever parses prints to a text that parses to the same, and contains and absorbs itself.
+// Sets, and what a server says that it is committing. Whatever parses prints to a text that parses to the
+// same, and contains and absorbs itself.
 #include "consistency/gtid_set.h"
 
 #include <cstddef>
@@ -9,7 +10,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using causeway::consistency::GtidSet;
-  const auto first = GtidSet::parse(std::string_view(reinterpret_cast<const char*>(data), size));
+  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  const auto owned = GtidSet::parse_owned(input);
+  if (owned && *GtidSet::parse(owned->to_string()) != *owned) std::abort();
+  const auto first = GtidSet::parse(input);
   if (!first) return 0;
   const std::string text = first->to_string();
   const auto again = GtidSet::parse(text);

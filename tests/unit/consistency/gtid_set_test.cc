@@ -25,6 +25,42 @@ GtidSet set_of(const std::string& text) {
   return set ? *set : GtidSet();
 }
 
+// As MySQL 9.7 prints @@GLOBAL.gtid_owned: nothing between the thread and the next UUID, which may begin with
+// digits.
+TEST(GtidSet, ReadsWhatAServerIsCommitting) {
+  const struct {
+    std::string text, set;
+  } cases[] = {
+      {"", ""},
+      {kA + ":1000005#19", kA + ":1000005"},
+      {kA + ":1000007#20:1000005#19", kA + ":1000005:1000007"},
+      {kA + ":7#20:8#19:9#4294967295", kA + ":7-9"},
+      {kA + ":5#19" + kB + ":3#21", kB + ":3," + kA + ":5"},
+      {kA + ":5#1" + kB + ":tag:11#23:9#22" + kB + ":zz:12#24", kB + ":tag:9:11:zz:12," + kA + ":5"},
+      {kB + ":tag:11#2:other:9#3", kB + ":other:9:tag:11"},
+      {kB + ":3#21," + kA + ":5#19", kB + ":3," + kA + ":5"},
+  };
+  for (const auto& c : cases) {
+    const Result<GtidSet> set = GtidSet::parse_owned(c.text);
+    ASSERT_TRUE(set) << c.text << ": " << set.error().message();
+    EXPECT_EQ(set->to_string(), c.set) << c.text;
+  }
+}
+
+TEST(GtidSet, DoesNotGuessAtWhatAServerIsCommitting) {
+  for (const std::string& text :
+       {kA, kA + ":", kA + ":5", kA + ":5#", kA + ":5#x", kA + ":5#" + kB + ":3#1", kA + ":0#1",
+        kA + ":9223372036854775807#1", kA + ":tag:", kA + ":tag", kA + ":1-5#3", kA + ":5#1 " + kB + ":3#1",
+        kA + ":5#a" + kB + ":3#1", std::string("5#1"), kA + ":5#1" + kB,
+        std::string(kMaxPositionTextBytes + 1, 'a')}) {
+    EXPECT_FALSE(GtidSet::parse_owned(text)) << text;
+  }
+  std::string many = kA;
+  for (size_t i = 0; i <= kMaxPositionIntervals; ++i)
+    many += ":" + std::to_string(2 * i + 1) + "#1";
+  EXPECT_EQ(GtidSet::parse_owned(many).error(), PositionError::kTooManyIntervals);
+}
+
 // What MySQL 9.7 prints for the same texts (GTID_SUBTRACT(text, '')), its separator ",\n" aside.
 TEST(GtidSet, ReadsWhatServersAcceptAndPrintsItCanonically) {
   const std::string no_dashes = "34250e64e56411f1bad402fc00000001";

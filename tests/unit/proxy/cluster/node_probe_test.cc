@@ -114,6 +114,29 @@ TEST(NodeProbe, OnlyGtidModeOnMakesGtidsPositions) {
   }
 }
 
+TEST(NodeProbe, WhatMysqlIsCommittingItsReplicasMayHave) {
+  const std::string uuid = "32a6d841-e565-11f1-b3e0-02fc00000001";
+  const struct {
+    std::string owned, logged;
+  } cases[] = {
+      {"", "1-10"},
+      {uuid + ":12#40:11#39", "1-12"},
+      {uuid + ":14#40", "1-10:14"},
+      {"what nobody can read", "1-10"},
+  };
+  for (const auto& c : cases) {
+    NativeRows rows = captured("mysql_9_7_variables");
+    set(rows, "gtid_owned", c.owned);
+    NodeProbe probe;
+    ASSERT_TRUE(read_variables(rows, probe));
+    EXPECT_EQ(probe.gtid_executed.to_string(), "mysql:" + uuid + ":1-10") << c.owned;
+    EXPECT_EQ(probe.gtid_logged.to_string(), "mysql:" + uuid + ":" + c.logged) << c.owned;
+  }
+  const std::string_view asked = probe_statement(ProbeStatement::kVariables, ServerFlavor::kMysql, 90700);
+  EXPECT_LT(asked.find("gtid_owned"), asked.find("gtid_executed"))
+      << "asked for in the other order, what is committed in between would be in neither";
+}
+
 TEST(NodeProbe, RefusesAnswersThatMakeNoSense) {
   NodeProbe probe;
   EXPECT_FALSE(read_variables({}, probe));

@@ -1,0 +1,75 @@
+"""A writer sends a transaction to its replicas ahead of its own commit: for a while they show what it does not."""
+
+import threading
+
+import pytest
+from cluster import wait_until
+from conftest import run
+from support import one
+
+AHEAD = "it has transactions that the writer lacks"
+
+
+class HeldCommit:
+    """A transaction that both replicas have and the writer does not show: it waits for an acknowledgement that no
+    replica gives, until release()."""
+
+    def __init__(self, cluster, statement):
+        self._cluster = cluster
+        self._role = "source" if cluster.kind == "mysql" else "master"
+        self._set("wait_point", "'AFTER_SYNC'")
+        self._set("timeout", "600000")
+        self._set("enabled", "ON")
+        self._writer = threading.Thread(target=cluster.query, args=(0, statement))
+
+    def __enter__(self):
+        self._writer.start()
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+    def release(self):
+        self._set("enabled", "OFF")
+        self._writer.join(timeout=30)
+        assert not self._writer.is_alive()
+
+    def _set(self, name, value):
+        self._cluster.query(0, f"SET GLOBAL rpl_semi_sync_{self._role}_{name} = {value}")
+
+
+@pytest.fixture
+def cluster(own_cluster, cluster_kind):
+    options = ["--plugin-load-add=semisync_source.so"] if cluster_kind == "mysql" else []
+    started = own_cluster(options=options)
+    started.query(0, "CREATE TABLE app.kv (k INT PRIMARY KEY, v INT)")
+    started.query(0, "INSERT INTO app.kv VALUES (1, 0)")
+    started.wait_synced()
+    return started
+
+
+def value_on(cluster, node):
+    return cluster.query(node, "SELECT v FROM app.kv WHERE k = 1")[0]["v"]
+
+
+def wait_for_polls(cluster, node, count):
+    def polls():
+        name = "Com_show_replica_status" if cluster.kind == "mysql" else "Com_show_slave_status"
+        return int(cluster.query(node, f"SHOW GLOBAL STATUS LIKE '{name}'")[0]["Value"])
+
+    before = polls()
+    wait_until(lambda: polls() >= before + count, 30, f"{count} polls of node {node}")
+
+
+def test_replicas_that_have_what_the_writer_is_committing_are_not_suspected(cluster, start_proxy):
+    proxy = start_proxy(cluster, {"workers": "1", "monitor.interval": "20ms"})
+    with HeldCommit(cluster, "UPDATE app.kv SET v = 1 WHERE k = 1"):
+        for node in (1, 2):
+            wait_until(lambda: value_on(cluster, node) == 1, 30, "the replica shows it")
+        for node in (1, 2, 0):
+            wait_for_polls(cluster, node, 5)
+        assert value_on(cluster, 0) == 0, "the writer does not show it yet"
+    assert AHEAD not in proxy.log()
+    with proxy.connect(database="app") as connection:
+        run(connection, "SET aurora_replica_read_consistency = 'GLOBAL'")
+        assert one(connection, "SELECT v FROM kv WHERE k = 1") == 1
