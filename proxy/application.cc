@@ -31,6 +31,7 @@
 #include "proxy/listener.h"
 #include "proxy/metrics/metrics_registry.h"
 #include "proxy/net/certificate_dates.h"
+#include "proxy/net/password_key.h"
 #include "proxy/session/session_directory.h"
 #include "proxy/worker.h"
 
@@ -198,7 +199,7 @@ void Application::prepare_services() {
   services_.sessions = &sessions_;
   services_.monitor = &monitor_;
   services_.monitor_account = monitor_account_;
-  services_.rsa_key = std::make_shared<const protocol::RsaKeyPair>(protocol::RsaKeyPair::generate());
+  services_.rsa_key = value_or_throw(make_password_key(config_.tls));
   services_.client_tls = value_or_throw(make_client_tls_context(config_.tls));
   services_.server_tls = value_or_throw(make_server_tls_context(config_.server_tls));
   look_at_certificates();

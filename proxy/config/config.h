@@ -185,6 +185,7 @@ struct TlsConfig {
   std::string certificate = {};  // PEM files; without them a self-made certificate
   std::string key = {};
   std::string ca = {};
+  std::string password_key = {};                                        // PEM file; without it a new key
   ClientCertificate client_certificate = ClientCertificate::kOptional;  // with `ca`
   TlsVersion min_version = TlsVersion::k12;
 

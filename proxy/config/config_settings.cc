@@ -487,6 +487,12 @@ constexpr std::array kSettings = {
             .help = "Authorities for client certificates (PEM): with it a client that shows one has to show "
                     "a good one.",
             .apply = name<&Config::tls, &TlsConfig::ca>},
+    Setting{.name = "tls.password_key",
+            .kind = kText,
+            .value = "FILE",
+            .help = "The private RSA key (PEM) with whose public half clients without TLS encrypt a password "
+                    "(caching_sha2_password). Without one, one is made at start.",
+            .apply = name<&Config::tls, &TlsConfig::password_key>},
     Setting{.name = "tls.client_certificate",
             .kind = kText,
             .value = "optional|required",

@@ -1,17 +1,20 @@
 """docs/contract/accounts.md: TLS towards clients and towards servers: versions, certificates, what is verified, and new files without a restart."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import signal
 import ssl
+import subprocess
 
 import pymysql
 import pytest
 from certificates import authority_of, expiry, new_authority
 from cluster import accounts, wait_until
+from cluster.paths import cache_dir
 from conftest import run
-from support import attempt, check, one
+from support import attempt, check, one, run_mysql_client
 from test_accounts import create_user, denied, outcome, tls  # noqa: F401 (create_user is a fixture)
 
 
@@ -51,6 +54,23 @@ def test_certificate_is_for_the_client_to_verify(cluster, start_proxy, authority
     assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=authority.pair.certificate)) == "in"
     foreign = new_authority(pathlib.Path(own.key).parent / "foreign")
     assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=foreign.pair.certificate)).errno == 2003
+
+
+@pytest.mark.kinds("mysql")
+def test_clients_may_have_the_key_for_their_passwords_in_a_file(cluster, start_proxy):
+    own = cache_dir() / "mysql" / "tmp" / f"password-{os.getpid()}.pem"  # where the client can read it
+    public = own.with_suffix(".pub")
+    try:
+        subprocess.run(["openssl", "genrsa", "-out", own, "2048"], check=True, capture_output=True)
+        subprocess.run(["openssl", "rsa", "-in", own, "-pubout", "-out", public], check=True, capture_output=True)
+        proxy = start_proxy(cluster, {"tls.password_key": str(own)})
+        plain = ("--ssl-mode=DISABLED", f"--server-public-key-path=/tmp/{public.name}")
+        assert "7" in run_mysql_client(proxy, ["SELECT 3 + 4"], *plain)
+        with pytest.raises(AssertionError, match="requires secure connection|Access denied"):
+            run_mysql_client(start_proxy(cluster), ["SELECT 3 + 4"], *plain)
+    finally:
+        own.unlink(missing_ok=True)
+        public.unlink(missing_ok=True)
 
 
 def test_client_certificates(cluster, start_proxy, authority, tmp_path):
