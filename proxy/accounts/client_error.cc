@@ -89,7 +89,7 @@ ClientError secure_transport_required() {
 
 ClientError no_server_for_login() {
   return make_error(
-      2003, "HY000",
+      1053, "08S01",
       "Can't connect to any MySQL server: none can be reached now, so the password could not be "
       "checked; try again");
 }
@@ -270,7 +270,7 @@ ClientError no_replica(bool forwards) {
 }
 
 ClientError node_unreachable(std::string_view node, std::string_view reason) {
-  return make_error(2003, "HY000",
+  return make_error(1053, "08S01",
                     text("Can't connect to MySQL server", node.empty() ? "" : " on '", node,
                          node.empty() ? "" : "'", because(reason), ". The statement was not executed."));
 }
@@ -282,6 +282,15 @@ ClientError read_wait_timeout(consistency::ReadConsistency level, std::string_vi
       text("Read wait timeout exceeded: replica", named(replica), " did not reach the position that ",
            consistency::to_string(level), " read consistency asks for within ", format_duration(waited),
            "; try restarting the statement"));
+}
+
+ClientError still_committing(consistency::ReadConsistency level, std::string_view writer,
+                             std::chrono::milliseconds waited) {
+  return make_error(
+      1205, "HY000",
+      text("Read wait timeout exceeded: writer", named(writer), " has been committing for longer than ",
+           format_duration(waited), " what replicas may show already, and ", consistency::to_string(level),
+           " read consistency asks for; try restarting the statement"));
 }
 
 ClientError connection_to_node_lost(std::string_view node, std::string_view reason) {

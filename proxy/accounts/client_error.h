@@ -14,7 +14,7 @@
 namespace causeway::proxy {
 
 struct ClientError {
-  uint16_t code = 0;
+  uint16_t code = 0;  // a server's: MariaDB's clients take 2000 to 2999 from a server for a malformed packet
   std::string sql_state;  // five characters
   std::string message;    // at most kMaxClientErrorBytes: longer ones are cut
 
@@ -43,7 +43,7 @@ ClientError account_locked(ServerFlavor flavor, std::string_view user,
                            std::string_view host);  // 3118, MariaDB 4151
 ClientError password_expired(ServerFlavor flavor);  // 1862 HY000
 ClientError secure_transport_required();            // 3159 HY000
-ClientError no_server_for_login();  // 2003 HY000: nobody can say whether the password is right
+ClientError no_server_for_login();  // 1053 08S01: nobody can say whether the password is right
 ClientError shutting_down();        // 1053 08S01
 ClientError wait_timeout_over();    // 4031 HY000, a server's own
 ClientError idle_too_long(std::chrono::milliseconds limit);  // 4031 HY000
@@ -86,9 +86,12 @@ ClientError position_not_known();                         // 1105 HY000, of a wr
 ClientError no_writer(std::chrono::milliseconds waited);  // 1053 08S01, nothing was sent
 // 1105 HY000. Of a session that forwards: routing.reads_on_writer is "never".
 ClientError no_replica(bool forwards);
-ClientError node_unreachable(std::string_view node, std::string_view reason);  // 2003 HY000
+ClientError node_unreachable(std::string_view node, std::string_view reason);  // 1053 08S01
 ClientError read_wait_timeout(consistency::ReadConsistency level, std::string_view replica,
                               std::chrono::milliseconds waited);  // 1205 HY000
+// 1205 HY000. The read has seen nothing; nothing of it is left.
+ClientError still_committing(consistency::ReadConsistency level, std::string_view writer,
+                             std::chrono::milliseconds waited);
 // The server went away while it answered a read whose first bytes the client already has, or that cannot be
 // repeated.
 ClientError connection_to_node_lost(std::string_view node, std::string_view reason);  // 1053 08S01

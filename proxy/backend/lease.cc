@@ -237,14 +237,12 @@ Awaitable<AcquireResult> acquire(const LeaseSeeker& seeker, size_t node, Backend
 }
 
 Awaitable<bool> still_answers(const LeaseSeeker& seeker, size_t node) {
-  constexpr uint16_t kUnreachable = 2003;
   const DeadlineScope scope(seeker.waiter, Clock::now() + kAnswerPatience);
   const ConnectResult opened = co_await connect_backend(seeker.shard, node, seeker.login.key,
                                                         *seeker.login.credentials, seeker.in_flight);
   seeker.in_flight = nullptr;
   if (opened.connection) co_return true;
-  const uint16_t refusal = opened.refusal ? opened.refusal->code : kUnreachable;
-  co_return refusal != kUnreachable && !is_shutdown(refusal);
+  co_return opened.refusal && !is_shutdown(opened.refusal->code);
 }
 
 }  // namespace causeway::proxy

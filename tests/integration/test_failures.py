@@ -20,8 +20,8 @@ from cluster import Causeway, accounts, free_port, wait_until
 from cluster.causeway import default_binary
 from conftest import run
 from support import (
-    MONITOR_RIGHTS, SeenAt, SqlError, attempt, check, in_parallel, kill_connections, monitor_account, one, run_client, scaled,
-    server_of,
+    MONITOR_RIGHTS, SeenAt, SqlError, attempt, check, in_parallel, kill_connections, monitor_account, one, run_client, run_mysql_client,
+    scaled, server_of,
 )  # fmt: skip
 
 
@@ -315,7 +315,10 @@ def test_login_while_no_server_can_be_reached_is_not_about_the_password(own_clus
     for account in (accounts.APP, accounts.Account("nobody", "x"), accounts.Account("nobody", "")):
         with pytest.raises(pymysql.Error) as error:
             proxy.connect(account)
-        assert error.value.args[0] == 2003 and "Access denied" not in error.value.args[1], error.value
+        assert error.value.args[0] == 1053 and "Access denied" not in error.value.args[1], error.value
+    assert "the password could not be checked" in run_client(proxy, "SELECT 1").stderr
+    with pytest.raises(AssertionError, match="the password could not be checked"):
+        run_mysql_client(proxy, ["SELECT 1"])
     cluster.restart_node(0)
     proxy.wait_ready()
     with proxy.connect(database="app") as connection:

@@ -93,7 +93,7 @@ TEST(ClientError, HasTheCodesStatesAndTextsOfServers) {
 TEST(ClientError, HasACodeAndStateThatDriversKnow) {
   const std::tuple<ClientError, uint16_t, const char*> table[] = {
       {certificate_not_verifiable("app", "10.0.0.9"), 1045, "28000"},
-      {no_server_for_login(), 2003, "HY000"},
+      {no_server_for_login(), 1053, "08S01"},
       {idle_too_long(1s), 4031, "HY000"},
       {command_not_supported("COM_X"), 1235, "42000"},
       {packet_too_large(1024), 1153, "08S01"},
@@ -104,8 +104,9 @@ TEST(ClientError, HasACodeAndStateThatDriversKnow) {
       {no_writer(1s), 1053, "08S01"},
       {no_replica(true), 1105, "HY000"},
       {no_replica(false), 1105, "HY000"},
-      {node_unreachable("db1:3306", ""), 2003, "HY000"},
+      {node_unreachable("db1:3306", ""), 1053, "08S01"},
       {read_wait_timeout(ReadConsistency::kSession, "", 1s), 1205, "HY000"},
+      {still_committing(ReadConsistency::kSession, "", 1s), 1205, "HY000"},
       {connection_to_node_lost("", ""), 1053, "08S01"},
       {transaction_lost("", ""), 1213, "40001"},
       {transaction_idle_timeout(1s), 1205, "40001"},

@@ -121,7 +121,7 @@ TEST(ClientLogin, WhereNobodyKnowsTheAccountsIsRefused) {
   harness.publish();
   harness.advance(std::chrono::milliseconds{60});
   const auto client = harness.connect();
-  EXPECT_EQ(client->log_in().error, 2003);
+  EXPECT_EQ(client->log_in().error, 1053);
   harness.settle();
   EXPECT_EQ(harness.ends(), Ends{"login refused"});
 }

@@ -113,7 +113,7 @@ TEST_F(LoginRefusal, WhereNobodyKnowsTheAccounts) {
   harness_.advance(std::chrono::milliseconds{60});
   const auto refusal = proxy::refuse_unseen(harness_.session(), nobody, "app", kUtf8mb4);
   ASSERT_TRUE(refusal);
-  EXPECT_EQ(refusal->error.code, 2003);
+  EXPECT_EQ(refusal->error.code, 1053);
   // Who was read once is known.
   const LoginAccount known = accounts(snapshot({account()}));
   EXPECT_FALSE(proxy::refuse_unseen(harness_.session(), known, "app", kUtf8mb4));

@@ -64,7 +64,7 @@ TEST_F(PasswordCheck, ByAReplicaCountsWhereThereIsNoWriter) {
 TEST_F(PasswordCheck, OfAReplicaThatIsBehindIsNotFinal) {
   harness_.replica().passwords["app"] = "former";
   harness_.writer().accepts = false;
-  EXPECT_TRUE(log_in("secret").starts_with("2003 ")) << clients_.back()->transcript().back();
+  EXPECT_TRUE(log_in("secret").starts_with("1053 ")) << clients_.back()->transcript().back();
   EXPECT_EQ(asked(1), 1U);
   // What it has is right there.
   EXPECT_EQ(log_in("former"), "OK");
@@ -85,7 +85,7 @@ TEST_F(PasswordCheck, GoesOnToTheNextServerWhereOneHangs) {
 TEST_F(PasswordCheck, EndsWhereEveryServerHangs) {
   for (size_t node = 0; node < harness_.nodes(); ++node)
     harness_.server(node).fault_at(0, Fault::kStall);
-  EXPECT_TRUE(log_in("secret").starts_with("2003 ")) << clients_.back()->transcript().back();
+  EXPECT_TRUE(log_in("secret").starts_with("1053 ")) << clients_.back()->transcript().back();
   EXPECT_FALSE(clients_.back()->hung());
   harness_.heal();
 }
@@ -100,7 +100,7 @@ class PasswordCheckInAShortLogin : public PasswordCheck {
 
 TEST_F(PasswordCheckInAShortLogin, EndsWithIt) {
   harness_.writer().fault_at(0, Fault::kStall);
-  EXPECT_TRUE(log_in("secret").starts_with("2003 ")) << clients_.back()->transcript().back();
+  EXPECT_TRUE(log_in("secret").starts_with("1053 ")) << clients_.back()->transcript().back();
   EXPECT_FALSE(clients_.back()->hung());
   EXPECT_EQ(asked(1), 0U);
   harness_.heal();
