@@ -237,6 +237,16 @@ Result<GtidSet> GtidSet::parse_owned(std::string_view text) {
   return set;
 }
 
+GtidSet GtidSet::issued_by(std::string_view uuid) const {
+  GtidSet result;
+  TextCursor cursor(uuid);
+  const std::optional<Uuid> wanted = take_uuid(cursor);
+  if (!wanted || !cursor.at_end()) return result;
+  for (const GtidSource& source : sources_)
+    if (source.uuid == *wanted) result.sources_.push_back(source);
+  return result;
+}
+
 void GtidSet::normalize_sources() {
   if (!std::ranges::is_sorted(sources_, key_less)) std::ranges::sort(sources_, key_less);
   size_t kept = 0;

@@ -54,6 +54,9 @@ class GtidSet {
   // parse().
   static Result<GtidSet> parse_owned(std::string_view text);
 
+  // What one server has issued, under any tag. Empty if `uuid` is no UUID.
+  GtidSet issued_by(std::string_view uuid) const;
+
   // The canonical text: lower case, dashes, no white space, one block per UUID: "uuid:1-5:7:tag:1-3,uuid2:1".
   std::string to_string() const;
   void append_to(std::string& out) const;

@@ -118,7 +118,8 @@ std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect) 
     case PositionKind::kNone:
       return {};
     case PositionKind::kGtidSet:
-      return mysql ? "SELECT @@global.gtid_executed, @@global.read_only" : "";
+      // What is committed between the first two is in the second.
+      return mysql ? "SELECT @@global.gtid_owned, @@global.gtid_executed, @@global.read_only" : "";
     case PositionKind::kMariadbGtid:
       return mysql ? "" : "SELECT @@global.gtid_binlog_pos, @@global.read_only";
     case PositionKind::kBinlogCoordinates:
@@ -131,25 +132,80 @@ std::string_view writer_check_statement() {
   return "SELECT @@global.read_only LIMIT 1";
 }
 
+void append_writer_check(std::string& out, PositionKind kind, const WaitDialect& dialect,
+                         milliseconds timeout) {
+  constexpr uint32_t kRegexpReplace = 80004;
+  if (kind != PositionKind::kGtidSet || dialect.flavor != ServerFlavor::kMysql ||
+      dialect.server_version < kRegexpReplace) {
+    out += writer_check_statement();
+    return;
+  }
+  // gtid_owned as a GTID set: the thread that ends what one UUID has becomes a comma, the others go, and so
+  // does what is not this server's. The owner and the UUID behind it touch: the last eight digits are the
+  // UUID's.
+  out +=
+      "SELECT IF(IF(@@global.gtid_owned='',0,WAIT_FOR_EXECUTED_GTID_SET("
+      "REGEXP_REPLACE(REGEXP_REPLACE(REGEXP_REPLACE(@@global.gtid_owned,"
+      "_utf8mb4'#[0-9]+?(?=[0-9a-f]{8}-|$)',_utf8mb4','),_utf8mb4'#[0-9]+',_utf8mb4''),"
+      "CONCAT(_utf8mb4'(^|,)(?!',@@global.server_uuid,_utf8mb4')[^,]+'),_utf8mb4','),";
+  append_timeout(out, timeout, takes_fractions(kind, dialect));
+  out += "))=0,@@global.read_only,'committing') LIMIT 1";
+}
+
+WriterCheck parse_writer_check(std::optional<std::string_view> value) {
+  if (value == "committing") return WriterCheck::kStillCommitting;
+  return is_writable(value) ? WriterCheck::kWriter : WriterCheck::kNoWriter;
+}
+
 bool is_writable(std::optional<std::string_view> read_only) {
   return read_only == "0" || read_only == "OFF";
 }
 
-Result<Position> parse_probe_row(PositionKind kind,
-                                 std::span<const std::optional<std::string_view>> columns) {
-  if (columns.empty() || !columns[0]) return PositionError::kMissingColumn;
-  if (kind != PositionKind::kBinlogCoordinates) {
-    if (columns.size() < 2) return PositionError::kMissingColumn;
-    if (!is_writable(columns[1])) return PositionError::kNotWritable;
-    return Position::parse(kind, *columns[0]);
+namespace {
+
+// gtid_owned, gtid_executed, read_only.
+Result<WriterPosition> parse_gtid_set_row(std::span<const std::optional<std::string_view>> columns,
+                                          std::string_view server_uuid) {
+  if (columns.size() < 3 || !columns[1]) return PositionError::kMissingColumn;
+  if (!is_writable(columns[2])) return PositionError::kNotWritable;
+  Result<GtidSet> executed = GtidSet::parse(*columns[1]);
+  if (!executed) return executed.error();
+  const Result<GtidSet> owned = GtidSet::parse_owned(*columns[0]);
+  if (!owned) return owned.error();
+  WriterPosition position;
+  const GtidSet committing = owned->issued_by(server_uuid);
+  if (!committing.empty()) {
+    GtidSet logged = *executed;
+    logged.add(committing);
+    position.logged = Position(std::move(logged));
   }
+  position.executed = Position(std::move(*executed));
+  return position;
+}
+
+Result<WriterPosition> parse_coordinates_row(std::span<const std::optional<std::string_view>> columns) {
   if (columns.size() < 2 || !columns[1]) return PositionError::kMissingColumn;
   TextCursor digits(*columns[1]);
   const auto offset = digits.number<uint64_t>();
   if (!offset || !digits.at_end()) return PositionError::kBadNumber;
   Result<BinlogCoordinates> coordinates = BinlogCoordinates::make(*columns[0], *offset);
   if (!coordinates) return coordinates.error();
-  return Position(std::move(*coordinates));
+  return WriterPosition{.executed = Position(std::move(*coordinates)), .logged = {}};
+}
+
+}  // namespace
+
+Result<WriterPosition> parse_probe_row(PositionKind kind,
+                                       std::span<const std::optional<std::string_view>> columns,
+                                       std::string_view server_uuid) {
+  if (columns.empty() || !columns[0]) return PositionError::kMissingColumn;
+  if (kind == PositionKind::kGtidSet) return parse_gtid_set_row(columns, server_uuid);
+  if (kind == PositionKind::kBinlogCoordinates) return parse_coordinates_row(columns);
+  if (columns.size() < 2) return PositionError::kMissingColumn;
+  if (!is_writable(columns[1])) return PositionError::kNotWritable;
+  Result<Position> position = Position::parse(kind, *columns[0]);
+  if (!position) return position.error();
+  return WriterPosition{.executed = std::move(*position), .logged = {}};
 }
 
 }  // namespace causeway::consistency

@@ -13,6 +13,7 @@
 
 #include "consistency/position.h"
 #include "consistency/read_plan.h"
+#include "consistency/writer_position.h"
 #include "protocol/server_flavor.h"
 
 namespace causeway::consistency {
@@ -50,11 +51,31 @@ std::string_view probe_statement(PositionKind kind, const WaitDialect& dialect);
 // Asks a server whether it still is a writer, in one row of one column. Needs no right.
 std::string_view writer_check_statement();
 
+// Appends the same question for a read on the writer that must not miss what a replica may have shown: the
+// answer comes when what the server itself was committing can be seen, or after `timeout` (bounds as of a
+// wait). Where servers do not tell what they are committing (without GTIDs; MariaDB) it is
+// writer_check_statement(). Under every sql_mode and character set; in one row of one column; needs no right.
+void append_writer_check(std::string& out, PositionKind kind, const WaitDialect& dialect,
+                         std::chrono::milliseconds timeout);
+
+enum class WriterCheck : uint8_t {
+  kWriter,
+  kNoWriter,         // read-only by now, or it does not say
+  kStillCommitting,  // what it was committing could not be seen in time
+};
+
+// What has come for writer_check_statement() or append_writer_check(); nothing for NULL.
+WriterCheck parse_writer_check(std::optional<std::string_view> value);
+
 // What @@global.read_only has answered: the server takes writes. MariaDB 12 has more values than two.
 bool is_writable(std::optional<std::string_view> read_only);
 
 // The position in the row that answers probe_statement(): columns as text, nothing for NULL. An error,
-// kNotWritable, if the row says that the server is no writer any more.
-Result<Position> parse_probe_row(PositionKind kind, std::span<const std::optional<std::string_view>> columns);
+// kNotWritable, if the row says that the server is no writer any more. Of what it is committing that counts
+// which it has numbered itself (`server_uuid`): that is as good as committed. What it applies for others,
+// under their UUIDs, may take any time.
+Result<WriterPosition> parse_probe_row(PositionKind kind,
+                                       std::span<const std::optional<std::string_view>> columns,
+                                       std::string_view server_uuid);
 
 }  // namespace causeway::consistency

@@ -23,7 +23,7 @@ uint64_t WriterProbe::sent() {
   return in_flight_;
 }
 
-uint64_t WriterProbe::completed(uint64_t epoch, Position position) {
+uint64_t WriterProbe::completed(uint64_t epoch, WriterPosition position) {
   if (epoch == 0 || epoch != in_flight_) return 0;
   in_flight_ = 0;
   settled_ = epoch;
@@ -45,7 +45,7 @@ uint64_t WriterProbe::reset() {
   joined_ = 0;
   answered_ = 0;
   settled_ = next_++;
-  position_ = Position();
+  position_ = WriterPosition();
   return settled_;
 }
 

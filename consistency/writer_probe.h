@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "consistency/position.h"
+#include "consistency/writer_position.h"
 
 namespace causeway::consistency {
 
@@ -55,7 +55,7 @@ class WriterProbe {
 
   // The answer to the question of this epoch. Returns the epoch up to which tickets are settled now, which is
   // 0 if the answer is not of the question in flight (it came after reset()) and was ignored.
-  uint64_t completed(uint64_t epoch, Position position);
+  uint64_t completed(uint64_t epoch, WriterPosition position);
 
   // The question of this epoch gets no answer. Returns as completed().
   uint64_t failed(uint64_t epoch);
@@ -68,7 +68,7 @@ class WriterProbe {
 
   // The latest answer. For an answered ticket it may be of a later question than its own, which is sound:
   // positions of one writer only grow.
-  const Position& position() const { return position_; }
+  const WriterPosition& position() const { return position_; }
 
  private:
   uint64_t next_ = 1;       // the epoch that join() gives
@@ -76,7 +76,7 @@ class WriterProbe {
   uint64_t answered_ = 0;   // the latest epoch that got an answer
   uint64_t settled_ = 0;    // the latest epoch that got an answer or failed
   size_t joined_ = 0;       // tickets of next_
-  Position position_;
+  WriterPosition position_;
 };
 
 }  // namespace causeway::consistency

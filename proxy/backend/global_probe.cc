@@ -15,6 +15,7 @@ namespace causeway::proxy {
 
 using consistency::Position;
 using consistency::PositionKind;
+using consistency::WriterPosition;
 using consistency::WriterProbe;
 
 namespace {
@@ -30,7 +31,7 @@ std::vector<std::optional<std::string_view>> columns_of(const AskedRow& row) {
 
 GlobalProbe::GlobalProbe(Shard& shard) : shard_(shard), gathered_(shard.io()) {}
 
-Awaitable<std::optional<Position>> GlobalProbe::position(Waiter& waiter) {
+Awaitable<std::optional<WriterPosition>> GlobalProbe::position(Waiter& waiter) {
   const WriterProbe::Ticket ticket = probe_.join();
   shard_.metrics().consistency.probe_reads.add();
   if (!asking_ && probe_.should_send()) {
@@ -82,9 +83,9 @@ Awaitable<void> GlobalProbe::ask() {
     const uint64_t epoch = probe_.sent();
     shard_.metrics().consistency.probes_sent.add();
     asked_at_ = Clock::now();
-    std::optional<Position> answer = co_await question();
+    std::optional<WriterPosition> answer = co_await question();
     in_flight_ = nullptr;
-    if (answer && went_back(*answer)) {
+    if (answer && went_back(answer->executed)) {
       shard_.suspect(connection_->node);
       answered_by_ = 0;
       answer.reset();
@@ -113,12 +114,12 @@ Position GlobalProbe::with_owner(Position position, size_t node) {
 
 // The writer's log was reset, and the monitor has not noticed yet: what is known of replicas is more by the
 // numbers. (MariaDB's polls tell of other domains too than those in its binary log.)
-bool GlobalProbe::went_back(const Position& answer) {
+bool GlobalProbe::went_back(const Position& executed) {
   const ClusterView& view = shard_.cluster().view();
   const NodeView* writer = view.writer_node();
-  if (answered_by_ == view.writer_epoch && !answer.contains(probe_.position())) return true;
-  return writer != nullptr && answer.kind() != PositionKind::kMariadbGtid &&
-         !answer.contains(writer->executed);
+  if (answered_by_ == view.writer_epoch && !executed.contains(probe_.position().executed)) return true;
+  return writer != nullptr && executed.kind() != PositionKind::kMariadbGtid &&
+         !executed.contains(writer->executed);
 }
 
 Awaitable<bool> GlobalProbe::connect(size_t node) {
@@ -153,7 +154,7 @@ Awaitable<std::optional<AskedRow>> GlobalProbe::next_row() {
 }
 
 // Coordinates cannot be asked for together with anything else. MariaDB has GTIDs, whatever its replicas use.
-Awaitable<std::optional<Position>> GlobalProbe::question() {
+Awaitable<std::optional<WriterPosition>> GlobalProbe::question() {
   writer_is_there_ = false;
   const ClusterView& view = shard_.cluster().view();
   if (!view.has_writer()) co_return std::nullopt;
@@ -183,20 +184,22 @@ Awaitable<std::optional<Position>> GlobalProbe::question() {
 
   const std::optional<AskedRow> row = co_await next_row();
   if (!row) co_return std::nullopt;
-  auto position = consistency::parse_probe_row(kind, columns_of(*row));
+  const std::string_view server_uuid = shard_.cluster().view().nodes[node].identity.uuid;
+  auto position = consistency::parse_probe_row(kind, columns_of(*row), server_uuid);
   bool is_writer = position || position.error() != consistency::PositionError::kNotWritable;
   if (check_apart) {
     const std::optional<AskedRow> check = co_await next_row();
     if (!check) co_return std::nullopt;
     is_writer = consistency::is_writable(columns_of(*check).back());
     if (has_gtids && is_writer) {
-      auto gtids = consistency::parse_probe_row(PositionKind::kMariadbGtid, columns_of(*check));
-      gtids_ = gtids ? std::move(*gtids) : Position();
+      auto gtids = consistency::parse_probe_row(PositionKind::kMariadbGtid, columns_of(*check), {});
+      gtids_ = gtids ? std::move(gtids->executed) : Position();
     }
   }
   if (!is_writer) shard_.suspect(node);
   if (!is_writer || !position) co_return std::nullopt;
-  co_return with_owner(std::move(*position), node);
+  position->executed = with_owner(std::move(position->executed), node);
+  co_return std::move(*position);
 }
 
 }  // namespace causeway::proxy

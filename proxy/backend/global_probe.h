@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "consistency/position.h"
+#include "consistency/writer_position.h"
 #include "consistency/writer_probe.h"
 #include "proxy/backend/ask.h"
 #include "proxy/backend/backend_connection.h"
@@ -43,7 +44,7 @@ class GlobalProbe {
   // The writer's position at a moment after this call; nothing if it cannot be had before the waiter's
   // deadline, if there is no writer, or if the server that was asked is none any more (then the monitor looks
   // at once).
-  Awaitable<std::optional<consistency::Position>> position(Waiter& waiter);
+  Awaitable<std::optional<consistency::WriterPosition>> position(Waiter& waiter);
 
   // The server that was asked last has answered, if only that it tells nothing (it does not let the monitor
   // in): it is there, whatever became of the question.
@@ -66,10 +67,10 @@ class GlobalProbe {
   Awaitable<void> ask();
   Awaitable<void> gather();
   Awaitable<bool> connect(size_t node);
-  Awaitable<std::optional<consistency::Position>> question();
+  Awaitable<std::optional<consistency::WriterPosition>> question();
   Awaitable<std::optional<AskedRow>> next_row();
   consistency::Position with_owner(consistency::Position position, size_t node);
-  bool went_back(const consistency::Position& answer);
+  bool went_back(const consistency::Position& executed);
   void settle();
 
   Shard& shard_;

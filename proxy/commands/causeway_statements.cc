@@ -286,7 +286,7 @@ OwnStatement show(ClientSession& session, const routing::Statement& statement,
 Awaitable<void> resolve_position(ClientSession& session) {
   const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
   const auto position = co_await session.shard.probe().position(session.waiter);
-  if (position) session.history.writer_is_at(*position);
+  if (position) session.history.writer_is_at(position->executed);
 }
 
 OwnStatement apply(ClientSession& session, const routing::Statement& statement,

@@ -68,14 +68,15 @@ Awaitable<std::optional<size_t>> hold(ClientSession& session) {
 // Whether it has all that the writer had when this was called; nothing: the writer does not say.
 Awaitable<std::optional<bool>> has_caught_up(ClientSession& session, size_t source) {
   const Clock::time_point deadline = Clock::now() + *session.listener.read_wait_timeout;
-  std::optional<consistency::Position> target;
+  std::optional<consistency::WriterPosition> writer;
   {
     const DeadlineScope scope(session.waiter, deadline);
-    target = co_await session.shard.probe().position(session.waiter);
+    writer = co_await session.shard.probe().position(session.waiter);
   }
-  if (!target) co_return std::nullopt;
+  if (!writer) co_return std::nullopt;
+  const consistency::Position& target = writer->seen_anywhere();
   std::string wait;
-  if (!consistency::append_wait_statement(wait, *target, time_left(deadline),
+  if (!consistency::append_wait_statement(wait, target, time_left(deadline),
                                           session.shard.cluster().wait_dialect(source)))
     co_return false;
   PooledConnection connection = acquire_own(session, source, lease_of(session), SchemaUse::kNone, false);
@@ -86,7 +87,7 @@ Awaitable<std::optional<bool>> has_caught_up(ClientSession& session, size_t sour
   const Answer<AskedRow> answer = co_await ask_row(*connection, wait, one_column);
   if (!answer) co_return false;
   connection.put_back();
-  co_return consistency::parse_wait_result(target->kind(), answer->values.front()) ==
+  co_return consistency::parse_wait_result(target.kind(), answer->values.front()) ==
       consistency::WaitVerdict::kReached;
 }
 

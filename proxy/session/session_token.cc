@@ -66,17 +66,18 @@ Awaitable<HandedPosition> take_position(SessionParts session, const Position& po
     session.history.was_handed_something();
     co_return HandedPosition::kTaken;
   }
-  std::optional<Position> now;
+  std::optional<consistency::WriterPosition> asked;
   {
     const DeadlineScope scope(session.waiter, Clock::now() + *session.listener.read_wait_timeout);
-    now = co_await shard.probe().position(session.waiter);
+    asked = co_await shard.probe().position(session.waiter);
   }
-  if (now && gtids_beside) now = shard.probe().gtids();
-  if (now && of_another_log(position, *now)) {
+  const Position* now = asked ? &asked->executed : nullptr;
+  if (now != nullptr && gtids_beside) now = &shard.probe().gtids();
+  if (now != nullptr && of_another_log(position, *now)) {
     session.history.was_handed_something();
     co_return HandedPosition::kTaken;
   }
-  if (now && !now->contains(position)) co_return HandedPosition::kNotThere;
+  if (now != nullptr && !now->contains(position)) co_return HandedPosition::kNotThere;
   // Without the writer's word the replicas' will do: they wait for it, and time out if it never comes.
   session.history.was_handed(position);
   co_return HandedPosition::kTaken;

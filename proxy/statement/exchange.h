@@ -31,6 +31,12 @@ struct Ahead {
   // kReadOnlyNode. For reads that must not miss what another writer has committed.
   bool check_writer = false;
 
+  // What the server is committing is waited for, so that the command sees it, for so long (0: it is not). If
+  // it takes longer, nothing of the answer is relayed: kWaitFailed; or, without must_settle, it is told
+  // beside it.
+  std::chrono::milliseconds settle_timeout{0};
+  bool must_settle = false;
+
   // The session's SET TRANSACTION for the next transaction, and its deferred BEGIN; what becomes of the
   // former is tracked.
   bool set_transaction = false;
@@ -95,6 +101,7 @@ struct ExchangeResult {
   uint16_t error_code = 0;        // ... this one
   bool without_trackers = false;  // it ended with an EOF packet, which has no room for session tracking
   bool state_changed = false;     // the server says so, where it is asked to
+  bool still_committing = false;  // see Ahead::settle_timeout
   uint8_t next_sequence_id = 1;   // that the next packet to the client would have
   bool schema_refused = false;    // kStateRefused: because of the session's schema
   bool ended_with_ok = false;     // the (last) answer was an OK packet: no rows, no error

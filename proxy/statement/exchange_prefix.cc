@@ -135,6 +135,8 @@ class PrefixWriter {
   void append_reset();
   void append_option();
   void append_wait();
+  bool checks_writer() const { return ahead_.check_writer || ahead_.settle_timeout.count() > 0; }
+  void append_writer_check();
   void append_variables();
   void append_schema(PrefixStep step, std::string_view schema);
   void append_user_variables();
@@ -231,7 +233,7 @@ bool PrefixWriter::must_prepare_text() const {
 bool PrefixWriter::is_needed() const {
   return connection_.state.needs_reset || has_too_many_statements() ||
          !connection_.prepared.to_close.empty() || must_prepare() || must_prepare_text() ||
-         option_differs() || ahead_.wait_for != nullptr || ahead_.check_writer || ahead_.begin ||
+         option_differs() || ahead_.wait_for != nullptr || checks_writer() || ahead_.begin ||
          ahead_.set_transaction || variables_differ() || brings_user_variables() ||
          tells_writer_variables() || replays_statements() || tells_last_insert_id() || schema_differs() ||
          must_track_state_change() || ahead_.track_next || must_forget_transaction() || needs_stand_in() ||
@@ -268,7 +270,7 @@ Prefix PrefixWriter::append() {
   if (must_track_state_change()) step(PrefixStep::kTrackStateChange, "SET session_track_state_change=1");
   if (access_mode_differs()) append_access_mode();
   if (must_forget_transaction()) append_forget_transaction();
-  if (ahead_.check_writer) step(PrefixStep::kWriterCheck, consistency::writer_check_statement());
+  if (checks_writer()) append_writer_check();
   append_next_transaction();
   if (ahead_.begin) append_begin();
   if (will_prepare_text) append_text_prepare();
@@ -349,6 +351,15 @@ void PrefixWriter::append_wait() {
   if (consistency::append_wait_statement(sql_, *ahead_.wait_for, ahead_.wait_timeout,
                                          shard_.cluster().wait_dialect(connection_.node)))
     step(PrefixStep::kWait, sql_);
+}
+
+void PrefixWriter::append_writer_check() {
+  if (ahead_.settle_timeout.count() == 0)
+    return step(PrefixStep::kWriterCheck, consistency::writer_check_statement());
+  sql_.clear();
+  consistency::append_writer_check(sql_, shard_.cluster().view().position_kind,
+                                   shard_.cluster().wait_dialect(connection_.node), ahead_.settle_timeout);
+  step(PrefixStep::kWriterCheck, sql_);
 }
 
 // The session's own transaction_read_only is among what is replayed.

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "consistency/wait_statement.h"
 #include "protocol/binlog_stream.h"
 #include "protocol/response_scanner.h"
 #include "proxy/backend/shard.h"
@@ -53,6 +54,7 @@ class ExchangeRun {
   void on_prefix_ok(PrefixStep step, const protocol::ScanStep& scan);
   void on_late_report(protocol::Bytes payload);
   void on_statement_replayed();
+  void on_writer_check(consistency::WriterCheck check);
   void on_prefix_value(PrefixStep step, std::optional<std::string_view> value);
   void on_prepare_error(protocol::Bytes payload);
   void on_prefix_error(PrefixStep step, protocol::Bytes payload);

@@ -109,6 +109,8 @@ NextStep after_write(const ExchangeResult& result, const AfterWriteFacts& facts)
               .connection = Connection::kClose,
               .suspect = true};
     case ExchangeOutcome::kWaitFailed:
+      // What was sent behind the check may have begun a transaction.
+      return {.what = What::kNotInTime, .connection = Connection::kClose};
     case ExchangeOutcome::kUnknownThere:
     case ExchangeOutcome::kShuttingDown:
       break;  // asked for by nobody

@@ -149,7 +149,7 @@ void ExchangeRun::on_prefix_value(PrefixStep step, std::optional<std::string_vie
     result_.wait_verdict = consistency::parse_wait_result(placement_.ahead.wait_for->kind(), value);
     wait_failed_ = result_.wait_verdict != WaitVerdict::kReached;
   }
-  if (step == PrefixStep::kWriterCheck) not_the_writer_ = !consistency::is_writable(value);
+  if (step == PrefixStep::kWriterCheck) on_writer_check(consistency::parse_writer_check(value));
   if (step == PrefixStep::kFormerLastInsertId) {
     LastInsertId& of_former = *connection_.state.former_last_insert_id;
     if (value) std::from_chars(value->data(), value->data() + value->size(), of_former.value);
@@ -157,6 +157,14 @@ void ExchangeRun::on_prefix_value(PrefixStep step, std::optional<std::string_vie
     of_former.pending = false;
     connection_.state.former_last_insert_id.reset();
   }
+}
+
+void ExchangeRun::on_writer_check(consistency::WriterCheck check) {
+  not_the_writer_ = placement_.ahead.check_writer && check == consistency::WriterCheck::kNoWriter;
+  result_.still_committing = check == consistency::WriterCheck::kStillCommitting;
+  if (!result_.still_committing || !placement_.ahead.must_settle) return;
+  result_.wait_verdict = WaitVerdict::kTimeout;
+  wait_failed_ = true;
 }
 
 void ExchangeRun::on_prepare_error(Bytes payload) {
@@ -176,10 +184,7 @@ void ExchangeRun::on_prefix_error(PrefixStep step, Bytes payload) {
     wait_failed_ = true;
     return;
   }
-  if (step == PrefixStep::kWriterCheck) {
-    not_the_writer_ = true;
-    return;
-  }
+  if (step == PrefixStep::kWriterCheck) return on_writer_check(consistency::WriterCheck::kNoWriter);
   if (is_of_preparing(step)) return on_prepare_error(payload);
   // The next statement would be read by what was meant for one.
   if (step == PrefixStep::kVariablesBack)

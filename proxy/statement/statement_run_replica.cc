@@ -110,7 +110,7 @@ consistency::ReadRequest RunningStatement::read_request(size_t node) {
   era_ = session_.history.replica_era();
   request.level = level();
   session_.history.fill(request, session_.shard.cluster().is_heard_of(node));
-  request.probed_target = probed_ ? &*probed_ : nullptr;
+  request.probed_target = probed_ ? &probed_->seen_anywhere() : nullptr;
   request.replica_executed = &session_.shard.cluster().known_position(node);
   request.can_wait = consistency::can_wait(session_.shard.cluster().view().position_kind,
                                            session_.shard.cluster().wait_dialect(node));
@@ -149,7 +149,7 @@ Awaitable<ReadPlan> RunningStatement::plan_after_probe(size_t node) {
   probing_.emplace(session_.shard.probe());
   co_await ask_writer();
   if (probed_) {
-    session_.history.writer_is_at(*probed_);
+    session_.history.writer_is_at(probed_->executed);
     co_return consistency::plan_read(read_request(node));
   }
   // Without the writer's word nothing can be promised: as if the time were up.

@@ -67,6 +67,7 @@ class RunningStatement {
   Awaitable<void> await_change(Clock::time_point deadline);
   Awaitable<std::optional<RunOutcome>> on_not_acquired(WriteAttempt attempt, const AcquireResult& acquired);
   Placement place_on_writer(const WriteAttempt& attempt);
+  void check_writer(const WriteAttempt& attempt, Placement& placement) const;
   bool needs_last_insert_id() const;
   Awaitable<std::optional<RunOutcome>> after_unanswered_write(WriteAttempt attempt,
                                                               BackendConnection& connection,
@@ -149,7 +150,7 @@ class RunningStatement {
   const ClientCommand& command_;
   const routing::Decision& decision_;
   Clock::time_point start_;
-  std::optional<consistency::Position> probed_;
+  std::optional<consistency::WriterPosition> probed_;
   std::optional<GlobalProbe::ReadUnderWay> probing_;
   uint64_t era_ = 0;         // ClusterKnowledge::position_era() when the read was planned
   NodeSet tried_;            // replicas where it came to nothing

@@ -11,6 +11,7 @@
 
 namespace causeway::proxy {
 
+using consistency::TimeoutPolicy;
 using routing::StatementClass;
 using routing::Target;
 using std::chrono::duration_cast;
@@ -146,13 +147,20 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
   connection.put_back();
 }
 
-// A writer that was demoted a moment ago lacks what the new one has committed since. A read at SESSION misses
-// only what it could have seen elsewhere: on a replica that was asked before, or in a position it was handed.
+// A writer that was demoted a moment ago lacks what the new one has committed since, and replicas have what
+// the writer is committing. A read at SESSION misses only what it could have seen elsewhere: on a replica
+// that was asked before, or in a position it was handed. A write that begins a transaction counts where
+// servers tell what they are committing: what the transaction reads, it may read as of now. (A server that is
+// no writer refuses it anyway.)
 bool RunningStatement::must_see_all() const {
   const StatementClass cls = command_.statement->cls;
+  const routing::TransactionState& transaction = session_.state.transaction;
+  const bool begins = (transaction.begin_deferred() || !transaction.autocommit()) &&
+                      session_.shard.cluster().view().position_kind == consistency::PositionKind::kGtidSet;
   const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
-                     cls == StatementClass::kWriterRead || cls == StatementClass::kBegin;
-  if (!reads || command_.auxiliary || session_.state.transaction.is_open()) return false;
+                     cls == StatementClass::kWriterRead || cls == StatementClass::kBegin ||
+                     (cls == StatementClass::kDml && begins);
+  if (!reads || command_.auxiliary || transaction.is_open()) return false;
   // The check would be the last statement then.
   if (command_.statement->mentions.diagnostics && !command_.statement->mentions.from) return false;
   const std::string_view hint = command_.statement->hints.consistency;
@@ -240,13 +248,25 @@ Placement RunningStatement::place_on_writer(const WriteAttempt& attempt) {
   placement.ahead.tell_last_insert_id = needs_last_insert_id();
   placement.held.read_only = session_.state.transaction.is_on(Target::kWriter) ||
                              (!attempt.bound && Clock::now() < attempt.deadline);
-  placement.ahead.check_writer = !attempt.bound && must_see_all();
+  check_writer(attempt, placement);
   placement.goes_without_schema = true;
   placement.ahead.track_functions = session_.state.level != consistency::ReadConsistency::kOff &&
                                     !command_.auxiliary && !command_.several &&
                                     !statement.mentions.diagnostics &&
                                     routing::only_calls(statement, session_.state.lex_mode);
   return placement;
+}
+
+// A commit takes as long as it takes, on a semi-synchronous writer as long as its replicas: by the policy the
+// statement fails then, where nothing of it can be left behind.
+void RunningStatement::check_writer(const WriteAttempt& attempt, Placement& placement) const {
+  if (!must_see_all()) return;
+  const StatementClass cls = command_.statement->cls;
+  placement.ahead.check_writer = !attempt.bound;
+  placement.ahead.settle_timeout = std::max(*session_.listener.read_wait_timeout, milliseconds{1});
+  const bool leaves_nothing = cls == StatementClass::kRead || cls == StatementClass::kBegin;
+  placement.ahead.must_settle =
+      !attempt.bound && leaves_nothing && *session_.listener.on_read_wait_timeout != TimeoutPolicy::kStale;
 }
 
 bool RunningStatement::needs_last_insert_id() const {
@@ -294,6 +314,12 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_write(Wr
       }
       const RunOutcome lost = co_await on_writer_lost(result, attempt);
       co_return lost;
+    }
+    case NextStep::What::kNotInTime: {
+      session_.shard.metrics().consistency.read_wait_timed_out(TimeoutPolicy::kError);
+      const auto waited = duration_cast<milliseconds>(Clock::now() - start_);
+      const RunOutcome failed = co_await fail(still_committing(level(), node_name(attempt.node), waited));
+      co_return failed;
     }
     case NextStep::What::kRefused:
     case NextStep::What::kNoWriter: {
@@ -354,7 +380,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     session_.shard.metrics().nodes[attempt.node].statements.add();
     const ExchangeResult result = co_await run_exchange(session_, *connection, command_, placement);
     if (result.outcome == ExchangeOutcome::kRelayed) {
-      if (placement.ahead.check_writer) session_.history.writer_was_checked();
+      if (placement.ahead.check_writer && !result.still_committing) session_.history.writer_was_checked();
       after_writer(*connection, result, token_version_before,
                    attempt.was_in_transaction || placement.ahead.begin);
       co_return answered(result);

@@ -5,7 +5,7 @@ import threading
 import pytest
 from cluster import wait_until
 from conftest import run
-from support import one
+from support import SqlError, attempt, one, server_of
 
 AHEAD = "it has transactions that the writer lacks"
 
@@ -73,3 +73,75 @@ def test_replicas_that_have_what_the_writer_is_committing_are_not_suspected(clus
     with proxy.connect(database="app") as connection:
         run(connection, "SET aurora_replica_read_consistency = 'GLOBAL'")
         assert one(connection, "SELECT v FROM kv WHERE k = 1") == 1
+
+
+READ = "SELECT v FROM kv WHERE k = 1"
+ON_WRITER = f"/* causeway: route=writer */ {READ}"
+
+
+@pytest.fixture
+def sessions(cluster, start_proxy):
+    """A function that gives one session for each replica, by the node where its reads go."""
+
+    def connect(read_wait_timeout):
+        settings = {"workers": "1", "monitor.interval": "20ms", "forwarding.read_wait_timeout": read_wait_timeout}
+        proxy = start_proxy(cluster, settings)
+        by_node = {}
+        while set(by_node) != {1, 2}:
+            connection = proxy.connect(database="app")
+            run(connection, "SET aurora_replica_read_consistency = 'GLOBAL'")
+            by_node.setdefault(server_of(connection), connection)
+        return by_node
+
+    return connect
+
+
+def is_refused(answer):
+    return isinstance(answer, SqlError) and (answer.errno, answer.sqlstate) == (1205, "HY000")
+
+
+@pytest.mark.kinds("mysql")
+@pytest.mark.parametrize("level", ["SESSION", "GLOBAL"])
+def test_the_writer_does_not_hide_what_a_replica_has_shown(cluster, sessions, level):
+    session = sessions("300ms")[1]
+    run(session, f"SET aurora_replica_read_consistency = '{level}'")
+    with HeldCommit(cluster, "UPDATE app.kv SET v = 1 WHERE k = 1"):
+        wait_until(lambda: one(session, READ) == 1, 30, "the session sees it")
+        assert value_on(cluster, 0) == 0
+        assert is_refused(attempt(session, ON_WRITER))
+        run(session, "BEGIN")
+        assert is_refused(attempt(session, READ))
+        run(session, "ROLLBACK")
+        assert one(session, READ) == 1, "on its replica it is there"
+    assert one(session, ON_WRITER) == 1
+    run(session, "BEGIN")
+    assert one(session, READ) == 1
+    run(session, "COMMIT")
+
+
+@pytest.mark.kinds("mysql")
+def test_a_read_on_the_writer_waits_for_the_commit(cluster, sessions):
+    session = sessions("30s")[1]
+    answers = []
+    reader = threading.Thread(target=lambda: answers.append(attempt(session, ON_WRITER)))
+    waiting = "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT IF(IF(%' AND COMMAND = 'Query'"
+    with HeldCommit(cluster, "UPDATE app.kv SET v = 1 WHERE k = 1"):
+        wait_until(lambda: one(session, READ) == 1, 30, "the session sees it")
+        reader.start()
+        wait_until(lambda: cluster.query(0, waiting)[0]["n"] == 1, 30, "the read waits")
+        assert not answers
+    reader.join(timeout=30)
+    assert answers == [((1,),)]
+
+
+def test_a_replica_does_not_hide_what_another_one_has_shown(cluster, sessions):
+    """At GLOBAL, over all sessions: whoever reads later sees no less."""
+    by_node = sessions("300ms")
+    cluster.query(2, "STOP REPLICA SQL_THREAD")
+    with HeldCommit(cluster, "UPDATE app.kv SET v = 1 WHERE k = 1"):
+        wait_until(lambda: value_on(cluster, 1) == 1, 30, "the replica has it")
+        assert one(by_node[1], READ) == 1
+        for _ in range(5):
+            later = attempt(by_node[2], READ)
+            assert is_refused(later) or later == ((1,),)
+    assert one(by_node[2], READ) == 1

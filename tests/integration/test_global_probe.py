@@ -8,7 +8,7 @@ from support import AnswersHeld, one
 WORKERS = 2
 READS = 64
 QUESTION = {  # what Causeway asks the writer, and the monitor does not
-    "mysql": "SELECT @@global.gtid_executed, @@global.read_only",
+    "mysql": "SELECT @@global.gtid_owned, @@global.gtid_executed, @@global.read_only",
     "mariadb": "SELECT @@global.gtid_binlog_pos, @@global.read_only",
 }
 

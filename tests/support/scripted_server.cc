@@ -709,9 +709,13 @@ void ScriptedServer::answer_statement(Reply& reply, std::string_view text) {
   while (text.starts_with("/*") && text.find("*/") != std::string_view::npos)
     text = trimmed(text.substr(text.find("*/") + 2));
   const std::string sql = upper(text);
+  if (sql.find("'COMMITTING')") != std::string::npos)
+    return reply.rows({"check"}, {{!owned.empty() ? "committing" : read_only ? "1" : "0"}});
   if (sql.find("WAIT_FOR_EXECUTED_GTID_SET(") != std::string::npos ||
       sql.find("MASTER_GTID_WAIT(") != std::string::npos)
     return reply.rows({"wait"}, {{"0"}});
+  if (sql.find("@@GLOBAL.GTID_OWNED") != std::string::npos)
+    return reply.rows({"owned", "position", "read_only"}, {{owned, position(), read_only ? "1" : "0"}});
   if (sql.find("@@GLOBAL.GTID_") != std::string::npos)
     return reply.rows({"position", "read_only"}, {{position(), read_only ? "1" : "0"}});
   if (sql.starts_with("SELECT @@GLOBAL.READ_ONLY"))

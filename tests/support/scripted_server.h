@@ -192,6 +192,7 @@ class ScriptedServer {
   uint64_t next_gtid = 101;
   bool accepts = true;                // else connections are closed at once
   std::string position() const;       // what it has executed
+  std::string owned;                  // what it is committing, as in gtid_owned: a check waits for it in vain
   bool expects_proxy_header = false;  // of version 2, ahead of everything
   bool has_tls = false;               // offers it
 

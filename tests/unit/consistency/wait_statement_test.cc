@@ -111,7 +111,7 @@ TEST(WaitResult, TableOfVerdicts) {
 
 TEST(ProbeStatement, SpeaksTheServersDialect) {
   EXPECT_EQ(probe_statement(PositionKind::kGtidSet, kMysql80),
-            "SELECT @@global.gtid_executed, @@global.read_only");
+            "SELECT @@global.gtid_owned, @@global.gtid_executed, @@global.read_only");
   EXPECT_EQ(probe_statement(PositionKind::kMariadbGtid, kMariadb),
             "SELECT @@global.gtid_binlog_pos, @@global.read_only");
   EXPECT_EQ(probe_statement(PositionKind::kBinlogCoordinates, kMariadb), "SHOW MASTER STATUS");
@@ -122,31 +122,93 @@ TEST(ProbeStatement, SpeaksTheServersDialect) {
 
 TEST(ProbeRow, GivesThePosition) {
   const std::string set = kA + ":1-5,\n" + kA + ":7";
-  EXPECT_EQ(parse_probe_row(PositionKind::kGtidSet, Columns{set, "0"}).value().to_string(),
-            "mysql:" + kA + ":1-5:7");
-  EXPECT_TRUE(parse_probe_row(PositionKind::kGtidSet, Columns{"", "0"}).value().empty());
-  EXPECT_EQ(parse_probe_row(PositionKind::kMariadbGtid, Columns{"0-1-6", "OFF"}).value().to_string(),
-            "mariadb:0-1-6");
-  const Columns status{"mysql-bin.000001", "1324", "", "", set};
-  EXPECT_EQ(parse_probe_row(PositionKind::kBinlogCoordinates, status).value().to_string(),
+  const auto position = [](PositionKind kind, const Columns& columns) {
+    const auto row = parse_probe_row(kind, columns, kA);
+    EXPECT_TRUE(row) << row.error().message();
+    EXPECT_TRUE(row->logged.empty());
+    EXPECT_EQ(row->seen_anywhere(), row->executed);
+    return row->executed.to_string();
+  };
+  EXPECT_EQ(position(PositionKind::kGtidSet, {"", set, "0"}), "mysql:" + kA + ":1-5:7");
+  EXPECT_EQ(position(PositionKind::kGtidSet, {"", "", "0"}), "mysql:");
+  EXPECT_EQ(position(PositionKind::kMariadbGtid, {"0-1-6", "OFF"}), "mariadb:0-1-6");
+  EXPECT_EQ(position(PositionKind::kBinlogCoordinates, {"mysql-bin.000001", "1324", "", "", set}),
             "binlog:mysql-bin.000001:1324");
+}
+
+TEST(ProbeRow, TellsWhatTheWriterIsCommitting) {
+  const std::string other = "11111111-1111-1111-1111-111111111111";
+  const struct {
+    std::string owned, server_uuid, logged;
+  } cases[] = {
+      {kA + ":7#20:6#19", kA, "mysql:" + kA + ":1-7"},
+      {kA + ":9#20", kA, "mysql:" + kA + ":1-5:9"},
+      {kA + ":6#1" + kA + ":tag:3#2", kA, "mysql:" + kA + ":1-6:tag:3"},
+      // What it applies for others may take any time; so may what nobody says to be its own.
+      {other + ":8#21", kA, ""},
+      {other + ":8#21" + kA + ":6#19", kA, "mysql:" + kA + ":1-6"},
+      {kA + ":6#19", "", ""},
+      {kA + ":6#19", "no uuid", ""},
+  };
+  for (const auto& c : cases) {
+    const auto row =
+        parse_probe_row(PositionKind::kGtidSet, Columns{c.owned, kA + ":1-5", "0"}, c.server_uuid);
+    ASSERT_TRUE(row) << c.owned;
+    EXPECT_EQ(row->executed.to_string(), "mysql:" + kA + ":1-5") << c.owned;
+    EXPECT_EQ(row->logged.to_string(), c.logged) << c.owned;
+    EXPECT_EQ(row->seen_anywhere(), c.logged.empty() ? row->executed : row->logged) << c.owned;
+  }
 }
 
 TEST(ProbeRow, BadRowNamesItsError) {
   using enum PositionKind;
-  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{}).error(), PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{std::nullopt}).error(), PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6"}).error(), PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kGtidSet, Columns{"0-1-6", "0"}).error(), PositionError::kBadUuid);
-  for (const auto& read_only : Columns{"1", "ON", "NO_LOCK", "", std::nullopt}) {
-    EXPECT_EQ(parse_probe_row(kMariadbGtid, Columns{"0-1-6", read_only}).error(),
-              PositionError::kNotWritable);
-  }
-  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001"}).error(), PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001", std::nullopt}).error(),
-            PositionError::kMissingColumn);
-  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b.000001", "x"}).error(), PositionError::kBadNumber);
-  EXPECT_EQ(parse_probe_row(kBinlogCoordinates, Columns{"b", "4"}).error(), PositionError::kBadFileName);
+  const auto error = [](PositionKind kind, const Columns& columns) {
+    return parse_probe_row(kind, columns, kA).error();
+  };
+  EXPECT_EQ(error(kGtidSet, {}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kGtidSet, {std::nullopt}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kGtidSet, {"", "0-1-6"}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kGtidSet, {"", std::nullopt, "0"}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kGtidSet, {std::nullopt, kA + ":1", "0"}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kGtidSet, {"", "0-1-6", "0"}), PositionError::kBadUuid);
+  EXPECT_EQ(error(kGtidSet, {"7", kA + ":1", "0"}), PositionError::kBadUuid);
+  EXPECT_EQ(error(kGtidSet, {"", kA + ":1", "1"}), PositionError::kNotWritable);
+  for (const auto& read_only : Columns{"1", "ON", "NO_LOCK", "", std::nullopt})
+    EXPECT_EQ(error(kMariadbGtid, {"0-1-6", read_only}), PositionError::kNotWritable);
+  EXPECT_EQ(error(kMariadbGtid, {"0-1-6"}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kBinlogCoordinates, {"b.000001"}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kBinlogCoordinates, {"b.000001", std::nullopt}), PositionError::kMissingColumn);
+  EXPECT_EQ(error(kBinlogCoordinates, {"b.000001", "x"}), PositionError::kBadNumber);
+  EXPECT_EQ(error(kBinlogCoordinates, {"b", "4"}), PositionError::kBadFileName);
+}
+
+TEST(WriterCheckStatement, WaitsForWhatIsBeingCommittedWhereServersTell) {
+  const auto check = [](PositionKind kind, const WaitDialect& dialect) {
+    std::string out;
+    append_writer_check(out, kind, dialect, std::chrono::milliseconds{250});
+    return out;
+  };
+  EXPECT_EQ(check(PositionKind::kMariadbGtid, kMariadb), writer_check_statement());
+  EXPECT_EQ(check(PositionKind::kBinlogCoordinates, kMysql97), writer_check_statement());
+  EXPECT_EQ(check(PositionKind::kNone, kMysql97), writer_check_statement());
+  WaitDialect without_regexp = kMysql80;
+  without_regexp.server_version = 80003;
+  EXPECT_EQ(check(PositionKind::kGtidSet, without_regexp), writer_check_statement());
+  const std::string waits = check(PositionKind::kGtidSet, kMysql97);
+  EXPECT_NE(waits.find("WAIT_FOR_EXECUTED_GTID_SET("), std::string::npos) << waits;
+  EXPECT_NE(waits.find(",0.250)"), std::string::npos) << waits;
+}
+
+TEST(WriterCheckStatement, TheAnswer) {
+  using enum WriterCheck;
+  const struct {
+    std::optional<std::string_view> value;
+    WriterCheck check;
+  } cases[] = {
+      {"0", kWriter},         {"OFF", kWriter}, {"1", kNoWriter},          {"ON", kNoWriter},
+      {"NO_LOCK", kNoWriter}, {"", kNoWriter},  {std::nullopt, kNoWriter}, {"committing", kStillCommitting}};
+  for (const auto& c : cases)
+    EXPECT_EQ(parse_writer_check(c.value), c.check) << c.value.value_or("NULL");
 }
 
 }  // namespace

@@ -117,7 +117,11 @@ TEST_P(StatementCost, BeginAndTheFirstStatementAreOneRoundTrip) {
   EXPECT_EQ(begin.calls.reads, 1U);
   EXPECT_EQ(begin.calls.writes, 1U);
   EXPECT_EQ(cost_of("INSERT INTO t VALUES (2)"), write);
-  EXPECT_EQ(harness_.writer().statements(), (std::vector<std::string>{"BEGIN", "INSERT INTO t VALUES (2)"}));
+  // MySQL's may be asked ahead of them for what replicas have shown already.
+  const std::vector<std::string> asked = harness_.writer().statements();
+  ASSERT_GE(asked.size(), 2U);
+  EXPECT_EQ((std::vector<std::string>{asked.end() - 2, asked.end()}),
+            (std::vector<std::string>{"BEGIN", "INSERT INTO t VALUES (2)"}));
   EXPECT_EQ(cost_of("COMMIT"), write);
 }
 

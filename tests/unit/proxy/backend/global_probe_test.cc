@@ -21,7 +21,7 @@ using test::Reply;
 std::string ask(Harness& harness) {
   Waiter waiter;
   const auto position = harness.run(harness.shard().probe().position(waiter));
-  return position ? position->to_string() : "nothing";
+  return position ? position->executed.to_string() : "nothing";
 }
 
 TEST(GlobalProbe, AsksTheWriterForItsPosition) {
@@ -78,6 +78,20 @@ TEST(GlobalProbe, AnAnswerOfLessThanWasKnownIsNone) {
   EXPECT_EQ(ask(harness), "nothing");
 }
 
+// What is given up while it is being committed is no reason to take the log for a new one.
+TEST(GlobalProbe, WhatTheWriterIsCommittingIsNotExecutedYet) {
+  Harness harness;
+  const std::string uuid = harness.writer().uuid;
+  harness.writer().owned = uuid + ":103#7";
+  Waiter waiter;
+  const auto position = harness.run(harness.shard().probe().position(waiter));
+  ASSERT_TRUE(position);
+  EXPECT_EQ(position->executed.to_string(), "mysql:" + uuid + ":1-100");
+  EXPECT_EQ(position->seen_anywhere().to_string(), "mysql:" + uuid + ":1-100:103");
+  harness.writer().owned.clear();
+  EXPECT_EQ(ask(harness), "mysql:" + uuid + ":1-100");
+}
+
 TEST(GlobalProbe, AServerThatDoesNotAnswerIsGivenUp) {
   Harness harness;
   harness.writer().on(
@@ -93,7 +107,7 @@ TEST(GlobalProbe, WhatIsUnderWayFailsWhenTheWriterChanges) {
   harness.writer().on(
       "gtid_executed", [](Reply& reply) { reply.later(); }, 1);
   Waiter waiter;
-  std::optional<Position> position;
+  std::optional<consistency::WriterPosition> position;
   bool ended = false;
   const auto read = [&]() -> Awaitable<void> {
     position = co_await harness.shard().probe().position(waiter);

@@ -111,9 +111,9 @@ TEST_F(ExchangePrefix, SetTransactionGoesAheadOfTheTransaction) {
   EXPECT_EQ(ask("INSERT INTO t VALUES (1)"), "OK");
   EXPECT_EQ(harness_.writer().round_trips(), 1U);
   const Texts asked = on_writer();
-  ASSERT_EQ(asked.size(), 3U);
-  EXPECT_EQ(asked[0], "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE");
-  EXPECT_EQ(asked[1], "BEGIN");
+  ASSERT_EQ(asked.size(), 4U);
+  EXPECT_EQ(asked[1], "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE");
+  EXPECT_EQ(asked[2], "BEGIN");
   ask("COMMIT");
 }
 

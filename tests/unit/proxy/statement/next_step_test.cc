@@ -203,8 +203,10 @@ TEST(NextStep, OfAStatementOnTheWriter) {
        {},
        "lost, close, suspect"},
 
+      // It is committing, and has not finished.
+      {{.outcome = Outcome::kWaitFailed}, {}, "not in time, close"},
+
       // Nobody asks for these of a writer.
-      {{.outcome = Outcome::kWaitFailed}, {}, "end, close"},
       {{.outcome = Outcome::kUnknownThere}, {}, "end, close"},
       {{.outcome = Outcome::kShuttingDown}, {}, "end, close"},
   };

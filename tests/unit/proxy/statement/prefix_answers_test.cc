@@ -89,9 +89,9 @@ TEST_F(PrefixAnswers, AServerThatIsReadOnlyByNowIsNotTheWriter) {
   warm_up();
   ask("BEGIN");
   harness_.writer().on(
-      "SELECT @@global.read_only", [](Reply& reply) { reply.rows({"read_only"}, {{"1"}}); }, 1);
+      "@@global.read_only", [](Reply& reply) { reply.rows({"read_only"}, {{"1"}}); }, 1);
   EXPECT_EQ(ask("SELECT a FROM t"), "[writer]");
-  EXPECT_EQ(harness_.writer().count("SELECT @@global.read_only"), 2U);
+  EXPECT_EQ(harness_.writer().count("@@global.read_only"), 2U);
   ask("COMMIT");
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "consistency/wait_statement.h"
 #include "proxy/statement/statement_run.h"
 #include "tests/support/session_test.h"
 #include "tests/support/socket_calls.h"
@@ -9,6 +10,15 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+// Ahead of what reads on the writer behind a read on a replica.
+const std::string kWriterCheck = [] {
+  std::string check;
+  consistency::append_writer_check(check, consistency::PositionKind::kGtidSet,
+                                   {.flavor = protocol::ServerFlavor::kMysql, .server_version = 90700},
+                                   seconds{1});
+  return check;
+}();
 
 class StatementRunWriter : public SessionTest {};
 
@@ -22,10 +32,51 @@ TEST_F(StatementRunWriter, BeginAndTheFirstStatementAreOneRoundTrip) {
   EXPECT_EQ(harness_.writer().round_trips(), 1U);
   EXPECT_EQ(after.reads - before.reads, 2U);
   EXPECT_EQ(after.writes - before.writes, 2U);
-  EXPECT_EQ(on_writer(), (Texts{"BEGIN", "INSERT INTO t VALUES (1)"}));
+  EXPECT_EQ(on_writer(), (Texts{kWriterCheck, "BEGIN", "INSERT INTO t VALUES (1)"}));
   EXPECT_EQ(ask("SELECT a FROM t"), "[writer]");
   EXPECT_EQ(ask("COMMIT"), "OK");
   EXPECT_EQ(on_writer(), (Texts{"SELECT a FROM t", "COMMIT"}));
+}
+
+// A replica may have shown what the writer does not show yet.
+TEST_F(StatementRunWriter, WhatTheWriterIsCommittingIsToBeSeen) {
+  warm_up();
+  harness_.writer().owned = "what replicas may have";
+  const std::string read = "/* causeway: route=writer */ SELECT a FROM t";
+  const std::string refused = "1205 HY000 Read wait timeout exceeded: writer 'writer' has been committing";
+  EXPECT_TRUE(ask(read).starts_with(refused));
+  EXPECT_EQ(on_writer(), (Texts{kWriterCheck, read}));
+  ask("BEGIN");
+  EXPECT_TRUE(ask("SELECT a FROM t").starts_with(refused));
+  ask("ROLLBACK");
+  EXPECT_EQ(harness_.metrics().consistency.read_wait_timeouts[1].value(), 2U);
+  EXPECT_EQ(ask("SELECT f(a) FROM t"), "[writer]") << "it may have an effect, and so has an answer";
+  harness_.writer().owned.clear();
+  on_writer();
+  EXPECT_EQ(ask(read), "[writer]");
+  EXPECT_EQ(on_writer(), (Texts{kWriterCheck, read}));
+  EXPECT_EQ(ask(read), "[writer]");
+  EXPECT_EQ(on_writer(), Texts{read}) << "nothing was read elsewhere since";
+}
+
+// A transaction's snapshot is made by its first read, whatever it begins with.
+TEST_F(StatementRunWriter, ATransactionThatBeginsWithAWriteIsChecked) {
+  warm_up();
+  ask("BEGIN");
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(on_writer(), (Texts{kWriterCheck, "BEGIN", "INSERT INTO t VALUES (1)"}));
+  ask("COMMIT");
+  ask("BEGIN");
+  on_writer();
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(on_writer(), (Texts{"BEGIN", "INSERT INTO t VALUES (1)"})) << "nothing was read elsewhere since";
+  ask("COMMIT");
+}
+
+TEST_F(StatementRunWriter, AWriteOfItsOwnIsNot) {
+  warm_up();
+  ask("INSERT INTO t VALUES (1)");
+  EXPECT_EQ(on_writer(), Texts{"INSERT INTO t VALUES (1)"});
 }
 
 TEST_F(StatementRunWriter, ATransactionOfNothingCostsNothing) {
