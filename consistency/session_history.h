@@ -69,7 +69,8 @@ class SessionHistory {
   // all that it can have seen is on a replica once the session's own write is.
   void ran_on_writer(bool covered) { saw_newer_ |= !covered; }
 
-  // The server that counts as the writer has been asked, and is.
+  // The server that counts as the writer has been asked, and is; and it shows by now what it was committing
+  // then.
   void writer_was_checked() { trusts_writer_ = true; }
   // Nothing that the session has seen can be missing on the server that counts as the writer, even if it is
   // none any more and nobody has noticed: all of it was seen there, or it has been asked since.

@@ -53,6 +53,10 @@ bool RunningStatement::writer_takes_reads() const {
 
 ReadConsistency RunningStatement::level() const {
   if (!decision_.wait || ignore_consistency_) return ReadConsistency::kEventual;
+  return asked_level();
+}
+
+ReadConsistency RunningStatement::asked_level() const {
   if (session_.state.level == ReadConsistency::kOff) return ReadConsistency::kOff;
   const std::string_view hint = command_.statement->hints.consistency;
   if (hint.empty()) return session_.state.level;

@@ -68,6 +68,7 @@ class RunningStatement {
   Awaitable<std::optional<RunOutcome>> on_not_acquired(WriteAttempt attempt, const AcquireResult& acquired);
   Placement place_on_writer(const WriteAttempt& attempt);
   void check_writer(const WriteAttempt& attempt, Placement& placement) const;
+  bool begins_transaction() const;
   bool needs_last_insert_id() const;
   Awaitable<std::optional<RunOutcome>> after_unanswered_write(WriteAttempt attempt,
                                                               BackendConnection& connection,
@@ -108,7 +109,10 @@ class RunningStatement {
   bool move_for(const consistency::Position& target);
   AccessOnReplica access_on_replica() const;
   bool read_only_by_causeway() const;
+  // What a read on a replica has to see, and what the session or the statement's hint asks for: in a
+  // transaction reads wait for nothing.
   consistency::ReadConsistency level() const;
+  consistency::ReadConsistency asked_level() const;
   // Its replica's position has to be one that can be trusted.
   bool trusts() const {
     return level() == consistency::ReadConsistency::kSession ||

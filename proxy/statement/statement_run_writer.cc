@@ -154,18 +154,15 @@ Awaitable<void> RunningStatement::learn_last_insert_id() {
 // no writer refuses it anyway.)
 bool RunningStatement::must_see_all() const {
   const StatementClass cls = command_.statement->cls;
-  const routing::TransactionState& transaction = session_.state.transaction;
-  const bool begins = (transaction.begin_deferred() || !transaction.autocommit()) &&
+  const bool begins = begins_transaction() &&
                       session_.shard.cluster().view().position_kind == consistency::PositionKind::kGtidSet;
   const bool reads = cls == StatementClass::kRead || cls == StatementClass::kLockingRead ||
                      cls == StatementClass::kWriterRead || cls == StatementClass::kBegin ||
                      (cls == StatementClass::kDml && begins);
-  if (!reads || command_.auxiliary || transaction.is_open()) return false;
+  if (!reads || command_.auxiliary || session_.state.transaction.is_open()) return false;
   // The check would be the last statement then.
   if (command_.statement->mentions.diagnostics && !command_.statement->mentions.from) return false;
-  const std::string_view hint = command_.statement->hints.consistency;
-  const auto hinted = hint.empty() ? std::nullopt : consistency::parse_read_consistency(hint);
-  const consistency::ReadConsistency level = hinted.value_or(session_.state.level);
+  const consistency::ReadConsistency level = asked_level();
   return level == consistency::ReadConsistency::kGlobal ||
          (level == consistency::ReadConsistency::kSession &&
           (decision_.target == Target::kReplica ||
@@ -263,10 +260,17 @@ void RunningStatement::check_writer(const WriteAttempt& attempt, Placement& plac
   if (!must_see_all()) return;
   const StatementClass cls = command_.statement->cls;
   placement.ahead.check_writer = !attempt.bound;
+  // Locks are held until a commit can be seen: a read that asks for them waits by itself.
+  if (cls == StatementClass::kLockingRead && !begins_transaction()) return;
   placement.ahead.settle_timeout = std::max(*session_.listener.read_wait_timeout, milliseconds{1});
   const bool leaves_nothing = cls == StatementClass::kRead || cls == StatementClass::kBegin;
   placement.ahead.must_settle =
       !attempt.bound && leaves_nothing && *session_.listener.on_read_wait_timeout != TimeoutPolicy::kStale;
+}
+
+bool RunningStatement::begins_transaction() const {
+  const routing::TransactionState& transaction = session_.state.transaction;
+  return !transaction.is_open() && (transaction.begin_deferred() || !transaction.autocommit());
 }
 
 bool RunningStatement::needs_last_insert_id() const {
@@ -318,7 +322,8 @@ Awaitable<std::optional<RunOutcome>> RunningStatement::after_unanswered_write(Wr
     case NextStep::What::kNotInTime: {
       session_.shard.metrics().consistency.read_wait_timed_out(TimeoutPolicy::kError);
       const auto waited = duration_cast<milliseconds>(Clock::now() - start_);
-      const RunOutcome failed = co_await fail(still_committing(level(), node_name(attempt.node), waited));
+      ClientError error = still_committing(asked_level(), node_name(attempt.node), waited);
+      const RunOutcome failed = co_await fail(std::move(error));
       co_return failed;
     }
     case NextStep::What::kRefused:
@@ -380,7 +385,8 @@ Awaitable<RunOutcome> RunningStatement::run_on_writer() {
     session_.shard.metrics().nodes[attempt.node].statements.add();
     const ExchangeResult result = co_await run_exchange(session_, *connection, command_, placement);
     if (result.outcome == ExchangeOutcome::kRelayed) {
-      if (placement.ahead.check_writer && !result.still_committing) session_.history.writer_was_checked();
+      const bool settled = placement.ahead.settle_timeout.count() > 0 && !result.still_committing;
+      if (placement.ahead.check_writer && settled) session_.history.writer_was_checked();
       after_writer(*connection, result, token_version_before,
                    attempt.was_in_transaction || placement.ahead.begin);
       co_return answered(result);

@@ -41,16 +41,27 @@ TEST_F(StatementRunWriter, BeginAndTheFirstStatementAreOneRoundTrip) {
 // A replica may have shown what the writer does not show yet.
 TEST_F(StatementRunWriter, WhatTheWriterIsCommittingIsToBeSeen) {
   warm_up();
-  harness_.writer().owned = "what replicas may have";
+  harness_.writer().owned = harness_.writer().uuid + ":500#1";
   const std::string read = "/* causeway: route=writer */ SELECT a FROM t";
-  const std::string refused = "1205 HY000 Read wait timeout exceeded: writer 'writer' has been committing";
+  const std::string refused = "1205 HY000 Read wait timeout exceeded: writer unix:";
   EXPECT_TRUE(ask(read).starts_with(refused));
   EXPECT_EQ(on_writer(), (Texts{kWriterCheck, read}));
   ask("BEGIN");
-  EXPECT_TRUE(ask("SELECT a FROM t").starts_with(refused));
+  const std::string in_transaction = ask("SELECT a FROM t");
+  EXPECT_TRUE(in_transaction.starts_with(refused)) << in_transaction;
+  EXPECT_NE(in_transaction.find("SESSION read consistency"), std::string::npos) << in_transaction;
   ask("ROLLBACK");
   EXPECT_EQ(harness_.metrics().consistency.read_wait_timeouts[1].value(), 2U);
-  EXPECT_EQ(ask("SELECT f(a) FROM t"), "[writer]") << "it may have an effect, and so has an answer";
+  on_writer();
+  EXPECT_EQ(ask("SELECT a FROM t FOR UPDATE"), "[writer]");
+  EXPECT_EQ(on_writer(), (Texts{"SELECT @@global.read_only LIMIT 1", "SELECT a FROM t FOR UPDATE"}))
+      << "it waits for locks";
+  ask("BEGIN");
+  on_writer();
+  EXPECT_EQ(ask("INSERT INTO t VALUES (1)"), "OK");
+  EXPECT_EQ(on_writer(), (Texts{kWriterCheck, "BEGIN", "INSERT INTO t VALUES (1)"}))
+      << "it is not left undone";
+  ask("ROLLBACK");
   harness_.writer().owned.clear();
   on_writer();
   EXPECT_EQ(ask(read), "[writer]");
