@@ -1,0 +1,56 @@
+"""All rules on one history: check(history) gives the violations of what each operation's level promises."""
+
+import gc
+
+from . import transactions
+from .floors import RULES as FLOORS
+from .floors import check_floors
+from .registers import check_registers
+from .versions import Versions
+
+# What holds for everybody, whatever the level.
+TRANSACTIONS = {
+    "no-dirty-reads": transactions.dirty_reads,
+    "no-intermediate-reads": transactions.intermediate_reads,
+    "own-writes, repeatable-reads": transactions.own_writes,
+    "applied-once": transactions.applied_once,
+    "nothing-lost": transactions.nothing_lost,
+    "snapshots, monotonic-writes": transactions.snapshots,
+    "bank-total": transactions.bank_total,
+}
+
+# What a read has to see, by its level.
+PROMISES = {
+    "EVENTUAL": (),
+    "SESSION": ("read-your-writes", "monotonic-reads"),
+    "GLOBAL": ("read-your-writes", "monotonic-reads", "recency", "linearizable", "linearizable-register"),
+}
+
+# As if every level promised what GLOBAL does: what is found then is what the level spares.
+EVERYTHING = dict.fromkeys(PROMISES, PROMISES["GLOBAL"])
+
+RULES = ("version-order", *(rule for names in TRANSACTIONS for rule in names.split(", ")), *PROMISES["GLOBAL"])
+
+
+def check(history, promises=None):
+    """The violations, by rule in the order of RULES and then of the history. Takes time and memory in proportion to the history."""
+    promises = PROMISES if promises is None else promises
+    was_enabled = gc.isenabled()
+    gc.disable()  # millions of small values, none of them in a circle
+    try:
+        versions = Versions(history)
+        found = list(versions.violations)
+        for rule in TRANSACTIONS.values():
+            found += rule(history, versions)
+        for rule in FLOORS:
+            found += check_floors(rule, history, versions, _promised(promises, rule))
+        found += check_registers(history, _promised(promises, "linearizable-register"))
+    finally:
+        if was_enabled:
+            gc.enable()
+    return found
+
+
+def _promised(promises, rule):
+    levels = frozenset(level for level, rules in promises.items() if rule in rules)
+    return lambda operation: operation.level in levels
