@@ -1,10 +1,9 @@
 """All rules on one history: check(history) gives the violations of what each operation's level promises."""
 
-import gc
-
 from . import transactions
 from .floors import RULES as FLOORS
 from .floors import check_floors
+from .history import without_collection
 from .registers import check_registers
 from .versions import Versions
 
@@ -35,9 +34,7 @@ RULES = ("version-order", *(rule for names in TRANSACTIONS for rule in names.spl
 def check(history, promises=None):
     """The violations, by rule in the order of RULES and then of the history. Takes time and memory in proportion to the history."""
     promises = PROMISES if promises is None else promises
-    was_enabled = gc.isenabled()
-    gc.disable()  # millions of small values, none of them in a circle
-    try:
+    with without_collection():
         versions = Versions(history)
         found = list(versions.violations)
         for rule in TRANSACTIONS.values():
@@ -45,9 +42,6 @@ def check(history, promises=None):
         for rule in FLOORS:
             found += check_floors(rule, history, versions, _promised(promises, rule))
         found += check_registers(history, _promised(promises, "linearizable-register"))
-    finally:
-        if was_enabled:
-            gc.enable()
     return found
 
 

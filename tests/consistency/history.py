@@ -17,12 +17,26 @@ All values that are appended to a key, and all that are written to a register, d
 Lines of the process "nemesis" tell of disturbances.
 """
 
+import contextlib
+import gc
 import json
 import math
 import threading
 import time
 
 NEVER = math.inf
+
+
+@contextlib.contextmanager
+def without_collection():
+    """No search for circles while millions of small values are made that are in none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Operation:
@@ -129,7 +143,8 @@ def read_events(path):
 
 
 def read_history(path):
-    return History(read_events(path))
+    with without_collection():
+        return History(read_events(path))
 
 
 class Recorder:
