@@ -7,7 +7,7 @@
 its client goes on as another one. `time` is in nanoseconds. `f` and `value` are:
 
     txn               micro-operations, of one statement or one transaction: ["append", key, value], ["r", key, null or list of values]
-    final             likewise, reads of a server when all is over
+    final             likewise, what a server has when all is over: keys that it has not are empty
     read, write       of a register: `key`, and the value
     transfer          between accounts: {"from": a, "to": b, "amount": n}
     balances          {"account": balance, ...}, all of them
@@ -60,7 +60,7 @@ class Operation:
         self.outcome, self.ended = event["type"], event.get("time", place)
         if self.outcome != "info":
             self.done = place
-        if self.outcome == "ok":
+        if self.outcome != "info":  # what a transaction has seen that was rolled back tells of itself only
             self.value = event.get("value", self.value)
         self.node = event.get("node", self.node)
 

@@ -43,7 +43,7 @@ def own_writes(history, versions):
     """A transaction sees its own appends, at the end of what it sees, and what it reads twice has not changed but for them."""
     violations = []
     for operation in history.operations:
-        if operation.f == "txn" and operation.happened and len(operation.value) > 1:
+        if operation.f == "txn" and operation.outcome != "info" and len(operation.value) > 1:
             violations += _own_writes_of(operation)
     return violations
 
@@ -82,9 +82,10 @@ def nothing_lost(history, versions):
     for operation in history.operations:
         if operation.f != "final" or not operation.happened:
             continue
-        for key, values in all_reads(operation):
-            order = versions.of(key)
-            for writer, value in zip(order.writers[len(values) :], order.values[len(values) :]):
+        lengths = {key: len(values) for key, values in all_reads(operation)}
+        for key, order in versions.orders.items():
+            there = lengths.get(key, 0)
+            for writer, value in zip(order.writers[there:], order.values[there:]):
                 if writer is not None and writer.happened:
                     text = f"key {key}: {value}, which session {writer.session} was told to be appended, is missing on node {operation.node}"
                     violations.append(Violation("nothing-lost", text, [writer, operation], (key,)))
