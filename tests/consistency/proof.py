@@ -54,6 +54,7 @@ def prove(cluster, proxy, path, options, disturbances=(), promises=None, **injec
         for node in range(len(cluster.servers)):
             with cluster.connect(node, accounts.APP, database="app") as connection:
                 workload.read_in_the_end(connection, record, node)
+        cluster.query(cluster.writer, "DROP TABLE app.lists, app.bank, app.registers")
     finally:
         record.close()
     return examine(path, promises, cluster.writer, injector.counts)

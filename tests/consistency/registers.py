@@ -32,7 +32,7 @@ class _Cluster:
 
 
 def check_registers(history, is_promised):
-    """Violations of the rule linearizable-register, of reads for which it is_promised(operation)."""
+    """Violations of the rule linearizable-register, of reads for which it is_promised(operation); and of no-dirty-reads, of all reads."""
     by_key = {}
     for operation in history.operations:
         if operation.f in ("read", "write"):
@@ -48,10 +48,11 @@ def _check(key, operations, is_promised):
         if operation.f == "write" and operation.outcome != "fail":
             clusters.setdefault(operation.value, _Cluster(operation.value)).write = operation
     for operation in operations:
-        if operation.f == "read" and operation.happened and is_promised(operation):
+        if operation.f == "read" and operation.happened:
             if operation.value not in clusters:
-                yield _violation(key, f"{operation.value} was read, and no write of it has happened", [operation])
-            else:
+                text = f"register {key}: {operation.value} was seen, and no write of it has happened"
+                yield Violation("no-dirty-reads", text, [operation])
+            elif is_promised(operation):
                 clusters[operation.value].reads.append(operation)
     # A write of unknown outcome that nobody has seen has not happened, as far as anybody can tell.
     known = [one for one in clusters.values() if one.reads or one.write.outcome == "ok"]

@@ -129,8 +129,8 @@ WRONG = {
     "a register that is behind": ("linearizable-register", done("1S", "w1=1") + done("1S", "w1=2") + done("2G", "g1=1")),
     "a register behind its beginning": ("linearizable-register", done("1S", "w1=1") + done("2G", "g1=")),
     "a register ahead of its time": ("linearizable-register", done("2G", "g1=1") + done("1S", "w1=1")),
-    "a register nobody wrote": ("linearizable-register", done("2G", "g1=1")),
-    "a register whose write had failed": ("linearizable-register", "1S invoke w1=1\n1S fail\n" + done("2G", "g1=1")),
+    "a register nobody wrote": ("no-dirty-reads", done("2G", "g1=1")),
+    "a register whose write had failed": ("no-dirty-reads", "1S invoke w1=1\n1S fail\n" + done("2E", "g1=1")),
     "a register, two values in turns": (
         "linearizable-register", "1S invoke w1=1\n2S invoke w1=2\n1S ok\n2S ok\n" + done("3G", "g1=1") + done("3G", "g1=2") + done("3G", "g1=1")),
 }  # fmt: skip
@@ -181,6 +181,11 @@ def test_the_smallest_history_breaks_the_same_rule(name):
         assert len(events) <= 8
         assert rule in {found.rule for found in check(History(events))}
         assert len(describe(violation).splitlines()) == len(events) + 1
+
+
+def test_the_smallest_history_of_a_register_has_its_writes():
+    history = history_of(WRONG["a register, two values in turns"][1])
+    assert [event["f"] for event in minimize(check(history)[0]) if event["type"] == "ok"].count("write") == 2
 
 
 def test_a_violation_is_told_with_sessions_nodes_and_times():
