@@ -8,11 +8,12 @@ import contextlib
 import random
 
 import pymysql
-from cluster import accounts
+from cluster import accounts, wait_until
 
 
 class Disturbance:
     """`node` is a replica, chosen at random; `random` for what else is to be chosen."""
+
 
     def __init__(self, node, random_):
         self.node, self.random = node, random_
@@ -32,6 +33,19 @@ class StoppedApplier(Disturbance):
 
     def end(self, cluster):
         cluster.start_replication(self.node)
+
+
+class StoppedAppliers(Disturbance):
+    """No replica applies anything."""
+
+    def begin(self, cluster):
+        self.nodes = cluster.replicas()
+        for node in self.nodes:
+            cluster.stop_replication(node)
+
+    def end(self, cluster):
+        for node in self.nodes:
+            cluster.start_replication(node)
 
 
 class StoppedReplication(Disturbance):
@@ -97,15 +111,51 @@ class KilledConnections(Disturbance):
                         cluster.query(node, f"KILL {row['Id']}")
 
 
+class PausedWriter(Disturbance):
+    """SIGSTOP, and SIGCONT."""
+
+    def begin(self, cluster):
+        cluster.pause(cluster.writer)
+
+    def end(self, cluster):
+        cluster.resume(cluster.writer)
+
+
+class KilledWriter(Disturbance):
+    """SIGKILL, and a start: what it has acknowledged is there again."""
+
+    def begin(self, cluster):
+        cluster.kill_node(cluster.writer)
+
+    def end(self, cluster):
+        cluster.restart_node(cluster.writer)
+        for node in cluster.replicas():
+            wait_until(lambda node=node: cluster._io_running(node), 60, f"node {node} is connected to its source")
+
+
+class Switchover(Disturbance):
+    """A replica becomes the writer, and the old writer a replica, as it should be done: nothing is written meanwhile."""
+
+    def begin(self, cluster):
+        cluster.promote(self.node)
+
+
 DISTURBANCES = {
     "stop-applier": StoppedApplier,
+    "stop-appliers": StoppedAppliers,
     "stop-replication": StoppedReplication,
     "delay": Delay,
     "lock-table": LockedTable,
     "pause-replica": Pause,
     "kill-replica": Kill,
     "kill-connections": KilledConnections,
+    "pause-writer": PausedWriter,
+    "kill-writer": KilledWriter,
+    "switchover": Switchover,
 }
+
+# Those that leave the writer alone.
+OF_REPLICAS = ("stop-applier", "stop-appliers", "stop-replication", "delay", "lock-table", "pause-replica", "kill-replica", "kill-connections")
 
 
 class Injector:
@@ -141,4 +191,4 @@ class Injector:
         until.wait(self._random.uniform(*self._between))
 
     def _tell(self, name, what, node):
-        self._record(type="info", process="nemesis", f=name, value=what, node=node)
+        self._record(type="info", process="nemesis", f=name, value=what, node=node, writer=self._cluster.writer)

@@ -1,7 +1,9 @@
 """The whole of it: a cluster that is disturbed, Causeway before it, the workload, and what its history proves."""
 
+import bisect
 import collections
 import dataclasses
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +14,8 @@ from .checker import check
 from .history import Recorder, read_events, read_history, write_edn
 from .injector import Injector
 from .minimizer import describe
+
+_ADDRESS = re.compile(r"\d+(\.\d+){3}:\d+")
 
 
 @dataclasses.dataclass
@@ -36,8 +40,8 @@ class Proof:
 
 
 def prove(cluster, proxy, path, options, disturbances=(), promises=None, **injector_options):
-    """Runs the workload through `proxy` before `cluster`, writes its history to `path`, and checks it. The writer stays the writer.
-    From the main thread, if servers are killed."""
+    """Runs the workload through `proxy` before `cluster`, writes its history to `path`, and checks it. From the
+    main thread, if servers are killed."""
     with cluster.connect(cluster.writer, accounts.APP, database="app", autocommit=True) as connection, connection.cursor() as cursor:
         workload.create_tables(cursor.execute, options)
     cluster.wait_synced()
@@ -57,21 +61,40 @@ def prove(cluster, proxy, path, options, disturbances=(), promises=None, **injec
         cluster.query(cluster.writer, "DROP TABLE app.lists, app.bank, app.registers")
     finally:
         record.close()
-    return examine(path, promises, cluster.writer, injector.counts)
+    return examine(path, promises, injector.counts)
 
 
-def examine(path, promises=None, writer=0, disturbances=None):
+def examine(path, promises=None, disturbances=None):
     """A Proof of the history in a file."""
     history = read_history(path)
-    errors = collections.Counter(event["error"] for event in read_events(path) if "error" in event)
+    errors, writers = collections.Counter(), _Writers()
+    for event in read_events(path):
+        if "error" in event:
+            errors[_ADDRESS.sub("...", event["error"])] += 1
+        writers.take(event)
     counts, reads, replica_reads = collections.Counter(), collections.Counter(), collections.Counter()
     for operation in history.operations:
         counts[operation.f, operation.level, operation.outcome] += 1
         is_read = operation.f in ("read", "balances") or operation.f == "txn" and not operation.appends
         if is_read and operation.happened:
             reads[operation.level] += 1
-            replica_reads[operation.level] += operation.node != writer
+            replica_reads[operation.level] += operation.node != writers.at(operation.ended)
     return Proof(history, check(history, promises), counts, errors, replica_reads, reads, disturbances or {})
+
+
+class _Writers:
+    """Which node was the writer, as the nemesis tells; node 0 at first."""
+
+    def __init__(self):
+        self._times, self._nodes = [], [0]
+
+    def take(self, event):
+        if event.get("writer", self._nodes[-1]) != self._nodes[-1]:
+            self._times.append(event["time"])
+            self._nodes.append(event["writer"])
+
+    def at(self, time):
+        return self._nodes[bisect.bisect_right(self._times, time)]
 
 
 def report(proof, promises=None, examples=3):

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from consistency import proof  # noqa: E402
 from consistency.checker import EVERYTHING, PROMISES, check  # noqa: E402
-from consistency.injector import DISTURBANCES  # noqa: E402
+from consistency.injector import OF_REPLICAS  # noqa: E402
 from consistency.minimizer import minimize  # noqa: E402
 from consistency.workload import Options  # noqa: E402
 
@@ -29,7 +29,7 @@ def options(seconds, *levels):
 def test_session_and_global_see_what_they_are_promised_whatever_happens_to_replicas(cluster, start_proxy, tmp_path, gtid):
     proxy = start_proxy(cluster, QUICK)
     seconds = scaled("CAUSEWAY_TEST_PROOF_SECONDS", 5, 120)
-    proved = proof.prove(cluster, proxy, tmp_path / "history", options(seconds, "SESSION", "GLOBAL"), DISTURBANCES, lasting=(0.1, 0.8))
+    proved = proof.prove(cluster, proxy, tmp_path / "history", options(seconds, "SESSION", "GLOBAL"), OF_REPLICAS, lasting=(0.1, 0.8))
     report = proof.report(proved)
     print(report)
     assert not proved.violations, report
