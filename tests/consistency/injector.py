@@ -80,6 +80,19 @@ class LockedTable(Disturbance):
         self.holder.close()
 
 
+class LockedTables(Disturbance):
+    """The same on all replicas."""
+
+    def begin(self, cluster):
+        self.held = [LockedTable(node, self.random) for node in cluster.replicas()]
+        for one in self.held:
+            one.begin(cluster)
+
+    def end(self, cluster):
+        for one in self.held:
+            one.end(cluster)
+
+
 class Pause(Disturbance):
     """SIGSTOP, and SIGCONT."""
 
@@ -146,6 +159,7 @@ DISTURBANCES = {
     "stop-replication": StoppedReplication,
     "delay": Delay,
     "lock-table": LockedTable,
+    "lock-tables": LockedTables,
     "pause-replica": Pause,
     "kill-replica": Kill,
     "kill-connections": KilledConnections,
@@ -155,7 +169,8 @@ DISTURBANCES = {
 }
 
 # Those that leave the writer alone.
-OF_REPLICAS = ("stop-applier", "stop-appliers", "stop-replication", "delay", "lock-table", "pause-replica", "kill-replica", "kill-connections")
+OF_REPLICAS = ("stop-applier", "stop-appliers", "stop-replication", "delay", "lock-table", "lock-tables", "pause-replica",
+               "kill-replica", "kill-connections")  # fmt: skip
 
 
 class Injector:

@@ -28,7 +28,7 @@ def options(seconds, *levels):
 @with_and_without_gtids
 def test_session_and_global_see_what_they_are_promised_whatever_happens_to_replicas(cluster, start_proxy, tmp_path, gtid):
     proxy = start_proxy(cluster, QUICK)
-    seconds = scaled("CAUSEWAY_TEST_PROOF_SECONDS", 5, 120)
+    seconds = scaled("CAUSEWAY_TEST_PROOF_SECONDS", 4, 120)
     proved = proof.prove(cluster, proxy, tmp_path / "history", options(seconds, "SESSION", "GLOBAL"), OF_REPLICAS, lasting=(0.1, 0.8))
     report = proof.report(proved)
     print(report)
@@ -53,3 +53,12 @@ def test_the_proof_finds_what_eventual_does_not_promise_and_nothing_else(cluster
     for rule in found:
         example = next(one for one in proved.violations if one.rule == rule)
         assert len(minimize(example, EVERYTHING)) < 30, rule
+
+
+def test_the_proof_finds_stale_reads_where_the_policy_is_to_have_them(cluster, start_proxy, tmp_path):
+    """The whole path of SESSION and GLOBAL, but for what is done when a wait was in vain."""
+    proxy = start_proxy(cluster, {**QUICK, "forwarding.on_read_wait_timeout": "stale", "forwarding.read_wait_timeout": "50ms"})
+    proved = proof.prove(cluster, proxy, tmp_path / "history", options(3, "SESSION", "GLOBAL"), ("lock-tables",), lasting=(1, 1))
+    report = proof.report(proved)
+    assert proved.rules("SESSION")["read-your-writes"] and proved.rules("GLOBAL")["recency"], report
+    assert set(proved.rules()) <= set(PROMISES["GLOBAL"]), report
