@@ -25,10 +25,13 @@ PROMISES = {
     "GLOBAL": ("read-your-writes", "monotonic-reads", "recency", "linearizable", "linearizable-register"),
 }
 
+# For scopes that share what their sessions have seen, not only what they have written.
+PROMISES_OF_SHARED_READS = {level: (*rules, "scope-monotonic-reads") if rules else () for level, rules in PROMISES.items()}
+
 # As if every level promised what GLOBAL does: what is found then is what the level spares.
 EVERYTHING = dict.fromkeys(PROMISES, PROMISES["GLOBAL"])
 
-RULES = ("version-order", *(rule for names in TRANSACTIONS for rule in names.split(", ")), *PROMISES["GLOBAL"])
+RULES = ("version-order", *(rule for names in TRANSACTIONS for rule in names.split(", ")), *PROMISES_OF_SHARED_READS["GLOBAL"])
 
 
 def check(history, promises=None):

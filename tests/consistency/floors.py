@@ -3,13 +3,18 @@
 One pass over the history is each of these rules: who has finished an operation raises the floors of a group, and who begins one
 later in this group sees no less. They differ in who is a group, and in what raises a floor.
 
-    read-your-writes   of a scope    what it has written
-    monotonic-reads    of a scope    what it has read
-    recency            of everybody  what anybody has written and was told so
-    linearizable       of everybody  what anybody has seen, too
+    read-your-writes       of a scope    what it has written and was told so
+    monotonic-reads        of a session  what it has seen
+    scope-monotonic-reads  of a scope    what any session of it has seen
+    recency                of everybody  what anybody has written and was told so
+    linearizable           of everybody  what anybody has seen
 """
 
 from .violation import Violation
+
+
+def by_session(operation):
+    return operation.session
 
 
 def by_scope(operation):
@@ -30,7 +35,8 @@ def seen(operation, _):
 
 RULES = {
     "read-your-writes": (by_scope, written),
-    "monotonic-reads": (by_scope, seen),
+    "monotonic-reads": (by_session, seen),
+    "scope-monotonic-reads": (by_scope, seen),
     "recency": (of_everybody, written),
     "linearizable": (of_everybody, seen),
 }

@@ -103,6 +103,16 @@ class Pause(Disturbance):
         cluster.resume(self.node)
 
 
+def _restart(cluster, node):
+    """With the options of its present role: a switch may have changed it."""
+    of_replicas = cluster.flavor.replica_options()
+    server = cluster.servers[node]
+    server.options = [option for option in server.options if option not in of_replicas]
+    if node != cluster.writer:
+        server.options += of_replicas
+    cluster.restart_node(node)
+
+
 class Kill(Disturbance):
     """SIGKILL, and a start."""
 
@@ -110,7 +120,7 @@ class Kill(Disturbance):
         cluster.kill_node(self.node)
 
     def end(self, cluster):
-        cluster.restart_node(self.node)
+        _restart(cluster, self.node)
 
 
 class KilledConnections(Disturbance):
@@ -141,9 +151,15 @@ class KilledWriter(Disturbance):
         cluster.kill_node(cluster.writer)
 
     def end(self, cluster):
-        cluster.restart_node(cluster.writer)
+        _restart(cluster, cluster.writer)
         for node in cluster.replicas():
-            wait_until(lambda node=node: cluster._io_running(node), 60, f"node {node} is connected to its source")
+            wait_until(lambda node=node: _is_connected(cluster, node), 60, f"node {node} is connected to its source")
+
+
+def _is_connected(cluster, node):
+    """To its source, whatever errors it has had before."""
+    status = cluster.replication_status(node)
+    return (status.get("Replica_IO_Running") or status.get("Slave_IO_Running")) == "Yes"
 
 
 class Switchover(Disturbance):

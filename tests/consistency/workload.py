@@ -7,6 +7,7 @@ they have got their share of values: lists stay short, and a history can be as l
 """
 
 import argparse
+import collections
 import dataclasses
 import itertools
 import random
@@ -34,12 +35,14 @@ MIX = "read=40,append=20,transaction=10,reading=8,transfer=6,balances=6,write-re
 # Errors after which a statement has certainly done nothing: a lock's or a read's wait in vain, a deadlock or a transaction of which
 # nothing was committed, statements that are refused.
 DONE_NOTHING = {1040, 1062, 1064, 1105, 1142, 1205, 1213, 1235, 1290, 1792, 1836}
+NOT_EXECUTED = "The statement was not executed"  # Causeway says it where that is certain
 READS = {"read", "reading", "balances", "read-register"}
 
 
 @dataclasses.dataclass
 class Options:
-    """`levels` and `protocols` are dealt out to the sessions in turns."""
+    """`levels` and `protocols` are dealt out to the sessions in turns. Sessions of one scope have each other's writes to see: they enter
+    it by `scope_statement`, with {} for the name of the scope; without it they hand on their positions, of servers with GTIDs."""
 
     seconds: float = 10
     sessions: int = 8
@@ -52,6 +55,8 @@ class Options:
     mix: str = MIX
     seed: int = 1
     pause: float = 0.0
+    sessions_per_scope: int = 1
+    scope_statement: str = ""
 
     def weights(self):
         pairs = [part.split("=") for part in self.mix.split(",")]
@@ -75,6 +80,7 @@ class Shared:
         self._appended = [0] * options.keys
         self.values = itertools.count(1)
         self.processes = itertools.count(1)
+        self.positions = collections.defaultdict(dict)  # of a scope: by session, the last one it has told
 
     def key(self, random_):
         slot = random_.randrange(self._slots)
@@ -96,7 +102,11 @@ class Session(threading.Thread):
         self._how = options.protocols[number // len(options.levels) % len(options.protocols)]
         self._connection = self._statements = None
         self._names, self._weights = options.weights()
-        self._has_sent_commit = False
+        self._number, self._scope = number, None
+        if options.sessions_per_scope > 1:
+            self._scope = f"scope {number // options.sessions_per_scope}"
+        self._hands_on = self._scope is not None and not options.scope_statement
+        self._has_begun = self._is_done = self._has_sent_commit = False
         self._node = None
         self.error = None
         self.connection_errors = 0
@@ -119,6 +129,8 @@ class Session(threading.Thread):
             self._connection = self._connect()
             with self._connection.cursor() as cursor:
                 cursor.execute(f"SET aurora_replica_read_consistency = '{self._level}'")
+                if self._scope is not None and self._options.scope_statement:
+                    cursor.execute(self._options.scope_statement.format(self._scope))
         except (pymysql.Error, OSError):
             self.connection_errors += 1
             self._close()
@@ -126,6 +138,7 @@ class Session(threading.Thread):
             return False
         self._statements = Statements(self._connection) if self._how == "binary" else None
         self._process = next(self._shared.processes)
+        self._known_positions = {}
         return True
 
     def _close(self):
@@ -171,10 +184,18 @@ class Session(threading.Thread):
         shared = {"process": self._process, "session": self._process, "f": f, "level": self._level, "how": f"{self._how} {name}"}
         if key is not None:
             shared["key"] = key
-        self._node, self._has_sent_commit = None, False
+        if self._scope is not None:
+            shared["scope"] = self._scope
+        self._node = None
+        self._has_begun = self._is_done = self._has_sent_commit = False
         self._record(type="invoke", value=value, **shared)
         try:
+            self._take_positions()
+            self._has_begun = True
             outcome, value = work()
+            self._is_done = True
+            if name not in READS:
+                self._tell_position()
         except (pymysql.Error, OSError) as error:
             self._node = None
             outcome, shared["error"] = self._outcome_of(name, error), str(error)[:200]
@@ -184,12 +205,14 @@ class Session(threading.Thread):
         self._record(type=outcome, value=value, **shared)
 
     def _outcome_of(self, name, error):
-        if name in READS:
+        if name in READS or not self._has_begun:
             return "fail"
+        if self._is_done:
+            return "info"  # it has happened, but the others of the scope are not told of it
         in_transaction = name in ("transaction", "transfer")
         if in_transaction and not self._has_sent_commit:
             return "fail"
-        return "fail" if error.args and error.args[0] in DONE_NOTHING else "info"
+        return "fail" if error.args and error.args[0] in DONE_NOTHING or NOT_EXECUTED in str(error) else "info"
 
     def _leave(self, outcome):
         """Ends the transaction, if there is one; with the connection, if nothing else is certain to."""
@@ -199,6 +222,20 @@ class Session(threading.Thread):
             self._command("ROLLBACK")
         except (pymysql.Error, OSError):
             self._close()
+
+    def _take_positions(self):
+        """What the others of the scope have told before this operation was invoked."""
+        if self._hands_on:
+            for number, position in list(self._shared.positions[self._scope].items()):
+                if self._known_positions.get(number) != position:
+                    self._command(f"SET causeway_position = '{position}'")
+                    self._known_positions[number] = position
+
+    def _tell_position(self):
+        if self._hands_on:
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT @@causeway_position")
+                self._shared.positions[self._scope][self._number] = cursor.fetchone()[0]
 
     def _keys(self, most):
         return list(dict.fromkeys(self._shared.key(self._random) for _ in range(self._random.randint(1, most))))
@@ -331,8 +368,9 @@ def main():
     for name, default in (("host", "127.0.0.1"), ("user", "root"), ("password", ""), ("database", "app"), ("mix", MIX)):
         parser.add_argument(f"--{name}", default=default)
     parser.add_argument("--port", type=int, default=3306)
-    for name in ("sessions", "keys", "appends_per_key", "seed"):
+    for name in ("sessions", "keys", "appends_per_key", "seed", "sessions_per_scope"):
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=getattr(Options, name))
+    parser.add_argument("--scope-statement", default="", help="for each session, with {} for the name of its scope")
     for name in ("seconds", "pause"):
         parser.add_argument(f"--{name}", type=float, default=getattr(Options, name))
     for name in ("levels", "protocols"):
