@@ -134,6 +134,25 @@ class KilledConnections(Disturbance):
                         cluster.query(node, f"KILL {row['Id']}")
 
 
+class HeldCommits(Disturbance):
+    """The writer waits for acknowledgements that no replica gives. Where it tells what it is committing (MySQL with GTIDs), replicas show
+    meanwhile what it does not; else it does, and only its client does not hear of it."""
+
+    def begin(self, cluster):
+        self.node = cluster.writer
+        self.prefix = "rpl_semi_sync_master"
+        if cluster.kind == "mysql":
+            self.prefix = "rpl_semi_sync_source"
+            with contextlib.suppress(pymysql.Error):  # it may be there
+                cluster.query(self.node, "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'")
+        point = "AFTER_SYNC" if cluster.kind == "mysql" and cluster.gtid else "AFTER_COMMIT"
+        for name, value in (("wait_point", f"'{point}'"), ("timeout", "600000"), ("enabled", "ON")):
+            cluster.query(self.node, f"SET GLOBAL {self.prefix}_{name} = {value}")
+
+    def end(self, cluster):
+        cluster.query(self.node, f"SET GLOBAL {self.prefix}_enabled = OFF")
+
+
 class PausedWriter(Disturbance):
     """SIGSTOP, and SIGCONT."""
 
@@ -179,13 +198,14 @@ DISTURBANCES = {
     "pause-replica": Pause,
     "kill-replica": Kill,
     "kill-connections": KilledConnections,
+    "hold-commits": HeldCommits,
     "pause-writer": PausedWriter,
     "kill-writer": KilledWriter,
     "switchover": Switchover,
 }
 
-# Those that leave the writer alone.
-OF_REPLICAS = ("stop-applier", "stop-appliers", "stop-replication", "delay", "lock-table", "lock-tables", "pause-replica",
+# Those that leave the writer as it is.
+OF_REPLICAS = ("hold-commits", "stop-applier", "stop-appliers", "stop-replication", "delay", "lock-table", "lock-tables", "pause-replica",
                "kill-replica", "kill-connections")  # fmt: skip
 
 
