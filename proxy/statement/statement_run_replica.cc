@@ -289,6 +289,15 @@ ClientError RunningStatement::not_in_time(size_t node) const {
   return read_wait_timeout(level(), node_name(node), duration_cast<milliseconds>(Clock::now() - start_));
 }
 
+// Behind whatever has taken time. The plan may have been made by what is not known any more, and the replica
+// be one whose positions are not to be trusted by now.
+bool RunningStatement::is_still_right(const ReadAttempt& attempt) const {
+  ClusterKnowledge& cluster = session_.shard.cluster();
+  if (attempt.bound || attempt.view_version == cluster.view().version) return true;
+  if (cluster.position_era(attempt.node) != era_) return false;
+  return !trusts() || cluster.replica_usable(attempt.node, max_lag(), true);
+}
+
 // The session's own one, in the common case.
 PooledConnection RunningStatement::own_on_replica(const ReadAttempt& attempt) {
   BackendLease& lease = session_.backends.replica;
@@ -438,6 +447,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     ReadAttempt attempt{.bound = bound_to(Target::kReplica), .in_transaction = in_transaction};
     if (attempt.bound && !session_.backends.replica)
       co_return co_await on_replica_lost(session_.history.replica(), "the connection was closed");
+    attempt.view_version = session_.shard.cluster().view().version;
     attempt.node = attempt.bound ? session_.history.replica() : choose_replica();
     if (attempt.node == kNoNode) co_return co_await run_without_replica();
     if (!attempt.bound && attempt.node == session_.shard.cluster().view().writer)
@@ -447,6 +457,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
     attempt.plan = consistency::plan_read(read_request(attempt.node));
     if (attempt.plan.action == ReadAction::kProbeThenDecide)
       attempt.plan = co_await plan_after_probe(attempt.node);
+    if (!is_still_right(attempt)) continue;
     goes_stale(attempt.plan);
     const bool late = attempt.plan.reason == consistency::ReadReason::kNotInTime;
     if (late && !attempt.bound && move_for(*attempt.plan.target)) continue;
@@ -463,8 +474,7 @@ Awaitable<RunOutcome> RunningStatement::run_on_replica() {
       }
       connection = std::move(acquired.connection);
     }
-    // The plan was made by what is not known any more.
-    if (!attempt.bound && session_.shard.cluster().position_era(attempt.node) != era_) {
+    if (!is_still_right(attempt)) {
       connection.put_back();
       continue;
     }

@@ -37,6 +37,7 @@ class RunningStatement {
   // One try on one replica.
   struct ReadAttempt {
     size_t node = kNoNode;
+    uint64_t view_version = 0;    // of the servers, when the node was chosen
     bool bound = false;           // there is no other one for it
     bool in_transaction = false;  // of the session, on the replica
     bool calls = false;           // a procedure, in a transaction
@@ -44,6 +45,7 @@ class RunningStatement {
   };
   Awaitable<RunOutcome> run_by_policy(const ReadAttempt& attempt);
   ClientError not_in_time(size_t node) const;
+  bool is_still_right(const ReadAttempt& attempt) const;
   PooledConnection own_on_replica(const ReadAttempt& attempt);
   Awaitable<std::optional<RunOutcome>> on_not_acquired(ReadAttempt attempt, const AcquireResult& acquired);
   Placement place_on_replica(ReadAttempt& attempt);

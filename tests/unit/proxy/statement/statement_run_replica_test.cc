@@ -137,6 +137,23 @@ TEST_F(SingleReplica, AWaitThatTakesTooLongIsTheWritersRead) {
   EXPECT_EQ(harness_.metrics().consistency.read_wait_timeouts[0].value(), 1U);
 }
 
+// The writer's log was reset, say: by the numbers the replica has all of it.
+TEST_F(SingleReplica, AReplicaThatIsNotTrustedByTheTimeOfTheAnswerIsNotRead) {
+  warm_up();
+  harness_.writer().on(
+      "gtid_owned", [](Reply& reply) { reply.later(); }, 1);
+  client_->start(protocol::Command::kQuery, "/* causeway: consistency=global */ SELECT a FROM t");
+  ASSERT_TRUE(harness_.wait_until([this] { return harness_.writer().count("gtid_owned") == 1; }));
+  harness_.view().nodes[1].consistent = false;
+  harness_.publish();
+  const std::string position = harness_.writer().position();
+  harness_.writer().finish_late([&position](Reply& reply) {
+    reply.rows({"owned", "position", "read_only"}, {{"", position, "0"}});
+  });
+  EXPECT_EQ(client_->finish().text(), "[writer]");
+  EXPECT_EQ(harness_.replica().count("SELECT a FROM t"), 0U);
+}
+
 TEST_F(SingleReplica, AnEventualReadNeverWaits) {
   warm_up();
   ask("INSERT INTO t VALUES (1)");
