@@ -16,6 +16,7 @@
 #include "proxy/cluster/node_probe_run.h"
 #include "proxy/listener.h"
 #include "proxy/net/certificate_dates.h"
+#include "proxy/net/password_key.h"
 #include "proxy/net/tls_context.h"
 
 namespace causeway::proxy {
@@ -53,6 +54,9 @@ class Check {
     if (!client) fail(client.error().text);
     const OrProblem<TlsContext> server = make_server_tls_context(config_.server_tls);
     if (!server) fail(server.error().text);
+    if (!config_.tls.password_key.empty()) {
+      if (const OrProblem<PasswordKey> key = make_password_key(config_.tls); !key) fail(key.error().text);
+    }
     const auto now = std::chrono::system_clock::now();
     for (const CertificateInUse& certificate :
          certificates_in_use(config_, client ? *client : TlsContext(), server ? *server : TlsContext())) {

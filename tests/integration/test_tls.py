@@ -12,6 +12,7 @@ import pymysql
 import pytest
 from certificates import authority_of, expiry, new_authority
 from cluster import accounts, wait_until
+from cluster.causeway import password_key
 from cluster.paths import cache_dir
 from conftest import run
 from support import attempt, check, one, run_mysql_client
@@ -54,6 +55,15 @@ def test_certificate_is_for_the_client_to_verify(cluster, start_proxy, authority
     assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=authority.pair.certificate)) == "in"
     foreign = new_authority(pathlib.Path(own.key).parent / "foreign")
     assert outcome(proxy.port, accounts.APP, ssl=context_of(ca=foreign.pair.certificate)).errno == 2003
+
+
+def test_check_finds_a_key_for_passwords_that_is_none(cluster, tmp_path):
+    missing, wrong = tmp_path / "missing.pem", tmp_path / "wrong.pem"
+    wrong.write_text("no key")
+    for key, reason in ((missing, "No such file or directory"), (wrong, "is no private RSA key")):
+        done = check(cluster, f"--tls.password_key={key}")
+        assert done.returncode == 1 and f"tls.password_key: {key}: {reason}" in done.stderr, done
+    assert check(cluster, f"--tls.password_key={password_key()}").returncode == 0
 
 
 @pytest.mark.kinds("mysql")
